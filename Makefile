@@ -1,0 +1,47 @@
+# Two commands do everything on a machine with python3 >= 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+
+.PHONY: setup provision demo test test-fast lint format bench lock clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 >= 3.11 is needed; set PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+provision: setup
+	$(BIN)/harness provision
+
+demo: provision
+	$(BIN)/harness run demo
+
+test: provision
+	$(BIN)/pytest
+
+test-fast: setup
+	$(BIN)/pytest -m "not e2e and not browser"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: provision
+	$(BIN)/python -m tests.bench
+
+# Pins every dependency, with hashes, for every platform; run after a change to pyproject.toml.
+lock:
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv runs

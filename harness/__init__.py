@@ -1,0 +1,3 @@
+"""
+A chaos and load harness that proves what durable workflows promise.
+"""

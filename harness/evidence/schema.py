@@ -1,0 +1,170 @@
+"""
+The evidence tables, column by column: the contract between collectors, checkers and reports.
+
+Every table is one Parquet file, `evidence/<table>.parquet`. Times are integer nanoseconds since the
+epoch, UTC. A column is (name, DuckDB type, meaning); NULL is allowed only where the meaning says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    One column: its name, its DuckDB type, and what it means (with its unit).
+    """
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    One evidence table: its name, what one row is, and its columns in order.
+    """
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """
+        Column name -> DuckDB type, in order.
+        """
+        return {column.name: column.type for column in self.columns}
+
+
+_INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance this row speaks of")
+
+OPERATIONS = Table(
+    "operations",
+    "one client call: invoked, then ok, fail or unknown",
+    (
+        Column("op_id", "VARCHAR", "unique within the run"),
+        _INSTANCE,
+        Column("workflow", "VARCHAR", "name of the workflow that was asked for"),
+        Column("kind", "VARCHAR", "kind of start, as target.yaml names it"),
+        Column("client", "VARCHAR", "who called: `canary`, or the load generator's process"),
+        Column("node", "VARCHAR", "app replica that was called"),
+        Column("try", "INTEGER", "1 for the first try of this instance id, 2 for its retry, ..."),
+        Column("intended_ns", "BIGINT", "when the arrival schedule wanted the call sent"),
+        Column("invoked_ns", "BIGINT", "when it was sent"),
+        Column("completed_ns", "BIGINT", "when the answer or error came; NULL if none ever came"),
+        Column(
+            "outcome",
+            "VARCHAR",
+            "`ok` accepted, `fail` clearly refused, `unknown` anything else (time-out, reset, 5xx)",
+        ),
+        Column("status", "INTEGER", "HTTP status; NULL when there was no answer"),
+        Column("detail", "VARCHAR", "the error in words; NULL when ok"),
+    ),
+)
+
+ATTEMPTS = Table(
+    "attempts",
+    "one execution of an activity's body, as the target wrote it down",
+    (
+        _INSTANCE,
+        Column("activity", "VARCHAR", "registered (versioned) activity name"),
+        Column("task_id", "INTEGER", "the engine's task id of this execution"),
+        Column("attempt_id", "VARCHAR", "unique per execution"),
+        Column("node", "VARCHAR", "app replica that executed it"),
+        Column("started_ns", "BIGINT", "start of the body"),
+        Column("ended_ns", "BIGINT", "end of the body; NULL when it was cut off"),
+        Column("outcome", "VARCHAR", "`ok`, `error`, or NULL when it was cut off"),
+        Column("detail", "VARCHAR", "the error in words; NULL when ok or cut off"),
+    ),
+)
+
+EFFECTS = Table(
+    "effects",
+    "one change that the outside world kept",
+    (
+        _INSTANCE,
+        Column("effect", "VARCHAR", "name, as target.yaml declares it in its pairs"),
+        Column("key", "VARCHAR", "the step's idempotency key, as the ledger holds it"),
+        Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock"),
+        Column("source", "VARCHAR", "the ledger it was read from: a service node or a state key"),
+        Column("position", "BIGINT", "order of commit within its source, from 0"),
+        Column("attributes", "VARCHAR", "JSON object: anything else the ledger says (for the target's own invariants)"),
+    ),
+)
+
+INSTANCES = Table(
+    "instances",
+    "one workflow instance that the engine stored",
+    (
+        _INSTANCE,
+        Column("workflow", "VARCHAR", "name, from its executionStarted event; NULL if that is missing"),
+        Column("status", "VARCHAR", "COMPLETED, FAILED, TERMINATED, RUNNING, PENDING or SUSPENDED"),
+        Column("outcome", "VARCHAR", "what the workflow's output says of itself, at target.yaml's `outcome` field; NULL if none"),
+        Column("output", "VARCHAR", "the workflow's output, JSON; NULL if it has none"),
+        Column("created_ns", "BIGINT", "time of executionStarted; NULL if that is missing"),
+        Column("completed_ns", "BIGINT", "time of executionCompleted; NULL while it runs"),
+        Column("generation", "BIGINT", "metadata.generation: grows with each restart of the id"),
+        Column("history_length", "BIGINT", "metadata.historyLength"),
+        Column("history_rows", "BIGINT", "history rows found in the store"),
+        Column("inbox_length", "BIGINT", "metadata.inboxLength"),
+        Column("inbox_rows", "BIGINT", "inbox rows found in the store"),
+    ),
+)
+
+HISTORY = Table(
+    "history",
+    "one event of the engine's own history, decoded from the state store",
+    (
+        _INSTANCE,
+        Column("position", "INTEGER", "number in the row's key: history-000003 is 3"),
+        Column("event_id", "INTEGER", "durabletask eventId (-1 where the engine gives none)"),
+        Column("event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."),
+        Column("at_ns", "BIGINT", "the event's timestamp"),
+        Column("name", "VARCHAR", "activity, workflow or event name, where the event has one; else NULL"),
+        Column("task_id", "INTEGER", "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a completing one; else NULL"),
+        Column("payload", "VARCHAR", "input or result, JSON as stored; else NULL"),
+        Column("error", "VARCHAR", "failure in words; else NULL"),
+    ),
+)
+
+FAULTS = Table(
+    "faults",
+    "one fault on one node",
+    (
+        Column("step", "INTEGER", "step of the plan, from 0"),
+        Column("fault", "VARCHAR", "kind of fault: kill, latency, ..."),
+        Column("node", "VARCHAR", "the node or link that was hit"),
+        Column("planned_ns", "BIGINT", "when the plan wanted it"),
+        Column("applied_ns", "BIGINT", "when it was applied; NULL if it never was"),
+        Column("felt_ns", "BIGINT", "when it was proved; NULL if it was not"),
+        Column("healed_ns", "BIGINT", "when it was undone and proved clean; NULL if it was not"),
+        Column("proof", "VARCHAR", "JSON object: what proves it, or why it could not be proved"),
+    ),
+)
+
+PHASES = Table(
+    "phases",
+    "one phase of the run",
+    (
+        Column("phase", "VARCHAR", "up, load, heal, settle, collect"),
+        Column("started_ns", "BIGINT", "start of the phase"),
+        Column("ended_ns", "BIGINT", "end of the phase; NULL if the run died in it"),
+        Column("detail", "VARCHAR", "what is worth saying of it; NULL if nothing"),
+    ),
+)
+
+SAMPLES = Table(
+    "samples",
+    "one reading of one node while the run went on",
+    (
+        Column("at_ns", "BIGINT", "when it was read"),
+        Column("node", "VARCHAR", "the node; `engine` for counts over all instances"),
+        Column("metric", "VARCHAR", "cpu_percent (of one core), rss_bytes, in_flight (instances)"),
+        Column("value", "DOUBLE", "the reading"),
+    ),
+)
+
+TABLES = (OPERATIONS, ATTEMPTS, EFFECTS, INSTANCES, HISTORY, FAULTS, PHASES, SAMPLES)

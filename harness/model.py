@@ -1,0 +1,372 @@
+"""
+The plain values that the stages of a run hand to each other: target, scenario, plan, verdict.
+
+All are frozen pydantic models: made once, validated once, compared and saved as JSON. None of them
+does anything. Durations are seconds (float) unless a name says otherwise; points in time are integer
+nanoseconds since the epoch, UTC, in fields that end in `_ns`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(value: object) -> object:
+    """
+    `8`, `8s`, `200ms`, `1.5m` or `1h` as seconds; anything else is left for pydantic to refuse.
+
+    Raises ValueError for text that is not a duration.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("a duration is a number with ms, s, m or h, like 1.5s or 200ms")
+    return round(float(match[1]) * _UNIT_SECONDS[match[2] or "s"], 6)
+
+
+Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86_400)]
+NodeName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Value(BaseModel):
+    """
+    A frozen value that refuses fields it does not know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- target: what is attacked -----------------------------------------------------------------------
+
+
+class Program(Value):
+    """
+    How one replica of a target's own process is started.
+
+    It gets its settings from the environment, as docs/target-contract.md lists them (PORT, NODE, ...).
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+    workdir: Path = Path()
+    health: str = "/healthz"
+    replicas: int = Field(default=1, ge=1, le=16)
+    env: Mapping[str, str] = {}
+
+
+class Kind(Value):
+    """
+    One kind of start: what is sent, and the classes in which such an instance may end.
+
+    `vary` gives placeholder values drawn by the seed; `{id}` and `{kind}` are always there.
+    """
+
+    vary: Mapping[str, tuple[JsonValue, ...]] = {}
+    ends: tuple[Literal["completed", "compensated", "rejected", "refused"], ...] = Field(min_length=1)
+
+
+class HttpStart(Value):
+    """
+    Start by an HTTP route of the app: which answers accept, which clearly refuse.
+
+    Any other answer, and none, leaves the outcome unknown.
+    """
+
+    http: str
+    accepted: tuple[int, ...] = (200, 201, 202)
+    refused: tuple[int, ...] = (400, 404, 409, 422, 429)
+
+
+class DaprStart(Value):
+    """
+    Start by Dapr's workflow API: `POST /v1.0-beta1/workflows/dapr/<dapr>/start?instanceID=<id>`.
+    """
+
+    dapr: str
+
+
+class Outcome(Value):
+    """
+    One thing that a workflow may say of itself: the class it claims and the forward effects it calls for.
+    """
+
+    ends: Literal["completed", "compensated", "rejected"]
+    effects: tuple[str, ...] = ()
+
+
+class Workflow(Value):
+    """
+    One workflow of the target: how it is started, with what, and how it may end.
+    """
+
+    start: HttpStart | DaprStart
+    body: JsonValue
+    kinds: Mapping[str, Kind] = Field(min_length=1)
+    outcome: str = Field(description="field of the workflow's JSON output that names its outcome")
+    outcomes: Mapping[str, Outcome] = Field(min_length=1)
+
+
+class EffectPair(Value):
+    """
+    A forward effect and the effect that compensates it; in the order in which forwards are made.
+    """
+
+    forward: str
+    compensation: str
+
+
+class HttpLedger(Value):
+    """
+    A ledger that a service gives as JSON lines: `GET <path>` on `service`.
+    """
+
+    service: str
+    path: str
+
+
+class StateLedger(Value):
+    """
+    A ledger inside the state store: documents whose key starts with `prefix`, each with a list of
+    effect rows in `field`.
+    """
+
+    prefix: str
+    field: str
+
+
+class Target(Value):
+    """
+    A durable workflow application as the harness sees it: `target.yaml`. All paths are absolute once loaded.
+    """
+
+    name: str = Field(pattern=r"[a-z][a-z0-9-]*")
+    app_id: str
+    app: Program
+    services: Mapping[str, Program] = {}
+    components: Path
+    configuration: Path
+    state_store: str = "statestore"
+    workflows: Mapping[str, Workflow] = Field(min_length=1)
+    effects: tuple[EffectPair, ...] = Field(min_length=1)
+    ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
+    defects: Mapping[str, str] = {}
+    invariants: Path | None = None
+
+
+# --- scenario: what is done to it, and what is claimed ----------------------------------------------
+
+
+class Topology(Value):
+    """
+    How many of each: one sidecar and one app process a replica.
+    """
+
+    replicas: int = Field(default=2, ge=1, le=8)
+
+
+class Load(Value):
+    """
+    Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
+    """
+
+    workflow: str = Field(description="name in the target's workflows")
+    rate: float = Field(ge=0, le=2000, description="starts a second")
+    duration: Seconds
+    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(description="kind -> weight")
+    timeout: Annotated[Seconds, Field(gt=0)] = 10.0
+    retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
+
+
+class FaultStep(Value):
+    """
+    One line of the scenario's timeline, before the seed chose its targets.
+
+    `settings` are the fault's own and were validated by its family.
+    """
+
+    fault: str
+    on: NodeName = Field(description="a node, a role (`sidecar`), or a pattern (`sidecar-*->redis`)")
+    pick: Literal["one", "all"] | Annotated[int, Field(ge=1)] = "one"
+    at: Seconds = Field(description="after the load began")
+    hold: Seconds = Field(description="how long until it is healed", alias="for")
+    settings: Mapping[str, JsonValue] = {}
+
+
+class Minimum(Value):
+    """
+    The least that a run must contain to be judged at all; a thinner one is UNKNOWN.
+    """
+
+    instances: int = Field(default=1, ge=1)
+    in_flight: int = Field(default=1, ge=0, description="instances running when each fault was applied")
+    classes: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+
+
+class Checks(Value):
+    """
+    What judging needs to know: how long the system may take to settle, and the least it must show.
+    """
+
+    settle: Seconds = 60.0
+    minimum: Minimum = Minimum()
+
+
+class Gate(Value):
+    """
+    Service levels, judged apart from correctness: a miss is exit code 3, never a violation.
+    """
+
+    start_p99: Seconds | None = None
+    recovery: Seconds | None = None
+
+
+class Scenario(Value):
+    """
+    A named scenario: the claim in words, then everything needed to test it.
+    """
+
+    name: str
+    claim: str = Field(min_length=10)
+    target: Path
+    topology: Topology = Topology()
+    load: Load
+    faults: tuple[FaultStep, ...] = ()
+    checks: Checks = Checks()
+    gate: Gate = Gate()
+
+    @model_validator(mode="after")
+    def _faults_fit_the_load(self) -> Scenario:
+        for step in self.faults:
+            if step.at > self.load.duration:
+                raise ValueError(
+                    f"fault {step.fault} at {step.at:g} s comes after the load has ended ({self.load.duration:g} s)"
+                )
+        return self
+
+
+# --- plan: a scenario made concrete by a seed --------------------------------------------------------
+
+
+class Step(Value):
+    """
+    One fault on its chosen nodes, at its time after the load began.
+    """
+
+    step: int
+    fault: str
+    nodes: tuple[NodeName, ...] = Field(min_length=1)
+    at: float
+    hold: float
+    settings: Mapping[str, JsonValue]
+
+
+class Plan(Value):
+    """
+    What will be done, exactly. The same scenario, target and seed give the same plan, byte for byte.
+    """
+
+    scenario: Scenario
+    target: Target
+    seed: int
+    dapr_version: str
+    defect: str | None = None
+    nodes: tuple[NodeName, ...]
+    links: tuple[NodeName, ...]
+    steps: tuple[Step, ...]
+
+
+# --- verdict: what was found ---------------------------------------------------------------------------
+
+
+class Result(StrEnum):
+    """
+    Three-valued: VIOLATED beats UNKNOWN beats HOLDS.
+    """
+
+    HOLDS = "HOLDS"
+    UNKNOWN = "UNKNOWN"
+    VIOLATED = "VIOLATED"
+
+
+_WORST_LAST = (Result.HOLDS, Result.UNKNOWN, Result.VIOLATED)
+
+
+def worst(results: list[Result]) -> Result:
+    """
+    The worst of some results; of none, UNKNOWN: nothing was examined.
+    """
+    return max(results, key=_WORST_LAST.index) if results else Result.UNKNOWN
+
+
+class Witness(Value):
+    """
+    One row that an invariant returned: the instance, a sentence for a person, and the row itself.
+    """
+
+    instance_id: str | None
+    sentence: str
+    row: Mapping[str, Any]
+
+
+class Finding(Value):
+    """
+    What one invariant said. `violations` counts all rows; `witnesses` holds the first of them.
+    """
+
+    name: str
+    claim: str
+    result: Result
+    examined: int = Field(description="how many things it looked at")
+    violations: int
+    witnesses: tuple[Witness, ...] = ()
+    reason: str | None = Field(default=None, description="why it is UNKNOWN; None otherwise")
+    catches: tuple[str, ...] = Field(default=(), description="planted defects that it must catch")
+    origin: Literal["general", "target"] = "general"
+
+
+class FaultFinding(Value):
+    """
+    One fault on one node: was it felt, when, and how long until things were well again.
+
+    Times are seconds after the load began; None where it did not happen or cannot be told.
+    """
+
+    step: int
+    fault: str
+    node: NodeName
+    at: float | None
+    felt_after: float | None
+    healed_at: float | None
+    in_flight: int
+    recovery: float | None
+    proof: Mapping[str, JsonValue]
+
+
+class Verdict(Value):
+    """
+    The verdict on one run: made from its evidence alone, so that the same evidence gives the same bytes.
+    """
+
+    run: str
+    scenario: str
+    claim: str
+    seed: int
+    result: Result
+    reasons: tuple[str, ...] = Field(description="plain sentences: why it is not HOLDS; empty if it is")
+    classes: Mapping[str, int] = Field(description="end class -> instances, violations included")
+    kinds: Mapping[str, Mapping[str, int]] = Field(description="kind -> end class -> instances")
+    operations: Mapping[str, int] = Field(description="client outcome -> calls")
+    attempts: int = Field(description="executions of activity bodies")
+    repeated_attempts: int = Field(description="executions beyond the first of a task; allowed")
+    findings: tuple[Finding, ...]
+    faults: tuple[FaultFinding, ...]
+    missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")
