@@ -91,7 +91,11 @@ EFFECTS = Table(
         Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock"),
         Column("source", "VARCHAR", "the ledger it was read from: a service node or a state key"),
         Column("position", "BIGINT", "order of commit within its source, from 0"),
-        Column("attributes", "VARCHAR", "JSON object: anything else the ledger says (for the target's own invariants)"),
+        Column(
+            "attributes",
+            "VARCHAR",
+            "JSON object: anything else the ledger says (for the target's own invariants)",
+        ),
     ),
 )
 
@@ -102,7 +106,11 @@ INSTANCES = Table(
         _INSTANCE,
         Column("workflow", "VARCHAR", "name, from its executionStarted event; NULL if that is missing"),
         Column("status", "VARCHAR", "COMPLETED, FAILED, TERMINATED, RUNNING, PENDING or SUSPENDED"),
-        Column("outcome", "VARCHAR", "what the workflow's output says of itself, at target.yaml's `outcome` field; NULL if none"),
+        Column(
+            "outcome",
+            "VARCHAR",
+            "what the workflow's output says of itself, at target.yaml's `outcome` field; NULL if none",
+        ),
         Column("output", "VARCHAR", "the workflow's output, JSON; NULL if it has none"),
         Column("created_ns", "BIGINT", "time of executionStarted; NULL if that is missing"),
         Column("completed_ns", "BIGINT", "time of executionCompleted; NULL while it runs"),
@@ -121,10 +129,16 @@ HISTORY = Table(
         _INSTANCE,
         Column("position", "INTEGER", "number in the row's key: history-000003 is 3"),
         Column("event_id", "INTEGER", "durabletask eventId (-1 where the engine gives none)"),
-        Column("event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."),
+        Column(
+            "event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."
+        ),
         Column("at_ns", "BIGINT", "the event's timestamp"),
         Column("name", "VARCHAR", "activity, workflow or event name, where the event has one; else NULL"),
-        Column("task_id", "INTEGER", "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a completing one; else NULL"),
+        Column(
+            "task_id",
+            "INTEGER",
+            "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a completing one; else NULL",
+        ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; else NULL"),
         Column("error", "VARCHAR", "failure in words; else NULL"),
     ),

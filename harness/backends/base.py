@@ -1,0 +1,154 @@
+"""
+What a backend is: the one seam between the harness and the system it attacks.
+
+Every backend can bring the system up and down. What else it can do is declared by optional powers, small
+protocols that it also satisfies, so that a plan which needs a power it lacks is refused before anything starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from pydantic import JsonValue
+
+from harness.model import Value
+
+Say = Callable[[str], None]
+"""Takes one line of progress for the user."""
+
+
+class Address(Value):
+    """
+    A TCP address on this machine.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """
+        `host:port`.
+        """
+        return f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """
+        `http://host:port`.
+        """
+        return f"http://{self}"
+
+
+class Endpoints(Value):
+    """
+    Where the running system can be reached; saved as `endpoints.json` for the load generator.
+
+    `apps` and `sidecars` are by node; `redis` is the store itself, past Toxiproxy, for evidence; `links` are
+    the listeners of Toxiproxy.
+    """
+
+    apps: Mapping[str, Address]
+    sidecars: Mapping[str, Address]
+    services: Mapping[str, Address]
+    redis: Address
+    links: Mapping[str, Address]
+
+
+@dataclass(frozen=True)
+class Death:
+    """
+    How a process ended: which one it was (pid and start time, seconds since the epoch) and its exit status
+    (negative: the signal that killed it).
+    """
+
+    pid: int
+    started: float
+    status: int
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """
+    One toxic, as Toxiproxy 2.12 defines it: type, stream, toxicity from 0 to 1, attributes.
+    """
+
+    name: str
+    type: str
+    attributes: Mapping[str, JsonValue]
+    stream: str = "downstream"
+    toxicity: float = 1.0
+
+
+class Backend(Protocol):
+    """
+    Where the system runs.
+    """
+
+    def up(self, say: Say) -> Endpoints:
+        """
+        Start everything and return once every node answers as ready.
+
+        Raises NodeError, with the end of the node's log, if one does not. Must leave nothing running then.
+        """
+
+    def quiesce(self) -> None:
+        """
+        Stop whatever could still change evidence (app replicas and sidecars); stores and ledgers stay up.
+        """
+
+    def down(self) -> None:
+        """
+        Stop everything that `up` started. Must be safe to call at any time, and twice.
+        """
+
+    def deaths(self) -> Mapping[str, Death]:
+        """
+        Nodes that ended although nobody asked them to, so far.
+        """
+
+    def usage(self) -> Mapping[str, tuple[float, int]]:
+        """
+        Node -> (CPU since the last call in percent of one core, resident bytes), for nodes that run.
+        """
+
+
+@runtime_checkable
+class Kills(Protocol):
+    """
+    Power to end a node and to start it again.
+    """
+
+    def kill(self, node: str) -> Death:
+        """
+        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
+        """
+
+    def start(self, node: str) -> None:
+        """
+        Start a node that does not run, as it was; return once it is ready. Raises NodeError if it is not in time.
+        """
+
+
+@runtime_checkable
+class Links(Protocol):
+    """
+    Power over the links that go through Toxiproxy.
+    """
+
+    def add_toxic(self, link: str, toxic: Toxic) -> None:
+        """
+        Put a toxic on a link.
+        """
+
+    def remove_toxic(self, link: str, name: str) -> None:
+        """
+        Take a toxic off a link; one that is not there is no error.
+        """
+
+    def probe(self, link: str, timeout: float) -> float:
+        """
+        Seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout` seconds,
+        ConnectionError if the link does not carry it.
+        """

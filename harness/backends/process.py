@@ -1,0 +1,147 @@
+"""
+One node as an operating-system process: started, found ready, ended, and never left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import tenacity
+
+from harness.backends.base import Death
+from harness.errors import NodeError
+
+POLL = 0.05
+"""Seconds between two looks at a condition."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """
+    How a node is started, and how it shows that it is ready.
+
+    `ready` answers at once; a connection that is refused means no (it may raise OSError).
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    folder: Path
+    log: Path
+    ready: Callable[[], bool]
+    patience: float = 60.0
+
+
+class Child:
+    """
+    A node's process. After `kill`, `start` brings it back as it was.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self._process: subprocess.Popen[bytes] | None = None
+        self._meter: psutil.Process | None = None
+        self._expected = False
+
+    def spawn(self) -> None:
+        """
+        Start the process, without waiting. Raises NodeError if it runs already or cannot be started.
+        """
+        if self._process is not None and self._process.poll() is None:
+            raise NodeError(f"{self.spec.name} runs already (pid {self._process.pid})")
+        self.spec.folder.mkdir(parents=True, exist_ok=True)
+        with self.spec.log.open("ab") as log:
+            try:
+                self._process = subprocess.Popen(
+                    self.spec.command,
+                    env=dict(self.spec.env),
+                    cwd=self.spec.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # a Ctrl-C at the terminal is for the harness alone
+                )
+            except OSError as error:
+                raise NodeError(f"{self.spec.name} cannot be started: {error}") from error
+        self._expected = False
+        self._meter = psutil.Process(self._process.pid)
+
+    def await_ready(self) -> None:
+        """
+        Return once the node is ready. Raises NodeError, with the end of its log, if it ends or takes too long.
+        """
+        waiting = tenacity.Retrying(
+            stop=tenacity.stop_after_delay(self.spec.patience),
+            wait=tenacity.wait_fixed(POLL),
+            retry=tenacity.retry_if_result(lambda ready: not ready),
+        )
+        try:
+            waiting(self._is_ready)
+        except tenacity.RetryError as error:
+            raise NodeError(
+                f"{self.spec.name} was not ready after {self.spec.patience:g} s; its log ends with\n{self._log_end()}"
+            ) from error
+
+    def _is_ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            status = None if self._process is None else self._process.returncode
+            raise NodeError(
+                f"{self.spec.name} ended before it was ready (exit status {status}); its log ends with\n{self._log_end()}"
+            )
+        try:
+            return self.spec.ready()
+        except OSError:
+            return False
+
+    def kill(self) -> Death:
+        """
+        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
+        """
+        process, meter = self._process, self._meter
+        if process is None or meter is None or process.poll() is not None:
+            raise NodeError(f"{self.spec.name} does not run")
+        started = meter.create_time()
+        self._expected = True
+        process.send_signal(signal.SIGKILL)
+        return Death(process.pid, started, process.wait())
+
+    def stop(self) -> None:
+        """
+        End the process if it runs.
+        """
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def death(self) -> Death | None:
+        """
+        How the process ended, if nobody asked it to.
+        """
+        if self._process is None or self._expected or self._process.poll() is None:
+            return None
+        return Death(self._process.pid, 0.0, self._process.returncode)
+
+    def usage(self) -> tuple[float, int] | None:
+        """
+        (CPU in percent of one core since the last call, resident bytes); None if it does not run.
+        """
+        if self._meter is None:
+            return None
+        try:
+            return self._meter.cpu_percent(), self._meter.memory_info().rss
+        except psutil.Error:
+            return None
+
+    def _log_end(self, lines: int = 8) -> str:
+        try:
+            with self.spec.log.open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - 4096))
+                text = log.read().decode(errors="replace")
+        except OSError:
+            return "  (no log)"
+        return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])

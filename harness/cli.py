@@ -1,0 +1,282 @@
+"""
+The command line. Every command is thin: read, call, draw, exit with a code that errors.Exit explains.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from harness.errors import Exit, HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.model import Plan, Verdict
+    from harness.rundir import RunDir
+
+app = typer.Typer(
+    help="Proves that durable workflows keep their promises while everything around them breaks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Name = Annotated[str, typer.Argument(metavar="SCENARIO", help="a named scenario, or the path of a YAML file")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run directory, or `latest`")]
+Seed = Annotated[int, typer.Option(help="decides targets, arrivals and order values")]
+TargetFile = Annotated[Path | None, typer.Option("--target", help="target.yaml of the system under test")]
+DaprVersion = Annotated[str | None, typer.Option(help="Dapr release to run; default: the pinned one")]
+Defect = Annotated[str | None, typer.Option(help="plant one of the target's defects")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="override a value of the scenario: path=value, e.g. load.rate=50")
+]
+Rate = Annotated[float | None, typer.Option(help="starts a second; same as --set load.rate=...")]
+Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
+Out = Annotated[Path, typer.Option("--out", help="folder that gets the run directories")]
+
+
+def _plan(
+    scenario: str,
+    seed: int,
+    *,
+    target: Path | None = None,
+    dapr_version: str | None = None,
+    defect: str | None = None,
+    settings: list[str] | None = None,
+    rate: float | None = None,
+    duration: str | None = None,
+) -> Plan:
+    """
+    From the command line to a plan. Opens nothing but the two YAML files.
+    """
+    from harness import plan, scenario as scenarios, target as targets
+    from harness.faults import FAMILIES, settings_models
+    from harness.runtime.versions import DAPR
+
+    overrides = list(settings or [])
+    if rate is not None:
+        overrides.append(f"load.rate={rate}")
+    if duration is not None:
+        overrides.append(f"load.duration={duration}")
+    read = scenarios.load(scenarios.find(scenario), settings_models(), overrides)
+    return plan.make(
+        read,
+        targets.load(target or read.target),
+        FAMILIES,
+        seed=seed,
+        dapr_version=dapr_version or DAPR,
+        defect=defect,
+    )
+
+
+@app.command("list")
+def list_scenarios() -> None:
+    """
+    The named scenarios and what each of them claims.
+    """
+    from harness import scenario as scenarios
+    from harness.faults import settings_models
+
+    table = Table("scenario", "claim", box=None, padding=(0, 2, 1, 0))
+    for name in scenarios.names():
+        read = scenarios.load(scenarios.find(name), settings_models())
+        table.add_row(name, " ".join(read.claim.split()))
+    out.print(table)
+
+
+@app.command()
+def plan(
+    scenario: Name,
+    seed: Seed = 1,
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
+) -> None:
+    """
+    The exact timeline and targets of a scenario under a seed. Touches nothing.
+    """
+    made = _plan(scenario, seed, target=target, dapr_version=dapr_version, settings=settings)
+    if as_json:
+        sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
+        return
+    load = made.scenario.load
+    out.print(f"{made.scenario.name}, seed {seed}, Dapr {made.dapr_version}: {' '.join(made.scenario.claim.split())}")
+    out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(made.nodes)}")
+    table = Table("at", "fault", "nodes", "until", "settings", box=None)
+    for step in made.steps:
+        settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
+        table.add_row(
+            f"{step.at:g} s", step.fault, ", ".join(step.nodes), f"{step.at + step.hold:g} s", settings_text
+        )
+    out.print(table if made.steps else "no faults")
+
+
+@app.command()
+def run(
+    scenario: Name,
+    seed: Seed = 1,
+    rate: Rate = None,
+    duration: Duration = None,
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    defect: Defect = None,
+    runs: Out = Path("runs"),
+    *,
+    attached: Annotated[bool, typer.Option(hidden=True, help="Locust started us and makes the load")] = False,
+) -> None:
+    """
+    Run a scenario: bring the system up, load it, break it, heal it, collect evidence, judge, report.
+    """
+    from harness import rundir, scenario as scenarios
+    from harness.backends.processes import Processes
+    from harness.faults.controller import refuse_unservable
+    from harness.load.generators import Attached, Locust
+    from harness.runner import Run
+    from harness.runtime import locate_all
+    from harness.screen import Screen
+
+    made = _plan(
+        scenario,
+        seed,
+        target=target,
+        dapr_version=dapr_version,
+        defect=defect,
+        settings=settings,
+        rate=rate,
+        duration=duration,
+    )
+    binaries = locate_all(made.dapr_version)
+    folder = rundir.create(runs, made.scenario.name, seed)
+    folder.save_plan(made)
+    backend = Processes(made, folder, binaries)
+    refuse_unservable(made, backend)
+    generator = Attached(folder) if attached else Locust(folder, scenarios.FOLDER)
+    # Attached, standard output is the line to our parent.
+    with Screen(f"{made.scenario.name}, seed {seed}", err if attached else out) as screen:
+        screen.say(f"{folder.name}: {' '.join(made.scenario.claim.split())}")
+        ended = Run(made, folder, backend, generator, screen).execute()
+        screen.say("judging")
+        verdict = _judge(folder, made)
+    (err if attached else out).print(_summary(made, verdict, folder))
+    raise typer.Exit(_code(verdict, interrupted=ended.interrupted))
+
+
+@app.command()
+def check(name: RunName, runs: Out = Path("runs")) -> None:
+    """
+    Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
+    """
+    from harness import rundir
+
+    folder = rundir.find(runs, name)
+    made = folder.load_plan()
+    verdict = _judge(folder, made)
+    out.print(_summary(made, verdict, folder))
+    raise typer.Exit(_code(verdict))
+
+
+@app.command()
+def report(name: RunName, runs: Out = Path("runs")) -> None:
+    """
+    Draw the reports of a judged run again.
+    """
+    from harness import rundir
+
+    folder = rundir.find(runs, name)
+    _draw(folder, folder.load_plan(), folder.load_verdict())
+    out.print(str(folder.path / "report.html"))
+
+
+@app.command()
+def down(runs: Out = Path("runs")) -> None:
+    """
+    End whatever a dead run left running.
+    """
+    from harness.backends import guard
+
+    found = guard.sweep()
+    out.print(f"{found} processes of earlier runs were ended" if found else "nothing was left running")
+
+
+@app.command()
+def provision(dapr_version: DaprVersion = None) -> None:
+    """
+    Get daprd, placement, scheduler, Toxiproxy and Redis: what is here is used, the rest is downloaded or built.
+    """
+    from harness import runtime
+    from harness.runtime.versions import DAPR
+
+    for found in runtime.provision(dapr_version=dapr_version or DAPR, progress=out.print).values():
+        out.print(f"{found.part:18} {found.version:10} {found.path}  ({found.where})", highlight=False)
+
+
+@app.command()
+def doctor(dapr_version: DaprVersion = None) -> None:
+    """
+    What is here, what is missing, and how to mend it.
+    """
+    from harness import runtime
+    from harness.runtime.versions import DAPR
+
+    checks = runtime.doctor(dapr_version=dapr_version or DAPR)
+    out.print(runtime.render(checks))
+    if not all(check.ok for check in checks):
+        raise typer.Exit(Exit.SOFTWARE)
+
+
+def _judge(folder: RunDir, made: Plan) -> Verdict:
+    from harness.checkers.judge import judge
+
+    verdict = judge(folder.name, made, folder.evidence)
+    folder.save_verdict(verdict)
+    _draw(folder, made, verdict)
+    return verdict
+
+
+def _draw(folder: RunDir, made: Plan, verdict: Verdict) -> None:
+    from reports import html, junit, markdown
+
+    html.write(made, verdict, folder.path)
+    junit.write(verdict, folder.path)
+    markdown.write(made, verdict, folder.path)
+
+
+def _summary(made: Plan, verdict: Verdict, folder: RunDir):  # type: ignore[no-untyped-def]
+    from reports import terminal
+
+    return terminal.summary(made, verdict, folder.path)
+
+
+def _code(verdict: Verdict, *, interrupted: bool = False) -> int:
+    from harness.gate import exit_code
+
+    return Exit.INTERRUPTED if interrupted else exit_code(verdict)
+
+
+def main() -> NoReturn:
+    """
+    Entry point: errors become one clear message and an exit code, never a traceback.
+    """
+    try:
+        code = app(standalone_mode=False)
+    except UsageError as error:
+        err.print(f"harness: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except HarnessError as error:
+        err.print(f"harness: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("harness: interrupted; every fault was healed and nothing is left running", style="yellow")
+        sys.exit(Exit.INTERRUPTED)
+    sys.exit(code or 0)

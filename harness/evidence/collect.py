@@ -1,0 +1,79 @@
+"""
+Collecting a run's evidence: every source into its table, each on its own, so that one that fails leaves the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import structlog
+
+from harness.backends.base import Endpoints
+from harness.errors import EvidenceError
+from harness.evidence import journals, ledgers, tables
+from harness.evidence.engine import Engine
+from harness.evidence.schema import (
+    ATTEMPTS,
+    EFFECTS,
+    FAULTS,
+    HISTORY,
+    INSTANCES,
+    OPERATIONS,
+    PHASES,
+    SAMPLES,
+    Table,
+)
+from harness.model import Target
+from harness.rundir import RunDir
+
+log = structlog.get_logger(__name__)
+
+Rows = Iterator[Mapping[str, object]]
+
+
+def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
+    """
+    What only the running system can tell: instances, history, effects. Return what could not be had, in words.
+    """
+    missing = []
+    engine = Engine(endpoints.redis, target)
+    try:
+        histories: list[Mapping[str, object]] = []
+
+        def instances() -> Rows:
+            for row, events in engine.rows():
+                histories.extend(events)
+                yield row
+
+        missing += _table(run, INSTANCES, instances)
+        if not missing:
+            missing += _table(run, HISTORY, lambda: iter(histories))
+    finally:
+        engine.close()
+    return missing + _table(run, EFFECTS, lambda: ledgers.effects(target, endpoints))
+
+
+def from_journals(run: RunDir) -> list[str]:
+    """
+    What was written down as it happened. Return what could not be had, in words.
+    """
+    sources: Mapping[Table, Callable[[], Rows]] = {
+        OPERATIONS: lambda: journals.operations(run.journal),
+        ATTEMPTS: lambda: journals.attempts(run.journal),
+        FAULTS: lambda: journals.faults(run.journal),
+        PHASES: lambda: journals.phases(run.journal),
+        SAMPLES: lambda: journals.samples(run.journal),
+    }
+    return [problem for table, rows in sources.items() for problem in _table(run, table, rows)]
+
+
+def _table(run: RunDir, table: Table, rows: Callable[[], Rows]) -> list[str]:
+    """
+    A source that cannot be read leaves no table behind: the checkers then say UNKNOWN, which is the truth.
+    """
+    try:
+        tables.write(run.evidence, table, rows())
+    except (EvidenceError, OSError, KeyError) as error:
+        log.warning("evidence could not be collected", table=table.name, error=str(error))
+        return [f"{table.name}: {error}"]
+    return []

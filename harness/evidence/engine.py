@@ -1,0 +1,262 @@
+"""
+What the engine stored: workflow instances and their history, read from the state store itself.
+
+Layout of Dapr 1.18 (pkg/runtime/wfengine/state/state.go; the same since 1.15): one Redis hash a row, with
+the key `<app>||dapr.internal.<namespace>.<app>.workflow||<instance>||<suffix>`, the value in field `data`.
+Suffixes: `metadata` (BackendWorkflowStateMetadata), `inbox-%06d` and `history-%06d` (durabletask HistoryEvent).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
+from google.protobuf.message import DecodeError
+
+from harness.backends.base import Address
+from harness.errors import EvidenceError
+from harness.model import Target
+
+_DATA = b"data"
+_NAMESPACE = "default"
+# OrchestrationStatus of durabletask (orchestration.proto); CANCELED and CONTINUED_AS_NEW end no Dapr 1.18 workflow.
+_STATUS = {
+    0: "RUNNING",
+    1: "COMPLETED",
+    2: "CONTINUED_AS_NEW",
+    3: "FAILED",
+    4: "CANCELED",
+    5: "TERMINATED",
+    6: "PENDING",
+    7: "SUSPENDED",
+    8: "STALLED",
+}
+_SCHEDULING = {"taskScheduled", "timerCreated", "childWorkflowInstanceCreated"}
+_CHUNK = 500
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """
+    Where one instance stands: COMPLETED, FAILED or TERMINATED with its outcome, or None while it runs.
+    """
+
+    terminal: str | None
+    outcome: str | None
+
+
+@dataclass
+class _Stored:
+    """
+    The rows of one instance as they are found, before they are put in order.
+    """
+
+    metadata: bytes | None = None
+    history: dict[int, bytes] = field(default_factory=dict)
+    inbox: int = 0
+
+
+class Engine:
+    """
+    Reads the engine's rows of one target's app from Redis, past Toxiproxy.
+    """
+
+    def __init__(self, at: Address, target: Target) -> None:
+        self._redis = redis.Redis(at.host, at.port, socket_timeout=10)
+        self._target = target
+        self._prefix = f"{target.app_id}||dapr.internal.{_NAMESPACE}.{target.app_id}.workflow||"
+
+    def close(self) -> None:
+        """
+        Close the connection.
+        """
+        self._redis.close()
+
+    def states(self, instance_ids: Iterable[str], outcome_field: str) -> dict[str, State]:
+        """
+        Where each of these instances stands now; one that the engine does not know is left out.
+
+        Two round trips for up to 500 instances: the metadata rows, then each one's last history row.
+        Raises EvidenceError if Redis does not answer.
+        """
+        states: dict[str, State] = {}
+        ids = list(instance_ids)
+        try:
+            for begin in range(0, len(ids), _CHUNK):
+                states.update(self._states(ids[begin : begin + _CHUNK], outcome_field))
+        except redis.RedisError as error:
+            raise EvidenceError(f"the state store could not be read: {error}") from error
+        return states
+
+    def _states(self, ids: list[str], outcome_field: str) -> Iterator[tuple[str, State]]:
+        pipe = self._redis.pipeline(transaction=False)
+        for instance in ids:
+            pipe.hget(f"{self._prefix}{instance}||metadata", "data")
+        lengths = {
+            instance: _metadata(raw).historyLength
+            for instance, raw in zip(ids, pipe.execute(), strict=True)
+            if raw is not None
+        }
+        pipe = self._redis.pipeline(transaction=False)
+        for instance, length in lengths.items():
+            pipe.hget(f"{self._prefix}{instance}||history-{max(0, length - 1):06d}", "data")
+        for instance, raw in zip(lengths, pipe.execute(), strict=True):
+            event = history_events_pb2.HistoryEvent()
+            event.ParseFromString(raw or b"")
+            if event.WhichOneof("eventType") == "executionCompleted":
+                done = event.executionCompleted
+                workflow = next(iter(self._target.workflows.values()))
+                yield (
+                    instance,
+                    State(_STATUS[done.workflowStatus], outcome(done.result.value, workflow.outcome)),
+                )
+            else:
+                yield instance, State(None, None)
+
+    def rows(self) -> Iterator[tuple[Row, list[Row]]]:
+        """
+        Every instance as (its row of `instances`, its rows of `history`), in order of instance id.
+
+        Raises EvidenceError if Redis does not answer or a row cannot be decoded.
+        """
+        stored: dict[str, _Stored] = {}
+        try:
+            for keys in self._pages():
+                pipe = self._redis.pipeline(transaction=False)
+                for _, _, key in keys:
+                    pipe.hget(key, "data")
+                for (instance, suffix, _), raw in zip(keys, pipe.execute(), strict=True):
+                    _put(stored.setdefault(instance, _Stored()), suffix, raw)
+        except redis.RedisError as error:
+            raise EvidenceError(f"the state store could not be read: {error}") from error
+        for instance in sorted(stored):
+            try:
+                yield self._instance(instance, stored[instance])
+            except DecodeError as error:
+                raise EvidenceError(f"a row of instance {instance} could not be decoded: {error}") from error
+
+    def _pages(self) -> Iterator[list[tuple[str, str, bytes]]]:
+        """
+        (instance, suffix, key) of every row, by pages.
+        """
+        page: list[tuple[str, str, bytes]] = []
+        for key in self._redis.scan_iter(match=f"{self._prefix}*", count=5000):
+            instance, _, suffix = key.decode()[len(self._prefix) :].rpartition("||")
+            page.append((instance, suffix, key))
+            if len(page) == _CHUNK * 10:
+                yield page
+                page = []
+        yield page
+
+    def _instance(self, instance: str, stored: _Stored) -> tuple[Row, list[Row]]:
+        metadata = _metadata(stored.metadata or b"")
+        events = []
+        for position in sorted(stored.history):
+            event = history_events_pb2.HistoryEvent()
+            event.ParseFromString(stored.history[position])
+            events.append((position, event))
+        started = next(
+            (event for _, event in events if event.WhichOneof("eventType") == "executionStarted"), None
+        )
+        ended = next(
+            (event for _, event in reversed(events) if event.WhichOneof("eventType") == "executionCompleted"),
+            None,
+        )
+        name = started.executionStarted.name if started else None
+        output = ended.executionCompleted.result.value if ended else None
+        workflow = self._target.workflows.get(name or "")
+        row = {
+            "instance_id": instance,
+            "workflow": name,
+            "status": _status(started, ended, [event for _, event in events]),
+            "outcome": outcome(output, workflow.outcome) if workflow and output else None,
+            "output": output,
+            "created_ns": started.timestamp.ToNanoseconds() if started else None,
+            "completed_ns": ended.timestamp.ToNanoseconds() if ended else None,
+            "generation": metadata.generation,
+            "history_length": metadata.historyLength,
+            "history_rows": len(stored.history),
+            "inbox_length": metadata.inboxLength,
+            "inbox_rows": stored.inbox,
+        }
+        return row, [_history(instance, position, event) for position, event in events]
+
+
+def outcome(output: str | None, field_name: str) -> str | None:
+    """
+    What a workflow's JSON output says of itself in `field_name`; None if it says nothing.
+    """
+    try:
+        value = json.loads(output or "null")
+    except ValueError:
+        return None
+    found = value.get(field_name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _metadata(raw: bytes) -> Any:
+    metadata = backend_service_pb2.BackendWorkflowStateMetadata()
+    metadata.ParseFromString(raw)
+    return metadata
+
+
+def _put(stored: _Stored, suffix: str, raw: bytes | None) -> None:
+    kind, _, number = suffix.partition("-")
+    if raw is None:
+        return  # deleted between the scan and the read
+    if suffix == "metadata":
+        stored.metadata = raw
+    elif kind == "history":
+        stored.history[int(number)] = raw
+    elif kind == "inbox":
+        stored.inbox += 1
+
+
+def _status(started: Any, ended: Any, events: list[Any]) -> str:
+    """
+    As durabletask-go's runtimestate.RuntimeStatus decides it.
+    """
+    if started is None:
+        return "PENDING"
+    if ended is not None:
+        return _STATUS[ended.executionCompleted.workflowStatus]
+    suspended = False
+    for event in events:
+        kind = event.WhichOneof("eventType")
+        if kind == "executionStalled":
+            return "STALLED"
+        suspended = kind == "executionSuspended" or (suspended and kind != "executionResumed")
+    return "SUSPENDED" if suspended else "RUNNING"
+
+
+def _history(instance: str, position: int, event: Any) -> Row:
+    kind = event.WhichOneof("eventType")
+    body = getattr(event, kind)
+    fields = {name.name for name in body.DESCRIPTOR.fields}
+    if kind in _SCHEDULING:
+        task: int | None = event.eventId
+    elif "taskScheduledId" in fields:
+        task = body.taskScheduledId
+    else:
+        task = body.timerId if "timerId" in fields else None
+    payload = next(
+        (getattr(body, name) for name in ("result", "input") if name in fields and body.HasField(name)), None
+    )
+    failed = "failureDetails" in fields and body.HasField("failureDetails")
+    return {
+        "instance_id": instance,
+        "position": position,
+        "event_id": event.eventId,
+        "event": kind,
+        "at_ns": event.timestamp.ToNanoseconds(),
+        "name": getattr(body, "name", None) or None,
+        "task_id": task,
+        "payload": payload.value if payload is not None else None,
+        "error": f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}" if failed else None,
+    }

@@ -1,0 +1,56 @@
+"""
+Writing and reading the evidence tables: typed Parquet by DuckDB, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import duckdb
+
+from harness.evidence.schema import Table
+
+
+def path(folder: Path, table: Table) -> Path:
+    """
+    Where `table` lies in an evidence folder.
+    """
+    return folder / f"{table.name}.parquet"
+
+
+def write(folder: Path, table: Table, rows: Iterable[Mapping[str, object]]) -> int:
+    """
+    Write `rows` as `<folder>/<table>.parquet`, with the schema's columns and types; return their number.
+
+    A column that a row lacks is NULL; a column that the schema lacks is an error (ValueError). The rows
+    pass through a JSON-lines file, so memory stays bounded; the Parquet file appears whole, by rename.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = set(table.types)
+    count = 0
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{table.name}-") as scratch:
+        lines = Path(scratch) / "rows.jsonl"
+        with lines.open("w", encoding="utf-8") as out:
+            for row in rows:
+                if not known.issuperset(row):
+                    raise ValueError(f"{table.name} has no column {', '.join(sorted(set(row) - known))}")
+                out.write(json.dumps(row, separators=(",", ":")))
+                out.write("\n")
+                count += 1
+        done = Path(scratch) / "table.parquet"
+        types = ", ".join(f"'{name}': '{kind}'" for name, kind in table.types.items())
+        with duckdb.connect() as db:
+            db.execute(
+                f"COPY (SELECT * FROM read_json('{_quoted(lines)}', format='newline_delimited', columns={{{types}}})) "
+                f"TO '{_quoted(done)}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+        os.replace(done, path(folder, table))
+    return count
+
+
+def _quoted(file: Path) -> str:
+    return str(file).replace("'", "''")

@@ -1,0 +1,47 @@
+"""
+What a fault is: settings, apply (with its proof), heal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import JsonValue
+
+Proof = Mapping[str, JsonValue]
+"""What shows that a fault was felt, as plain JSON: measured, never assumed."""
+
+
+class NotFeltError(Exception):
+    """
+    The fault was applied but could not be proved. `proof` holds what was measured instead.
+    """
+
+    def __init__(self, message: str, proof: Proof) -> None:
+        super().__init__(message)
+        self.proof = proof
+
+
+class Fault(Protocol):
+    """
+    One kind of fault. An implementation is a frozen model whose fields are its settings.
+
+    It must keep no state: the same value is used for several nodes, at once. `system` is the backend; it
+    satisfies `needs`, which was checked before the run began.
+    """
+
+    hits: ClassVar[Literal["nodes", "links"]]
+    needs: ClassVar[type]
+
+    def apply(self, system: Any, node: str) -> Proof:
+        """
+        Do it, and return only once it is proved to be felt.
+
+        Raises NotFeltError if it was done but cannot be proved, any other error if it could not be done.
+        """
+
+    def heal(self, system: Any, node: str) -> None:
+        """
+        Undo it, and return only once it is proved to be gone. Must do nothing if it was never applied.
+        """

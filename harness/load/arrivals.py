@@ -1,0 +1,76 @@
+"""
+Arrival schedules: what is started when, decided by the seed before the load begins.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from harness.model import Load, Workflow
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """
+    One start: its number from 0, seconds after the load began, instance id, kind, and what is sent.
+    """
+
+    number: int
+    at: float
+    instance_id: str
+    kind: str
+    body: JsonValue
+
+
+def schedule(load: Load, workflow: Workflow, seed: int) -> Iterator[Arrival]:
+    """
+    Every arrival of a load, in order of time.
+
+    Arrivals are open: a Poisson process of `load.rate` a second (exponential gaps), as independent clients
+    make it, whether or not earlier starts were answered. The same load, workflow and seed give the same
+    schedule.
+    """
+    rng = random.Random(f"arrivals {seed}")
+    kinds = [kind for kind, weight in load.mix.items() if weight > 0]
+    weights = [load.mix[kind] for kind in kinds]
+    at = 0.0
+    number = 0
+    while load.rate > 0 and (at := at + rng.expovariate(load.rate)) < load.duration:
+        kind = rng.choices(kinds, weights)[0]
+        yield arrival(workflow, kind, f"{kind}-{number:06d}", rng, number=number, at=at)
+        number += 1
+
+
+def arrival(
+    workflow: Workflow, kind: str, instance_id: str, rng: random.Random, *, number: int = 0, at: float = 0.0
+) -> Arrival:
+    """
+    One arrival of `kind`, with the values that `vary` leaves open drawn from `rng`.
+    """
+    drawn = {name: rng.choice(values) for name, values in workflow.kinds[kind].vary.items()}
+    values = {**drawn, "id": instance_id, "kind": kind}
+    return Arrival(number, at, instance_id, kind, fill(workflow.body, values))
+
+
+def fill(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
+    """
+    `template` with its placeholders filled: a text that is just `{name}` becomes the value itself, with its
+    type; a placeholder inside a longer text becomes the value's text. An unknown placeholder stays as it is.
+    """
+    if isinstance(template, dict):
+        return {key: fill(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, values) for value in template]
+    if not isinstance(template, str):
+        return template
+    whole = _PLACEHOLDER.fullmatch(template)
+    if whole and whole[1] in values:
+        return values[whole[1]]
+    return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), template)

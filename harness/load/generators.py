@@ -1,0 +1,150 @@
+"""
+Who makes the load of a run: a Locust that the harness starts, or a Locust that started the harness.
+
+Either way Locust says when the load began and ended in the run's `journal/load.jsonl`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from harness.backends.guard import MARK
+from harness.errors import HarnessError
+from harness.journal import Tail
+from harness.rundir import RunDir
+
+
+class Generator(Protocol):
+    """
+    Makes the load of one run.
+    """
+
+    def start(self) -> None:
+        """
+        Let the load begin soon.
+        """
+
+    def alive(self) -> bool:
+        """
+        Can more load still come? False also when the generator died.
+        """
+
+    def stop(self) -> None:
+        """
+        End the load now, in good order. Must be safe to call twice.
+        """
+
+
+class Progress:
+    """
+    When a run's load began and ended, as the generator wrote it down.
+    """
+
+    def __init__(self, run: RunDir) -> None:
+        self._tail = Tail(run.journal / "load.jsonl")
+        self.began_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.dropped = 0
+
+    def poll(self) -> None:
+        """
+        Read what was written since the last poll.
+        """
+        for row in self._tail.poll():
+            if row["event"] == "started":
+                self.began_ns = row["at_ns"]
+            else:
+                self.ended_ns = row["at_ns"]
+                self.dropped += row["dropped"]
+
+
+class Locust:
+    """
+    A headless Locust, started by the harness.
+    """
+
+    def __init__(self, run: RunDir, scenarios: Path) -> None:
+        self._run = run
+        self._scenarios = scenarios
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """
+        See Generator.
+        """
+        with (self._run.logs / "locust.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "locust", "-f", str(self._scenarios / "locustfile.py")),
+                    *("--headless", "--users", "1", "--only-summary", "--skip-log-setup"),
+                ],
+                env={**os.environ, "HARNESS_LOAD": str(self._run.path), MARK: str(self._run.path)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def alive(self) -> bool:
+        """
+        See Generator. Raises HarnessError if Locust failed.
+        """
+        if self._process is None:
+            return False
+        status = self._process.poll()
+        if status not in (None, 0, -signal.SIGTERM):
+            raise HarnessError(f"Locust ended with exit status {status}; see {self._run.logs / 'locust.log'}")
+        return status is None
+
+    def stop(self) -> None:
+        """
+        See Generator. Locust takes SIGTERM as a wish to finish; answers that are still awaited may come in.
+        """
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Attached:
+    """
+    The Locust that started this harness: told on standard output that the system is up, it ends the load by
+    closing our standard input (or by dying, which closes it too).
+    """
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """
+        See Generator.
+        """
+        threading.Thread(target=self._await_end, daemon=True).start()
+        print(json.dumps({"run": str(self._run.path)}), flush=True)  # noqa: T201 - the protocol with our parent
+
+    def _await_end(self) -> None:
+        sys.stdin.buffer.read()
+        self._over.set()
+
+    def alive(self) -> bool:
+        """
+        See Generator.
+        """
+        return not self._over.is_set()
+
+    def stop(self) -> None:
+        """
+        See Generator: it is Locust that decides.
+        """

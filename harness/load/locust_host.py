@@ -1,0 +1,236 @@
+"""
+The harness inside Locust: the user that sends the arrivals, and the listeners around it.
+
+Importing this module imports Locust, which patches the process for gevent; only `scenarios/locustfile.py` does.
+
+Two ways in. `harness run` starts Locust and names the run directory in HARNESS_LOAD. `locust -f scenarios` is in
+charge itself: then a harness process is started at the test's start, which brings the system up, runs the faults,
+judges, and whose exit code becomes Locust's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.pool
+from locust import FastHttpUser, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.exception import StopUser
+
+from harness.backends.base import Endpoints
+from harness.errors import Exit
+from harness.journal import Journal
+from harness.load.arrivals import Arrival, schedule
+from harness.load.operations import Operations
+from harness.load.start import start
+from harness.model import Plan
+from harness.rundir import RunDir
+
+RUN = "HARNESS_LOAD"
+"""Environment variable: the run directory that Locust shall make load for."""
+
+_RETRY_PAUSE = 0.5
+_MOST_IN_FLIGHT = 2000
+
+
+class ArrivalUser(FastHttpUser):
+    """
+    Sends every arrival of the plan at its time, each in a greenlet of its own; one such user does it all.
+
+    Latency counts from the intended time, so a stalled system is not spared the arrivals it delayed
+    (coordinated omission; G. Tene, wrk2).
+    """
+
+    abstract = True
+    fixed_count = 1
+    concurrency = _MOST_IN_FLIGHT
+    max_retries = 0
+    max_redirects = 0
+
+    def __init__(self, environment: Environment) -> None:
+        run = current_run(environment)
+        self.plan: Plan = run.load_plan()
+        self.endpoints = Endpoints.model_validate_json((run.path / "endpoints.json").read_bytes())
+        self.host = next(iter(self.endpoints.apps.values())).url
+        self.network_timeout = self.plan.scenario.load.timeout
+        self.connection_timeout = self.plan.scenario.load.timeout
+        self.workflow = self.plan.target.workflows[self.plan.scenario.load.workflow]
+        self.journal = Journal(run.journal / "load.jsonl")
+        self.operations = Operations(
+            Journal(run.journal / f"operations-{os.getpid()}.jsonl"),
+            f"locust-{os.getpid()}",
+            self.plan.scenario.load.workflow,
+        )
+        self.calls = gevent.pool.Pool(_MOST_IN_FLIGHT)
+        super().__init__(environment)
+
+    @task
+    def arrivals(self) -> None:
+        """
+        The whole load; then the test ends.
+        """
+        dropped = 0
+        origin_ns = time.time_ns()
+        self.journal.write({"event": "started", "at_ns": origin_ns})
+        try:
+            for arrival in schedule(self.plan.scenario.load, self.workflow, self.plan.seed):
+                intended_ns = origin_ns + round(arrival.at * 1e9)
+                gevent.sleep(max(0.0, (intended_ns - time.time_ns()) / 1e9))
+                if self.calls.free_count() > 0:
+                    self.calls.spawn(self.one, arrival, intended_ns)
+                else:
+                    dropped += 1
+            gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.plan.scenario.load.duration))
+        finally:
+            self.calls.join(
+                timeout=(self.plan.scenario.load.timeout + 1) * (1 + self.plan.scenario.load.retries)
+            )
+            self.journal.write({"event": "ended", "at_ns": time.time_ns(), "dropped": dropped})
+        gevent.spawn(_end, self.environment)
+        raise StopUser
+
+    def one(self, arrival: Arrival, intended_ns: int) -> None:
+        """
+        One instance: start it, and again on the next replica while the outcome is unknown and tries are left.
+        """
+        load = self.plan.scenario.load
+        for attempt in range(1, load.retries + 2):
+            call = start(
+                load,
+                self.workflow,
+                arrival.instance_id,
+                arrival.body,
+                self.endpoints,
+                arrival.number + attempt - 1,
+            )
+            op_id = self.operations.invoke(
+                call, arrival.instance_id, arrival.kind, attempt=attempt, intended_ns=intended_ns
+            )
+            with self.client.post(
+                call.url, json=call.body, name=f"start {arrival.kind}", catch_response=True
+            ) as response:
+                status = response.status_code or None
+                outcome = call.outcome(status)
+                detail = None if outcome == "ok" else str(response.error or response.text)[:300]
+                if outcome == "ok":
+                    response.success()
+                else:
+                    response.failure(f"{outcome}: {status or 'no answer'}")
+            self.operations.complete(op_id, outcome, status, detail)
+            if outcome != "unknown":
+                return
+            gevent.sleep(_RETRY_PAUSE)
+            intended_ns = time.time_ns()
+
+
+def _end(environment: Environment) -> None:
+    """
+    End the test: in headless mode the process, under the web UI the test alone.
+    """
+    if environment.runner is None:
+        return
+    if environment.web_ui is None:
+        environment.runner.quit()
+    else:
+        environment.runner.stop()
+
+
+def current_run(environment: Environment) -> RunDir:
+    """
+    The run that this Locust makes load for.
+    """
+    return RunDir(Path(environment.harness_run))
+
+
+class Companion:
+    """
+    The harness process beside a Locust that is in charge.
+    """
+
+    def __init__(self, options: Namespace) -> None:
+        command = [sys.executable, "-m", "harness", "run", options.scenario, "--attached"]
+        if options.run_time:
+            command += ["--duration", str(options.run_time)]
+        for flag in ("seed", "target", "dapr_version", "defect"):
+            value = getattr(options, flag)
+            if value:
+                command += [f"--{flag.replace('_', '-')}", str(value)]
+        # A session of its own: Ctrl-C is for Locust, which then ends the test in good order.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+
+    def ready(self) -> str | None:
+        """
+        Wait until the system is up; return the run directory, or None if the harness gave up.
+        """
+        if self._process.stdout is None:
+            return None
+        for line in self._process.stdout:
+            try:
+                return str(json.loads(line)["run"])
+            except (ValueError, KeyError, TypeError):
+                sys.stderr.write(line.decode(errors="replace"))
+        self._process.wait()
+        return None
+
+    def finish(self) -> int:
+        """
+        Say that the load is over, wait for the verdict, and return the harness's exit code.
+        """
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._process.stdout is not None:
+            for line in self._process.stdout:
+                sys.stderr.write(line.decode(errors="replace"))
+        return self._process.wait()
+
+
+@events.init_command_line_parser.add_listener
+def _options(parser: LocustArgumentParser) -> None:
+    group = parser.add_argument_group("harness")
+    group.add_argument("--scenario", default="baseline", help="named scenario or path to a YAML file")
+    group.add_argument("--seed", type=int, default=None, help="seed of the plan (default 1)")
+    group.add_argument("--target", default="", help="target.yaml of the system under test")
+    group.add_argument("--dapr-version", default="", help="Dapr release to run")
+    group.add_argument("--defect", default="", help="plant a defect of the target")
+
+
+@events.init.add_listener
+def _init(environment: Environment, **_: Any) -> None:
+    environment.harness_run = os.environ.get(RUN)
+    environment.harness_companion = None
+
+
+@events.test_start.add_listener
+def _test_start(environment: Environment, **_: Any) -> None:
+    if os.environ.get(RUN):
+        return
+    companion = Companion(environment.parsed_options)
+    run = companion.ready()
+    if run is None:
+        environment.process_exit_code = companion.finish()
+        if environment.runner is not None:
+            environment.runner.quit()
+        return
+    environment.harness_run = run
+    environment.harness_companion = companion
+
+
+@events.test_stop.add_listener
+def _test_stop(environment: Environment, **_: Any) -> None:
+    companion: Companion | None = environment.harness_companion
+    environment.harness_companion = None
+    if companion is not None:
+        environment.process_exit_code = companion.finish()
+    elif environment.process_exit_code is None:
+        environment.process_exit_code = Exit.HOLDS  # the harness that started this Locust judges, not Locust

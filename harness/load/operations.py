@@ -1,0 +1,60 @@
+"""
+Writing down client operations: before the call, and when its answer or error came.
+"""
+
+from __future__ import annotations
+
+import time
+
+from harness.journal import Journal
+from harness.load.start import ClientOutcome, Start
+
+
+class Operations:
+    """
+    The operations journal of one client. Every call is written before it is sent, so that a client that dies
+    leaves an operation whose outcome is unknown, and never an effect that nobody asked for.
+    """
+
+    def __init__(self, journal: Journal, client: str, workflow: str) -> None:
+        self._journal = journal
+        self._client = client
+        self._workflow = workflow
+        self._count = 0
+
+    def invoke(self, start: Start, instance_id: str, kind: str, *, attempt: int, intended_ns: int) -> str:
+        """
+        Write that a call is about to be sent; return its op_id.
+        """
+        self._count += 1
+        op_id = f"{self._client}/{self._count}"
+        self._journal.write(
+            {
+                "event": "invoke",
+                "op_id": op_id,
+                "instance_id": instance_id,
+                "workflow": self._workflow,
+                "kind": kind,
+                "client": self._client,
+                "node": start.node,
+                "try": attempt,
+                "intended_ns": intended_ns,
+                "at_ns": time.time_ns(),
+            }
+        )
+        return op_id
+
+    def complete(self, op_id: str, outcome: ClientOutcome, status: int | None, detail: str | None) -> None:
+        """
+        Write what came of a call.
+        """
+        self._journal.write(
+            {
+                "event": "complete",
+                "op_id": op_id,
+                "at_ns": time.time_ns(),
+                "outcome": outcome,
+                "status": status,
+                "detail": detail,
+            }
+        )

@@ -1,0 +1,66 @@
+"""
+How one instance is started at the target, and what an answer means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from pydantic import JsonValue
+
+from harness.backends.base import Endpoints
+from harness.model import HttpStart, Load, Workflow
+
+ClientOutcome = Literal["ok", "fail", "unknown"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """
+    One HTTP request (POST, JSON body) that starts an instance on one node.
+    """
+
+    node: str
+    url: str
+    body: JsonValue
+    accepted: tuple[int, ...]
+    refused: tuple[int, ...]
+
+    def outcome(self, status: int | None) -> ClientOutcome:
+        """
+        What an HTTP status means; None (no answer) and anything that is not clearly one or the other is unknown.
+        """
+        if status in self.accepted:
+            return "ok"
+        if status in self.refused:
+            return "fail"
+        return "unknown"
+
+
+def start(
+    load: Load, workflow: Workflow, instance_id: str, body: JsonValue, endpoints: Endpoints, replica: int
+) -> Start:
+    """
+    The request that starts `instance_id` on a replica; `replica` counts on past the last one (round robin).
+    """
+    if isinstance(workflow.start, HttpStart):
+        node = f"app-{replica % len(endpoints.apps)}"
+        return Start(
+            node=node,
+            url=endpoints.apps[node].url + workflow.start.http,
+            body=body,
+            accepted=workflow.start.accepted,
+            refused=workflow.start.refused,
+        )
+    node = f"sidecar-{replica % len(endpoints.sidecars)}"
+    return Start(
+        node=node,
+        # Dapr workflow API reference, "Start workflow request" (stable since Dapr 1.15); 202 accepted, 400 bad request.
+        url=f"{endpoints.sidecars[node].url}/v1.0/workflows/{quote(workflow.start.dapr)}/{quote(load.workflow)}/start"
+        f"?instanceID={quote(instance_id)}",
+        body=body,
+        accepted=(202,),
+        refused=(400,),
+    )

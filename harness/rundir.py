@@ -1,0 +1,158 @@
+"""
+The run directory: the only thing that the stages of a run share.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.errors import EvidenceError, UsageError
+from harness.model import Plan, Verdict
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """
+    Where everything of one run lies.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """
+        The run's name: `<utc>-<scenario>-<seed>`.
+        """
+        return self.path.name
+
+    @property
+    def plan(self) -> Path:
+        """
+        What was to be done.
+        """
+        return self.path / "plan.json"
+
+    @property
+    def journal(self) -> Path:
+        """
+        What was written down as it happened: `*.jsonl`, one writer a file.
+        """
+        return self.path / "journal"
+
+    @property
+    def evidence(self) -> Path:
+        """
+        What was collected afterwards: `*.parquet`.
+        """
+        return self.path / "evidence"
+
+    @property
+    def logs(self) -> Path:
+        """
+        One file a node.
+        """
+        return self.path / "logs"
+
+    @property
+    def data(self) -> Path:
+        """
+        One folder a node: what it keeps over its own restarts.
+        """
+        return self.path / "data"
+
+    @property
+    def verdict(self) -> Path:
+        """
+        What was found.
+        """
+        return self.path / "verdict.json"
+
+    def save_plan(self, plan: Plan) -> None:
+        """
+        Write plan.json, whole or not at all.
+        """
+        _write(self.plan, plan.model_dump_json(indent=2, by_alias=True) + "\n")
+
+    def load_plan(self) -> Plan:
+        """
+        Read plan.json. Raises EvidenceError if it is missing or of another version of the harness.
+        """
+        try:
+            return Plan.model_validate_json(self.plan.read_bytes())
+        except OSError as error:
+            raise EvidenceError(f"{self.path} is not a run directory: {error.strerror}: plan.json") from error
+        except ValidationError as error:
+            raise EvidenceError(
+                f"{self.plan} was not written by this version of the harness: {error}"
+            ) from error
+
+    def save_verdict(self, verdict: Verdict) -> None:
+        """
+        Write verdict.json, whole or not at all.
+        """
+        _write(self.verdict, verdict.model_dump_json(indent=2) + "\n")
+
+    def load_verdict(self) -> Verdict:
+        """
+        Read verdict.json. Raises EvidenceError if the run was not judged.
+        """
+        try:
+            return Verdict.model_validate_json(self.verdict.read_bytes())
+        except OSError as error:
+            raise EvidenceError(f"{self.path} has no verdict yet; run `harness check {self.path}`") from error
+
+
+def _write(file: Path, text: str) -> None:
+    scratch = file.with_name(f".{file.name}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(file)
+
+
+def create(root: Path, scenario: str, seed: int, now: datetime | None = None) -> RunDir:
+    """
+    Make a new run directory below `root` and point `root/latest` at it.
+
+    Two runs that begin in the same second get different names.
+    """
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    root.mkdir(parents=True, exist_ok=True)
+    base = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]+', '-', scenario)}-{seed}"
+    for number in range(1, 100):
+        path = root / (base if number == 1 else f"{base}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        break
+    else:
+        raise UsageError(f"{root / base} exists a hundred times over")
+    run = RunDir(path.resolve())
+    for folder in (run.journal, run.evidence, run.logs, run.data):
+        folder.mkdir()
+    scratch = root / f".latest-{os.getpid()}"
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(path.name)
+    scratch.replace(root / LATEST)
+    return run
+
+
+def find(root: Path, name: str) -> RunDir:
+    """
+    The run called `name`: a path, a name below `root`, or `latest`.
+
+    Raises UsageError if there is no such run.
+    """
+    for path in (Path(name), root / name):
+        if (path / "plan.json").is_file():
+            return RunDir(path.resolve())
+    have = sorted(path.name for path in root.glob("*/plan.json")) if root.is_dir() else []
+    hint = f"the newest are: {', '.join(have[-3:])}" if have else f"there are no runs in {root}"
+    raise UsageError(f'there is no run "{name}"; {hint}')

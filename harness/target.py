@@ -1,0 +1,63 @@
+"""
+Reading `target.yaml`: the description of the application under attack.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.model import HttpLedger, HttpStart, Target
+from harness.yamlfile import Document, did_you_mean, read
+
+
+def load(file: Path) -> Target:
+    """
+    The target described by `file`, with every path made absolute from the file's folder.
+
+    Raises UsageError with file:line for each problem.
+    """
+    document = read(file)
+    target = document.validate(Target, document.data)
+    if target is not None:
+        _check(document, target)
+    document.finish()
+    if target is None:  # finish() has raised
+        raise AssertionError(file)
+    return _absolute(target, file.resolve().parent)
+
+
+def _check(document: Document, target: Target) -> None:
+    """
+    What the model cannot see: names that point at each other.
+    """
+    forwards = {pair.forward for pair in target.effects}
+    for name, workflow in target.workflows.items():
+        for outcome, meaning in workflow.outcomes.items():
+            for effect in set(meaning.effects) - forwards:
+                document.problem(
+                    ("workflows", name, "outcomes", outcome, "effects"),
+                    f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
+                )
+        if isinstance(workflow.start, HttpStart) and not workflow.start.http.startswith("/"):
+            document.problem(("workflows", name, "start", "http"), "a route starts with /")
+    for index, ledger in enumerate(target.ledgers):
+        if isinstance(ledger, HttpLedger) and ledger.service not in target.services:
+            document.problem(
+                ("ledgers", index, "service"),
+                f'"{ledger.service}" is not a service of this target; {did_you_mean(ledger.service, target.services)}',
+            )
+
+
+def _absolute(target: Target, folder: Path) -> Target:
+    def program(value: object) -> object:
+        return value.model_copy(update={"workdir": (folder / value.workdir).resolve()})  # type: ignore[attr-defined]
+
+    return target.model_copy(
+        update={
+            "app": program(target.app),
+            "services": {name: program(service) for name, service in target.services.items()},
+            "components": (folder / target.components).resolve(),
+            "configuration": (folder / target.configuration).resolve(),
+            "invariants": (folder / target.invariants).resolve() if target.invariants else None,
+        }
+    )

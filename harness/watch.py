@@ -1,0 +1,68 @@
+"""
+What is known of a run while it goes on: which instances were asked for, and which have not ended yet.
+
+This is for the screen and for knowing when to stop waiting. It judges nothing: the checkers read evidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from harness.evidence.engine import Engine
+from harness.journal import Tail
+
+
+class Watch:
+    """
+    Follows the operations journals of a run, and asks the engine about the instances that are still open.
+    """
+
+    def __init__(self, journals: Path, engine: Engine, outcome_field: str) -> None:
+        self._journals = journals
+        self._engine = engine
+        self._outcome_field = outcome_field
+        self._tails: dict[Path, Tail] = {}
+        self._calls: dict[str, str] = {}
+        self._open: dict[str, None] = {}
+        self._accepted: set[str] = set()
+        self.sent = 0
+        self.answers: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
+        self.running = 0
+
+    def poll(self) -> None:
+        """
+        Read what clients wrote, then ask the engine. Raises EvidenceError if the state store does not answer.
+        """
+        for file in self._journals.glob("operations-*.jsonl"):
+            for row in self._tails.setdefault(file, Tail(file)).poll():
+                self._take(row)
+        states = self._engine.states(list(self._open), self._outcome_field)
+        for instance, state in states.items():
+            if state.terminal is not None:
+                self.ended[(state.outcome or "ended") if state.terminal == "COMPLETED" else state.terminal.lower()] += 1
+                self._open.pop(instance)
+        self.running = sum(1 for state in states.values() if state.terminal is None)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        if row["event"] == "invoke":
+            self.sent += 1
+            self._calls[row["op_id"]] = row["instance_id"]
+            if row["try"] == 1:
+                self._open[row["instance_id"]] = None
+            return
+        self.answers[row["outcome"]] += 1
+        instance = self._calls.pop(row["op_id"])
+        if row["outcome"] == "ok":
+            self._accepted.add(instance)
+
+    @property
+    def unsettled(self) -> int:
+        """
+        Instances that were accepted and have not ended, or that the engine runs.
+
+        An unknown or refused start that the engine does not know is settled: there is nothing to wait for.
+        """
+        return max(self.running, len(self._accepted & self._open.keys()))

@@ -1,0 +1,177 @@
+"""
+Reading a YAML file into a model, with every problem told as `file:line: what, and what was expected`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from harness.errors import UsageError
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[int | str, ...]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """
+    A hint for a word that is not known: the nearest known one, or the list of them.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return "expected one of: " + ", ".join(names) if names else "nothing is expected here"
+
+
+@dataclass
+class Document:
+    """
+    A YAML mapping that remembers where each value stood.
+    """
+
+    file: Path
+    data: CommentedMap
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+    def line(self, location: Location) -> int:
+        """
+        The line (from 1) of the deepest part of `location` that the file holds.
+
+        Parts that are not in the file (names of union members, missing fields) are passed over.
+        """
+        node: Any = self.data
+        line = 0
+        for part in location:
+            if isinstance(node, CommentedMap) and part in node:
+                line = node.lc.key(part)[0] if part in (node.lc.data or {}) else line
+                node = node[part]
+            elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+                line = node.lc.item(part)[0] if part in (node.lc.data or {}) else line
+                node = node[part]
+        return line + 1
+
+    def problem(self, location: Location, message: str) -> None:
+        """
+        Note a problem at `location`; `finish` tells them all.
+        """
+        self.problems.append((self.line(location), message))
+
+    def finish(self) -> None:
+        """
+        Raise UsageError with every problem that was noted, in order of lines; if there was none, do nothing.
+        """
+        if self.problems:
+            # One mistake can break several members of a union: each line is told once.
+            lines = dict.fromkeys(f"{self.file}:{line}: {message}" for line, message in sorted(self.problems))
+            raise UsageError("\n".join(lines))
+
+    def validate(self, model: type[Model], data: Mapping[str, object], at: Location = ()) -> Model | None:
+        """
+        `data`, which stands at `at` in the file, as a `model`; None if it cannot be (problems are noted).
+        """
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                location = (*at, *problem["loc"])
+                self.problem(location, _sentence(model, problem))
+            return None
+
+
+def _sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    match problem["type"]:
+        case "extra_forbidden":
+            return f'"{problem["loc"][-1]}" is not known here; ' + did_you_mean(
+                str(problem["loc"][-1]), _fields_at(model, problem["loc"][:-1])
+            )
+        case "missing":
+            return f'"{where}" is missing'
+        case "value_error":
+            return f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
+        case _:
+            shown = problem["input"]
+            found = f", found {shown!r}" if isinstance(shown, str | int | float | bool | None) else ""
+            return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}{found}"
+
+
+def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
+    """
+    The YAML names of the fields of the model that stands at `location` inside `model`; empty if it is no model.
+    """
+    current: object = model
+    for part in location:
+        if not (isinstance(current, type) and issubclass(current, BaseModel)):
+            return []
+        info = current.model_fields.get(str(part))
+        current = info.annotation if info else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [info.alias or name for name, info in current.model_fields.items()]
+    return []
+
+
+def read(file: Path) -> Document:
+    """
+    Parse `file`, whose top level must be a mapping.
+
+    Raises UsageError if it cannot be read or is not YAML.
+    """
+    try:
+        data = YAML(typ="rt").load(file)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise UsageError(f"{file}:{line}: not valid YAML: {error.problem or error.context}") from error
+    if not isinstance(data, CommentedMap):
+        raise UsageError(f"{file}:1: expected a mapping of settings, found {type(data).__name__}")
+    return Document(file, data)
+
+
+def override(document: Document, settings: Iterable[str]) -> None:
+    """
+    Apply `path=value` settings (`load.rate=50`, `faults.0.at=3s`) to a document, before it is validated.
+
+    Values are read as YAML. Raises UsageError for a setting without `=`, or a path through a value that
+    is neither mapping nor list.
+    """
+    yaml = YAML(typ="safe")
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        if not equals or not path:
+            raise UsageError(f'--set {setting}: expected path=value, like "load.rate=50"')
+        *parents, last = path.split(".")
+        node: Any = document.data
+        for part in parents:
+            node = _child(node, part, setting)
+        value = yaml.load(text)
+        if isinstance(node, CommentedSeq):
+            node[_index(node, last, setting)] = value
+        elif isinstance(node, CommentedMap):
+            node[last] = value
+        else:
+            raise UsageError(f"--set {setting}: {'.'.join(parents)} has no parts")
+
+
+def _child(node: object, part: str, setting: str) -> object:
+    if isinstance(node, CommentedMap):
+        return node.setdefault(part, CommentedMap())
+    if isinstance(node, CommentedSeq):
+        return node[_index(node, part, setting)]
+    raise UsageError(f'--set {setting}: there is no "{part}" to set')
+
+
+def _index(node: CommentedSeq, part: str, setting: str) -> int:
+    if not part.isdecimal() or int(part) >= len(node):
+        raise UsageError(f"--set {setting}: expected an index below {len(node)}, found {part!r}")
+    return int(part)
