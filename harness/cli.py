@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from harness.errors import Exit, HarnessError, UsageError
@@ -34,7 +34,8 @@ TargetFile = Annotated[Path | None, typer.Option("--target", help="target.yaml o
 DaprVersion = Annotated[str | None, typer.Option(help="Dapr release to run; default: the pinned one")]
 Defect = Annotated[str | None, typer.Option(help="plant one of the target's defects")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="override a value of the scenario: path=value, e.g. load.rate=50")
+    list[str] | None,
+    typer.Option("--set", help="override a value of the scenario: path=value, e.g. load.rate=50"),
 ]
 Rate = Annotated[float | None, typer.Option(help="starts a second; same as --set load.rate=...")]
 Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
@@ -55,8 +56,10 @@ def _plan(
     """
     From the command line to a plan. Opens nothing but the two YAML files.
     """
-    from harness import plan, scenario as scenarios, target as targets
-    from harness.faults import FAMILIES, settings_models
+    from harness import plan
+    from harness import scenario as scenarios
+    from harness import target as targets
+    from harness.faults import FAMILIES
     from harness.runtime.versions import DAPR
 
     overrides = list(settings or [])
@@ -64,11 +67,11 @@ def _plan(
         overrides.append(f"load.rate={rate}")
     if duration is not None:
         overrides.append(f"load.duration={duration}")
-    read = scenarios.load(scenarios.find(scenario), settings_models(), overrides)
+    read = scenarios.load(scenarios.find(scenario), FAMILIES, overrides)
     return plan.make(
         read,
         targets.load(target or read.target),
-        FAMILIES,
+        {name: family.hits for name, family in FAMILIES.items()},
         seed=seed,
         dapr_version=dapr_version or DAPR,
         defect=defect,
@@ -81,11 +84,11 @@ def list_scenarios() -> None:
     The named scenarios and what each of them claims.
     """
     from harness import scenario as scenarios
-    from harness.faults import settings_models
+    from harness.faults import FAMILIES
 
     table = Table("scenario", "claim", box=None, padding=(0, 2, 1, 0))
     for name in scenarios.names():
-        read = scenarios.load(scenarios.find(name), settings_models())
+        read = scenarios.load(scenarios.find(name), FAMILIES)
         table.add_row(name, " ".join(read.claim.split()))
     out.print(table)
 
@@ -113,9 +116,7 @@ def plan(
     table = Table("at", "fault", "nodes", "until", "settings", box=None)
     for step in made.steps:
         settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
-        table.add_row(
-            f"{step.at:g} s", step.fault, ", ".join(step.nodes), f"{step.at + step.hold:g} s", settings_text
-        )
+        table.add_row(f"{step.at:g} s", step.fault, ", ".join(step.nodes), f"{step.at + step.hold:g} s", settings_text)
     out.print(table if made.steps else "no faults")
 
 
@@ -136,7 +137,8 @@ def run(
     """
     Run a scenario: bring the system up, load it, break it, heal it, collect evidence, judge, report.
     """
-    from harness import rundir, scenario as scenarios
+    from harness import rundir
+    from harness import scenario as scenarios
     from harness.backends.processes import Processes
     from harness.faults.controller import refuse_unservable
     from harness.load.generators import Attached, Locust
@@ -197,7 +199,7 @@ def report(name: RunName, runs: Out = Path("runs")) -> None:
 
 
 @app.command()
-def down(runs: Out = Path("runs")) -> None:
+def down() -> None:
     """
     End whatever a dead run left running.
     """
@@ -250,7 +252,7 @@ def _draw(folder: RunDir, made: Plan, verdict: Verdict) -> None:
     markdown.write(made, verdict, folder.path)
 
 
-def _summary(made: Plan, verdict: Verdict, folder: RunDir):  # type: ignore[no-untyped-def]
+def _summary(made: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:
     from reports import terminal
 
     return terminal.summary(made, verdict, folder.path)

@@ -183,9 +183,7 @@ class Load(Value):
     duration: Seconds
     mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(description="kind -> weight")
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
-    retries: int = Field(
-        default=1, ge=0, le=5, description="of an unknown start, same id, on another replica"
-    )
+    retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
 
 
 class FaultStep(Value):
@@ -371,6 +369,4 @@ class Verdict(Value):
     repeated_attempts: int = Field(description="executions beyond the first of a task; allowed")
     findings: tuple[Finding, ...]
     faults: tuple[FaultFinding, ...]
-    missed_levels: tuple[str, ...] = Field(
-        default=(), description="service levels of the gate that were missed"
-    )
+    missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")

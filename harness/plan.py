@@ -7,19 +7,11 @@ from __future__ import annotations
 import fnmatch
 import random
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from harness.errors import UsageError
 from harness.model import FaultStep, Plan, Scenario, Step, Target
 from harness.yamlfile import did_you_mean
-
-
-class Family(Protocol):
-    """
-    What the plan needs to know of a fault: does it hit nodes or links?
-    """
-
-    hits: Literal["nodes", "links"]
 
 
 def nodes(target: Target, replicas: int) -> tuple[str, ...]:
@@ -42,7 +34,7 @@ def links(replicas: int) -> tuple[str, ...]:
 def make(
     scenario: Scenario,
     target: Target,
-    families: Mapping[str, type[Family]],
+    hits: Mapping[str, Literal["nodes", "links"]],
     *,
     seed: int,
     dapr_version: str,
@@ -50,6 +42,8 @@ def make(
 ) -> Plan:
     """
     The exact timeline: which nodes each fault hits, and when. The same arguments give the same plan.
+
+    `hits` says of each fault's name whether it hits nodes or links.
 
     Raises UsageError where the scenario does not fit the target: an unknown workflow, kind, node or defect.
     """
@@ -68,9 +62,7 @@ def make(
     if scenario.load.rate > 0 and not any(scenario.load.mix.values()):
         raise UsageError(f"scenario {scenario.name}: load.mix: at least one kind needs a weight above 0")
     if defect is not None and defect not in target.defects:
-        raise UsageError(
-            f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}'
-        )
+        raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
 
     all_nodes = nodes(target, scenario.topology.replicas)
     all_links = links(scenario.topology.replicas)
@@ -79,9 +71,7 @@ def make(
         Step(
             step=0,
             fault=fault.fault,
-            nodes=_chosen(
-                fault, all_links if families[fault.fault].hits == "links" else all_nodes, rng, scenario.name
-            ),
+            nodes=_chosen(fault, all_links if hits[fault.fault] == "links" else all_nodes, rng, scenario.name),
             at=fault.at,
             hold=fault.hold,
             settings=fault.settings,
@@ -118,7 +108,8 @@ def _chosen(fault: FaultStep, known: Sequence[str], rng: random.Random, scenario
     count = 1 if fault.pick == "one" else fault.pick
     if count > len(candidates):
         raise UsageError(
-            f'scenario {scenario}: fault {fault.fault}: pick {count} of "{fault.on}", but there are only {len(candidates)}'
+            f'scenario {scenario}: fault {fault.fault}: pick {count} of "{fault.on}", '
+            f"but there are only {len(candidates)}"
         )
     chosen = set(draw.sample(candidates, count))
     return tuple(name for name in candidates if name in chosen)

@@ -90,9 +90,7 @@ class RunDir:
         except OSError as error:
             raise EvidenceError(f"{self.path} is not a run directory: {error.strerror}: plan.json") from error
         except ValidationError as error:
-            raise EvidenceError(
-                f"{self.plan} was not written by this version of the harness: {error}"
-            ) from error
+            raise EvidenceError(f"{self.plan} was not written by this version of the harness: {error}") from error
 
     def save_verdict(self, verdict: Verdict) -> None:
         """

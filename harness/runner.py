@@ -29,7 +29,7 @@ from harness.load.arrivals import arrival
 from harness.load.generators import Generator
 from harness.load.operations import Operations
 from harness.load.start import start
-from harness.model import Plan
+from harness.model import Plan, Workflow
 from harness.rundir import RunDir
 from harness.screen import Progress, Screen
 from harness.watch import Watch
@@ -65,7 +65,7 @@ class Interruption:
         for number, before in self._before.items():
             signal.signal(number, before)  # type: ignore[arg-type]
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
         if not self.graceful or self.requested:
             raise KeyboardInterrupt
         self.requested = True
@@ -134,7 +134,7 @@ class Run:
         return Ended(interruption.requested, tuple(missing))
 
     @property
-    def _workflow(self):  # type: ignore[no-untyped-def]
+    def _workflow(self) -> Workflow:
         return self._plan.target.workflows[self._plan.scenario.load.workflow]
 
     @contextmanager

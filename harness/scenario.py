@@ -35,9 +35,7 @@ def find(name: str) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return Path(name)
     if name not in names():
-        raise UsageError(
-            f'there is no scenario "{name}"; {did_you_mean(name, names())} (`harness list` shows all)'
-        )
+        raise UsageError(f'there is no scenario "{name}"; {did_you_mean(name, names())} (`harness list` shows all)')
     return FOLDER / f"{name}.yaml"
 
 
@@ -52,9 +50,7 @@ def load(file: Path, faults: Mapping[str, type[Value]], settings: Iterable[str] 
     override(document, settings)
     data = dict(document.data)
     data["name"] = file.stem
-    data["target"] = (
-        (file.resolve().parent / str(data["target"])).resolve() if "target" in data else REFERENCE_TARGET
-    )
+    data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else REFERENCE_TARGET
     if isinstance(data.get("faults"), list):
         data["faults"] = [_step(document, index, raw, faults) for index, raw in enumerate(data["faults"])]
     scenario = document.validate(Scenario, data)

@@ -92,7 +92,8 @@ class Child:
         if self._process is None or self._process.poll() is not None:
             status = None if self._process is None else self._process.returncode
             raise NodeError(
-                f"{self.spec.name} ended before it was ready (exit status {status}); its log ends with\n{self._log_end()}"
+                f"{self.spec.name} ended before it was ready (exit status {status}); "
+                f"its log ends with\n{self._log_end()}"
             )
         try:
             return self.spec.ready()

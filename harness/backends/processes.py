@@ -89,8 +89,7 @@ class Processes:
 
         say("starting placement, scheduler" + "".join(f", {node}" for node in services))
         urls = {
-            f"{name.upper().replace('-', '_')}_URL": services[f"{name}-0"].url
-            for name in self._plan.target.services
+            f"{name.upper().replace('-', '_')}_URL": services[f"{name}-0"].url for name in self._plan.target.services
         }
         self._launch(
             self._placement(placement, address()),
@@ -219,11 +218,7 @@ class Processes:
     # --- how each node is started ---
 
     def _service_nodes(self) -> list[str]:
-        return [
-            f"{name}-{i}"
-            for name, service in self._plan.target.services.items()
-            for i in range(service.replicas)
-        ]
+        return [f"{name}-{i}" for name, service in self._plan.target.services.items() for i in range(service.replicas)]
 
     def _launch(self, *specs: Spec) -> None:
         """

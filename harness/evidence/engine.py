@@ -111,11 +111,7 @@ class Engine:
             event.ParseFromString(raw or b"")
             if event.WhichOneof("eventType") == "executionCompleted":
                 done = event.executionCompleted
-                workflow = next(iter(self._target.workflows.values()))
-                yield (
-                    instance,
-                    State(_STATUS[done.workflowStatus], outcome(done.result.value, workflow.outcome)),
-                )
+                yield instance, State(_STATUS[done.workflowStatus], outcome(done.result.value, outcome_field))
             else:
                 yield instance, State(None, None)
 
@@ -161,9 +157,7 @@ class Engine:
             event = history_events_pb2.HistoryEvent()
             event.ParseFromString(stored.history[position])
             events.append((position, event))
-        started = next(
-            (event for _, event in events if event.WhichOneof("eventType") == "executionStarted"), None
-        )
+        started = next((event for _, event in events if event.WhichOneof("eventType") == "executionStarted"), None)
         ended = next(
             (event for _, event in reversed(events) if event.WhichOneof("eventType") == "executionCompleted"),
             None,

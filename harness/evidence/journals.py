@@ -23,10 +23,7 @@ def operations(folder: Path) -> Iterator[Row]:
         for row in journal.read(file):
             if row["event"] == "invoke":
                 calls[row["op_id"]] = {
-                    **{
-                        key: row[key]
-                        for key in ("op_id", "instance_id", "workflow", "kind", "client", "node", "try")
-                    },
+                    **{key: row[key] for key in ("op_id", "instance_id", "workflow", "kind", "client", "node", "try")},
                     "intended_ns": row["intended_ns"],
                     "invoked_ns": row["at_ns"],
                     "outcome": "unknown",

@@ -45,9 +45,7 @@ def _from_http(url: str) -> Iterator[object]:
         raise EvidenceError(f"the ledger at {url} could not be read: {error}") from error
 
 
-def _from_state(
-    ledger: StateLedger, target: Target, endpoints: Endpoints
-) -> Iterator[tuple[str, list[object]]]:
+def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> Iterator[tuple[str, list[object]]]:
     """
     Dapr keeps a document in the field `data` of the Redis hash `<app>||<key>` (components-contrib, state/redis).
     """
@@ -58,9 +56,7 @@ def _from_state(
                 document = json.loads(store.hget(key, "data") or b"{}")
                 yield key.decode().removeprefix(prefix), document.get(ledger.field, [])
     except (redis.RedisError, ValueError, AttributeError) as error:
-        raise EvidenceError(
-            f"the ledger {ledger.prefix}* in the state store could not be read: {error}"
-        ) from error
+        raise EvidenceError(f"the ledger {ledger.prefix}* in the state store could not be read: {error}") from error
 
 
 def _rows(source: str, rows: Iterator[object] | list[object]) -> Iterator[Row]:

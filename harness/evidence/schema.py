@@ -129,15 +129,14 @@ HISTORY = Table(
         _INSTANCE,
         Column("position", "INTEGER", "number in the row's key: history-000003 is 3"),
         Column("event_id", "INTEGER", "durabletask eventId (-1 where the engine gives none)"),
-        Column(
-            "event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."
-        ),
+        Column("event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."),
         Column("at_ns", "BIGINT", "the event's timestamp"),
         Column("name", "VARCHAR", "activity, workflow or event name, where the event has one; else NULL"),
         Column(
             "task_id",
             "INTEGER",
-            "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a completing one; else NULL",
+            "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a "
+            "completing one; else NULL",
         ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; else NULL"),
         Column("error", "VARCHAR", "failure in words; else NULL"),

@@ -5,7 +5,6 @@ Writing and reading the evidence tables: typed Parquet by DuckDB, whole or not a
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -42,15 +41,8 @@ def write(folder: Path, table: Table, rows: Iterable[Mapping[str, object]]) -> i
                 out.write("\n")
                 count += 1
         done = Path(scratch) / "table.parquet"
-        types = ", ".join(f"'{name}': '{kind}'" for name, kind in table.types.items())
         with duckdb.connect() as db:
-            db.execute(
-                f"COPY (SELECT * FROM read_json('{_quoted(lines)}', format='newline_delimited', columns={{{types}}})) "
-                f"TO '{_quoted(done)}' (FORMAT parquet, COMPRESSION zstd)"
-            )
-        os.replace(done, path(folder, table))
+            rows_read = db.read_json(str(lines), columns=table.types, format="newline_delimited")
+            rows_read.write_parquet(str(done), compression="zstd")
+        done.replace(path(folder, table))
     return count
-
-
-def _quoted(file: Path) -> str:
-    return str(file).replace("'", "''")

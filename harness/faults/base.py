@@ -4,10 +4,13 @@ What a fault is: settings, apply (with its proof), heal.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 from pydantic import JsonValue
+
+from harness.model import Value
 
 Proof = Mapping[str, JsonValue]
 """What shows that a fault was felt, as plain JSON: measured, never assumed."""
@@ -23,17 +26,18 @@ class NotFeltError(Exception):
         self.proof = proof
 
 
-class Fault(Protocol):
+class Fault(Value, ABC):
     """
-    One kind of fault. An implementation is a frozen model whose fields are its settings.
+    One kind of fault: a frozen model whose fields are its settings.
 
-    It must keep no state: the same value is used for several nodes, at once. `system` is the backend; it
-    satisfies `needs`, which was checked before the run began.
+    An implementation must keep no state: the same value is used for several nodes, at once. `system` is the
+    backend; it satisfies `needs`, which was checked before the run began.
     """
 
     hits: ClassVar[Literal["nodes", "links"]]
     needs: ClassVar[type]
 
+    @abstractmethod
     def apply(self, system: Any, node: str) -> Proof:
         """
         Do it, and return only once it is proved to be felt.
@@ -41,6 +45,7 @@ class Fault(Protocol):
         Raises NotFeltError if it was done but cannot be proved, any other error if it could not be done.
         """
 
+    @abstractmethod
     def heal(self, system: Any, node: str) -> None:
         """
         Undo it, and return only once it is proved to be gone. Must do nothing if it was never applied.

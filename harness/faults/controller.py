@@ -101,9 +101,7 @@ class Controller:
             return
         fault = make(step.fault, step.settings)
         base = {"step": step.step, "fault": step.fault, "node": node}
-        self._journal.write(
-            {**base, "event": "intent", "at_ns": time.time_ns(), "planned_ns": planned_ns}, sync=True
-        )
+        self._journal.write({**base, "event": "intent", "at_ns": time.time_ns(), "planned_ns": planned_ns}, sync=True)
         applied_ns = time.time_ns()
         self._journal.write({**base, "event": "applied", "at_ns": applied_ns})
         with self._lock:

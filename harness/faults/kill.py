@@ -8,11 +8,10 @@ import signal
 from typing import ClassVar, Literal
 
 from harness.backends.base import Kills
-from harness.faults.base import NotFeltError, Proof
-from harness.model import Value
+from harness.faults.base import Fault, NotFeltError, Proof
 
 
-class Kill(Value):
+class Kill(Fault):
     """
     SIGKILL: no shutdown hook runs, nothing is flushed, connections break. It has no settings.
     """

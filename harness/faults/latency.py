@@ -9,13 +9,13 @@ from typing import ClassVar, Literal
 import tenacity
 
 from harness.backends.base import Links, Toxic
-from harness.faults.base import NotFeltError, Proof
-from harness.model import Seconds, Value
+from harness.faults.base import Fault, NotFeltError, Proof
+from harness.model import Seconds
 
 _PROOF_TRIES = 5
 
 
-class Latency(Value):
+class Latency(Fault):
     """
     `latency` seconds, give or take up to `jitter` seconds, on every chunk of data in the downstream direction.
     """

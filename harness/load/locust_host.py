@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ class ArrivalUser(FastHttpUser):
     max_redirects = 0
 
     def __init__(self, environment: Environment) -> None:
-        run = current_run(environment)
+        run = SESSION.run
+        if run is None:
+            raise StopUser
         self.plan: Plan = run.load_plan()
         self.endpoints = Endpoints.model_validate_json((run.path / "endpoints.json").read_bytes())
         self.host = next(iter(self.endpoints.apps.values())).url
@@ -91,9 +94,7 @@ class ArrivalUser(FastHttpUser):
                     dropped += 1
             gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.plan.scenario.load.duration))
         finally:
-            self.calls.join(
-                timeout=(self.plan.scenario.load.timeout + 1) * (1 + self.plan.scenario.load.retries)
-            )
+            self.calls.join(timeout=(self.plan.scenario.load.timeout + 1) * (1 + self.plan.scenario.load.retries))
             self.journal.write({"event": "ended", "at_ns": time.time_ns(), "dropped": dropped})
         gevent.spawn(_end, self.environment)
         raise StopUser
@@ -144,13 +145,6 @@ def _end(environment: Environment) -> None:
         environment.runner.stop()
 
 
-def current_run(environment: Environment) -> RunDir:
-    """
-    The run that this Locust makes load for.
-    """
-    return RunDir(Path(environment.harness_run))
-
-
 class Companion:
     """
     The harness process beside a Locust that is in charge.
@@ -165,9 +159,7 @@ class Companion:
             if value:
                 command += [f"--{flag.replace('_', '-')}", str(value)]
         # A session of its own: Ctrl-C is for Locust, which then ends the test in good order.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
     def ready(self) -> str | None:
         """
@@ -195,6 +187,20 @@ class Companion:
         return self._process.wait()
 
 
+@dataclass
+class Session:
+    """
+    What this Locust works for: a run, and the harness process beside it if Locust is in charge.
+    """
+
+    run: RunDir | None = None
+    companion: Companion | None = None
+
+
+SESSION = Session(run=RunDir(Path(os.environ[RUN])) if RUN in os.environ else None)
+"""The one mutable thing here: Locust makes its users itself, so there is no other way to hand them their run."""
+
+
 @events.init_command_line_parser.add_listener
 def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("harness")
@@ -205,15 +211,9 @@ def _options(parser: LocustArgumentParser) -> None:
     group.add_argument("--defect", default="", help="plant a defect of the target")
 
 
-@events.init.add_listener
-def _init(environment: Environment, **_: Any) -> None:
-    environment.harness_run = os.environ.get(RUN)
-    environment.harness_companion = None
-
-
 @events.test_start.add_listener
 def _test_start(environment: Environment, **_: Any) -> None:
-    if os.environ.get(RUN):
+    if RUN in os.environ or environment.parsed_options is None:
         return
     companion = Companion(environment.parsed_options)
     run = companion.ready()
@@ -222,14 +222,13 @@ def _test_start(environment: Environment, **_: Any) -> None:
         if environment.runner is not None:
             environment.runner.quit()
         return
-    environment.harness_run = run
-    environment.harness_companion = companion
+    SESSION.run = RunDir(Path(run))
+    SESSION.companion = companion
 
 
 @events.test_stop.add_listener
 def _test_stop(environment: Environment, **_: Any) -> None:
-    companion: Companion | None = environment.harness_companion
-    environment.harness_companion = None
+    companion, SESSION.companion = SESSION.companion, None
     if companion is not None:
         environment.process_exit_code = companion.finish()
     elif environment.process_exit_code is None:
