@@ -55,11 +55,11 @@ def start(
             refused=workflow.start.refused,
         )
     node = f"sidecar-{replica % len(endpoints.sidecars)}"
+    # Dapr workflow API reference, "Start workflow request" (stable since Dapr 1.15): 202 accepted, 400 bad request.
+    component, name, instance = (quote(part, safe="") for part in (workflow.start.dapr, load.workflow, instance_id))
     return Start(
         node=node,
-        # Dapr workflow API reference, "Start workflow request" (stable since Dapr 1.15); 202 accepted, 400 bad request.
-        url=f"{endpoints.sidecars[node].url}/v1.0/workflows/{quote(workflow.start.dapr)}/{quote(load.workflow)}/start"
-        f"?instanceID={quote(instance_id)}",
+        url=f"{endpoints.sidecars[node].url}/v1.0/workflows/{component}/{name}/start?instanceID={instance}",
         body=body,
         accepted=(202,),
         refused=(400,),

@@ -1,0 +1,149 @@
+"""The chaos controller: on time, written down first, and undone on every way out."""
+
+import signal
+import time
+
+import pytest
+
+from harness import journal
+from harness.backends.base import Death
+from harness.errors import NodeError, UsageError
+from harness.faults.base import NotFeltError
+from harness.faults.controller import Controller, refuse_unservable
+from harness.faults.kill import Kill
+from harness.faults.latency import Latency
+from harness.journal import Journal
+from harness.model import Step
+
+
+class System:
+    """A backend with the power to kill, and to put latency on links, in memory."""
+
+    def __init__(self, *, status=-signal.SIGKILL, felt=True):
+        self.did = []
+        self.status = status
+        self.felt = felt
+        self.toxics = {}
+
+    def kill(self, node):
+        self.did.append(("kill", node))
+        return Death(7, 1.0, self.status)
+
+    def start(self, node):
+        self.did.append(("start", node))
+
+    def add_toxic(self, link, toxic):
+        self.did.append(("add", link))
+        self.toxics[link] = toxic.attributes["latency"] / 1000
+
+    def remove_toxic(self, link, name):
+        self.did.append(("remove", link))
+        self.toxics.pop(link, None)
+
+    def probe(self, link, timeout):
+        return 0.001 + (self.toxics.get(link, 0) if self.felt else 0)
+
+
+def step(at=0.0, hold=0.0, nodes=("sidecar-0",), fault="kill", settings=None, number=0):
+    return Step(step=number, fault=fault, nodes=nodes, at=at, hold=hold, settings=settings or {})
+
+
+def run(tmp_path, system, *steps, stop_after=None):
+    with Journal(tmp_path / "faults.jsonl") as written:
+        controller = Controller(steps, system, written)
+        controller.start(time.time_ns())
+        if stop_after is None:
+            while not controller.done():
+                time.sleep(0.005)
+        else:
+            time.sleep(stop_after)
+        controller.stop()
+        assert controller.active() == []
+    return list(journal.read(tmp_path / "faults.jsonl"))
+
+
+def test_a_fault_is_intended_applied_felt_and_healed_in_that_order(tmp_path):
+    system = System()
+    rows = run(tmp_path, system, step(hold=0.02))
+
+    assert [row["event"] for row in rows] == ["intent", "applied", "felt", "healed"]
+    assert system.did == [("kill", "sidecar-0"), ("start", "sidecar-0")]
+    assert rows[2]["proof"] == {"pid": 7, "started": 1.0, "status": -9}
+    assert rows[3]["at_ns"] - rows[1]["at_ns"] >= 20_000_000
+
+
+def test_a_fault_that_cannot_be_proved_is_written_down_as_unfelt_and_healed(tmp_path):
+    rows = run(tmp_path, System(status=0), step())
+
+    assert [row["event"] for row in rows] == ["intent", "applied", "unfelt", "healed"]
+    assert rows[2]["proof"]["reason"] == "sidecar-0 ended with status 0 before SIGKILL reached it"
+
+
+def test_a_fault_that_cannot_be_applied_is_unfelt_with_the_reason(tmp_path):
+    system = System()
+    system.kill = lambda node: (_ for _ in ()).throw(NodeError("sidecar-0 does not run"))
+    rows = run(tmp_path, system, step())
+
+    assert rows[2]["proof"]["reason"] == "could not be applied: sidecar-0 does not run"
+
+
+def test_stopping_heals_what_is_in_force_and_applies_nothing_more(tmp_path):
+    system = System()
+    rows = run(tmp_path, system, step(hold=60), step(at=60, nodes=("app-0",), number=1), stop_after=0.1)
+
+    assert [row["event"] for row in rows] == ["intent", "applied", "felt", "healed"]
+    assert system.did == [("kill", "sidecar-0"), ("start", "sidecar-0")]
+
+
+def test_a_node_that_does_not_come_back_is_written_down_as_unhealed(tmp_path):
+    system = System()
+    system.start = lambda node: (_ for _ in ()).throw(NodeError("sidecar-0 was not ready after 60 s"))
+    rows = run(tmp_path, system, step())
+
+    assert rows[-1]["event"] == "unhealed"
+    assert rows[-1]["proof"]["reason"] == "could not be healed: sidecar-0 was not ready after 60 s"
+
+
+def test_a_step_on_several_nodes_hits_them_at_once(tmp_path):
+    rows = run(tmp_path, System(), step(hold=0.2, nodes=("app-0", "app-1")))
+
+    events = [row["event"] for row in rows]
+    assert {row["node"] for row in rows if row["event"] == "applied"} == {"app-0", "app-1"}
+    assert events.index("healed") > len(events) - 1 - events[::-1].index("applied")
+
+
+def test_latency_is_proved_by_a_slower_probe_and_healed_to_a_quick_one():
+    system = System()
+    fault = Latency(latency=0.2, jitter=0.05)
+
+    proof = fault.apply(system, "sidecar-0->redis")
+    fault.heal(system, "sidecar-0->redis")
+
+    assert proof == {"probe_before_ms": 1.0, "probe_during_ms": 201.0}
+    assert system.toxics == {}
+
+
+def test_latency_that_no_probe_feels_is_not_felt():
+    with pytest.raises(NotFeltError, match="no slower than before"):
+        Latency(latency=0.2).apply(System(felt=False), "sidecar-0->redis")
+
+
+def test_no_latency_at_all_is_not_felt():
+    with pytest.raises(NotFeltError):
+        Latency(latency=0).apply(System(), "sidecar-0->redis")
+
+
+def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused():
+    class Plan:
+        steps = (step(fault="latency", settings={"latency": 0.1}),)
+
+    class OnlyKills:
+        kill = System.kill
+        start = System.start
+
+    with pytest.raises(UsageError, match="fault latency needs the power Links"):
+        refuse_unservable(Plan, OnlyKills())
+
+
+def test_kill_has_no_settings():
+    assert Kill().model_dump() == {}

@@ -1,0 +1,85 @@
+"""Load: a schedule that the seed decides, and what an answer means."""
+
+import itertools
+
+import pytest
+
+from harness.backends.base import Address, Endpoints
+from harness.load.arrivals import fill, schedule
+from harness.load.start import start
+from harness.model import DaprStart, Load, Workflow
+
+WORKFLOW = Workflow.model_validate(
+    {
+        "start": {"http": "/things"},
+        "body": {"id": "{id}", "kind": "{kind}", "size": "{size}", "note": "a {kind} of {size}", "n": [1, "{nothing}"]},
+        "kinds": {"a": {"vary": {"size": [1, 2, 3]}, "ends": ["completed"]}, "b": {"ends": ["completed"]}},
+        "outcome": "result",
+        "outcomes": {"done": {"ends": "completed"}},
+    }
+)
+BY_DAPR = WORKFLOW.model_copy(update={"start": DaprStart(dapr="dapr")})
+LOAD = Load(workflow="w v1", rate=50, duration=20, mix={"a": 3, "b": 1})
+ENDPOINTS = Endpoints(
+    apps={f"app-{i}": Address(host="127.0.0.1", port=8000 + i) for i in range(2)},
+    sidecars={f"sidecar-{i}": Address(host="127.0.0.1", port=3500 + i) for i in range(2)},
+    services={},
+    redis=Address(host="127.0.0.1", port=6379),
+    links={},
+)
+
+
+def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
+    first, again, other = (list(schedule(LOAD, WORKFLOW, seed)) for seed in (1, 1, 2))
+
+    assert first == again
+    assert first != other
+
+
+def test_arrivals_come_at_the_rate_in_order_within_the_duration():
+    arrivals = list(schedule(LOAD, WORKFLOW, 1))
+
+    assert pytest.approx(len(arrivals), rel=0.1) == 1000
+    assert all(a.at < b.at for a, b in itertools.pairwise(arrivals))
+    assert arrivals[0].at > 0
+    assert arrivals[-1].at < 20
+    assert pytest.approx(sum(a.kind == "a" for a in arrivals) / len(arrivals), abs=0.05) == 0.75
+
+
+def test_instance_ids_are_unique():
+    arrivals = list(schedule(LOAD, WORKFLOW, 1))
+
+    assert len(arrivals) == len({a.instance_id for a in arrivals})
+
+
+def test_a_rate_of_nothing_gives_no_arrivals():
+    assert list(schedule(LOAD.model_copy(update={"rate": 0}), WORKFLOW, 1)) == []
+
+
+def test_placeholders_keep_their_types_and_unknown_ones_stay():
+    assert fill(WORKFLOW.body, {"id": "x", "kind": "a", "size": 2}) == {
+        "id": "x",
+        "kind": "a",
+        "size": 2,
+        "note": "a a of 2",
+        "n": [1, "{nothing}"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(202, "ok"), (201, "ok"), (409, "fail"), (422, "fail"), (500, "unknown"), (503, "unknown"), (None, "unknown")],
+)
+def test_only_a_clear_answer_is_ok_or_fail(status, outcome):
+    assert outcome == start(LOAD, WORKFLOW, "x", {}, ENDPOINTS, 0).outcome(status)
+
+
+def test_replicas_are_taken_in_turn():
+    assert [start(LOAD, WORKFLOW, "x", {}, ENDPOINTS, n).node for n in range(3)] == ["app-0", "app-1", "app-0"]
+
+
+def test_a_start_by_dapr_goes_to_a_sidecar_with_its_names_quoted():
+    call = start(LOAD, BY_DAPR, "id/1", {}, ENDPOINTS, 1)
+
+    assert call.node == "sidecar-1"
+    assert call.url == "http://127.0.0.1:3501/v1.0/workflows/dapr/w%20v1/start?instanceID=id%2F1"

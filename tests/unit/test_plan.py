@@ -1,0 +1,133 @@
+"""Plans: chosen by the seed, the same in every process, and made without touching anything."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness import plan, scenario, target
+from harness.errors import UsageError
+from harness.faults import FAMILIES
+from harness.model import FaultStep
+
+HITS = {name: family.hits for name, family in FAMILIES.items()}
+PAYMENTS = "tests/targets/payments_sidecar_kill.yaml"
+
+
+@pytest.fixture(name="read")
+def _read(request):
+    file = request.config.rootpath / PAYMENTS
+    made = scenario.load(file, FAMILIES)
+    return made, target.load(made.target)
+
+
+def make(read, *faults, seed=1, **others):
+    steps = tuple(FaultStep.model_validate({"at": 1, "for": 1, **fault}) for fault in faults)
+    return plan.make(
+        read[0].model_copy(update={"faults": steps}), read[1], HITS, seed=seed, dapr_version="1.18.2", **others
+    )
+
+
+def test_nodes_and_links_are_named_after_their_roles(read):
+    made = make(read)
+
+    assert made.nodes == ("redis", "placement-0", "scheduler-0", "sidecar-0", "sidecar-1", "app-0", "app-1")
+    assert made.links == ("sidecar-0->redis", "sidecar-1->redis")
+
+
+@pytest.mark.parametrize(
+    ("on", "pick", "expected"),
+    [
+        ("sidecar", "all", ("sidecar-0", "sidecar-1")),
+        ("sidecar-1", "one", ("sidecar-1",)),
+        ("app-*", 2, ("app-0", "app-1")),
+        ("redis", "one", ("redis",)),
+    ],
+)
+def test_a_fault_names_a_role_a_node_or_a_pattern(read, on, pick, expected):
+    assert expected == make(read, {"fault": "kill", "on": on, "pick": pick}).steps[0].nodes
+
+
+def test_a_link_fault_chooses_among_links(read):
+    made = make(
+        read, {"fault": "latency", "on": "sidecar->redis", "pick": "all", "settings": {"latency": 0.1, "jitter": 0}}
+    )
+
+    assert made.steps[0].nodes == ("sidecar-0->redis", "sidecar-1->redis")
+
+
+def test_steps_are_in_order_of_time_and_numbered(read):
+    made = make(read, {"fault": "kill", "on": "app", "at": 5}, {"fault": "kill", "on": "sidecar", "at": 2})
+
+    assert [(step.step, step.at) for step in made.steps] == [(0, 2.0), (1, 5.0)]
+
+
+def test_seeds_choose_different_targets(read):
+    chosen = {make(read, {"fault": "kill", "on": "sidecar"}, seed=seed).steps[0].nodes for seed in range(20)}
+
+    assert {("sidecar-0",), ("sidecar-1",)} == chosen
+
+
+def test_what_one_entry_picks_does_not_change_the_others(read):
+    other = {"fault": "kill", "on": "app", "at": 3}
+    for seed in range(10):
+        one = make(read, {"fault": "kill", "on": "sidecar"}, other, seed=seed)
+        both = make(read, {"fault": "kill", "on": "sidecar", "pick": "all"}, other, seed=seed)
+
+        assert one.steps[1].nodes == both.steps[1].nodes
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"fault": "kill", "on": "sidcar"}, 'nothing is called "sidcar"; did you mean "sidecar"'),
+        ({"fault": "kill", "on": "sidecar-0->redis"}, "nothing is called"),
+        ({"fault": "kill", "on": "sidecar", "pick": 3}, 'pick 3 of "sidecar", but there are only 2'),
+    ],
+)
+def test_a_fault_that_fits_no_node_is_refused(read, fault, told):
+    with pytest.raises(UsageError, match=told):
+        make(read, fault)
+
+
+def test_an_unknown_defect_is_refused(read):
+    with pytest.raises(UsageError, match='no defect "blind"; did you mean "blind_hold"'):
+        make(read, defect="blind")
+
+
+def test_an_unknown_kind_is_refused(read):
+    load = read[0].load.model_copy(update={"mix": {"god": 1}})
+    with pytest.raises(UsageError, match='"god" is not a kind of payment_v1; did you mean "good"'):
+        make((read[0].model_copy(update={"load": load}), read[1]))
+
+
+_WATCHED = """
+import json, sys
+seen = []
+touching = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn")
+sys.addaudithook(lambda event, args: seen.append(event) if event.startswith(touching) else None)
+from harness.cli import main
+sys.argv = ["harness", "plan", sys.argv[1], "--seed", "7", "--json"]
+try:
+    main()
+finally:
+    print(json.dumps(seen), file=sys.stderr)
+"""
+
+
+def test_the_same_seed_gives_the_same_bytes_in_two_processes_that_touch_nothing(pytestconfig):
+    """`harness plan` opens no socket and starts no process; an audit hook watches it."""
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", _WATCHED, str(pytestconfig.rootpath / PAYMENTS)],
+            capture_output=True,
+            check=True,
+            env={"PYTHONHASHSEED": hashseed},
+        )
+        for hashseed in ("1", "2")
+    ]
+
+    assert answers[0].stdout == answers[1].stdout
+    assert json.loads(answers[0].stdout)["seed"] == 7
+    assert [json.loads(answer.stderr.splitlines()[-1]) for answer in answers] == [[], []]

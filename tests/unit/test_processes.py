@@ -1,0 +1,139 @@
+"""Nodes as processes: ready means ready, dead means dead, and nothing outlives its run."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from harness.backends import guard, ports
+from harness.backends.process import Child, Spec
+from harness.errors import NodeError
+
+SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
+
+
+def spec(tmp_path, command=SLEEP, ready=lambda: True, **others):
+    return Spec(
+        name="app-0",
+        command=command,
+        env=dict(os.environ),
+        folder=tmp_path,
+        log=tmp_path / "log",
+        ready=ready,
+        **others,
+    )
+
+
+@pytest.fixture(name="child")
+def _child(tmp_path):
+    child = Child(spec(tmp_path))
+    child.spawn()
+    yield child
+    child.stop()
+
+
+def test_a_kill_is_proved_by_the_exit_status_of_that_very_process(child):
+    pid = child._process.pid
+    started = psutil.Process(pid).create_time()
+
+    death = child.kill()
+
+    assert (pid, started, -signal.SIGKILL) == (death.pid, death.started, death.status)
+
+
+def test_a_dead_node_cannot_be_killed_again(child):
+    child.kill()
+
+    with pytest.raises(NodeError, match="app-0 does not run"):
+        child.kill()
+
+
+def test_a_running_node_is_not_started_twice(child):
+    with pytest.raises(NodeError, match="app-0 runs already"):
+        child.spawn()
+
+
+def test_a_killed_node_comes_back(child):
+    first = child.kill().pid
+    child.spawn()
+    child.await_ready()
+
+    assert first != child.kill().pid
+
+
+def test_a_death_that_was_asked_for_is_not_reported(child):
+    child.kill()
+
+    assert child.death() is None
+
+
+def test_a_death_that_nobody_asked_for_is_reported(child):
+    os.kill(child._process.pid, signal.SIGTERM)
+    child._process.wait()
+
+    assert child.death().status == -signal.SIGTERM
+
+
+def test_a_node_that_ends_before_it_is_ready_shows_the_end_of_its_log(tmp_path):
+    child = Child(spec(tmp_path, (sys.executable, "-c", "print('no such port'); exit(3)"), lambda: False))
+    child.spawn()
+
+    with pytest.raises(NodeError, match=r"ended before it was ready \(exit status 3\)(.|\n)*no such port"):
+        child.await_ready()
+
+
+def test_a_node_that_is_never_ready_is_given_up(tmp_path):
+    child = Child(spec(tmp_path, ready=lambda: False, patience=0.2))
+    child.spawn()
+
+    with pytest.raises(NodeError, match=r"was not ready after 0\.2 s"):
+        child.await_ready()
+    child.stop()
+
+
+def test_a_program_that_does_not_exist_is_told(tmp_path):
+    with pytest.raises(NodeError, match="app-0 cannot be started"):
+        Child(spec(tmp_path, ("/nowhere/daprd",))).spawn()
+
+
+def test_two_leases_never_share_a_port():
+    with ports.lease() as one, ports.lease() as other:
+        mine = {one.take() for _ in range(50)}
+        theirs = {other.take() for _ in range(50)}
+
+    assert len(mine | theirs) == 100
+
+
+def start_marked(run):
+    return subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        env={**os.environ, guard.MARK: str(run)},
+        start_new_session=True,
+    )
+
+
+def test_the_guard_ends_what_a_dead_harness_left_even_if_it_is_stopped(tmp_path):
+    mine, paused, other = start_marked(tmp_path), start_marked(tmp_path), start_marked(tmp_path / "other")
+    os.kill(paused.pid, signal.SIGSTOP)
+    keeper = guard.start(tmp_path)
+
+    keeper.stdin.close()  # what the kernel does when the harness is killed
+    keeper.wait(timeout=5)
+
+    assert [mine.wait(timeout=5), paused.wait(timeout=5)] == [-signal.SIGKILL, -signal.SIGKILL]
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_a_node_that_hides_its_environment_is_known_by_its_folder(tmp_path):
+    folder = tmp_path / "data" / "redis"
+    folder.mkdir(parents=True)
+    hidden = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder)
+
+    assert guard.sweep(tmp_path) == 1
+    assert not psutil.pid_exists(hidden.pid)  # swept and reaped
+    hidden.wait()
