@@ -12,7 +12,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from harness.errors import Exit, HarnessError, UsageError
+from harness.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from harness.model import Plan, Verdict
@@ -270,15 +270,13 @@ def main() -> NoReturn:
     """
     try:
         code = app(standalone_mode=False)
-    except UsageError as error:
-        err.print(f"harness: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(error.exit_code)
     except HarnessError as error:
         err.print(f"harness: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = error.exit_code
+    except typer.TyperException as error:  # an unknown command, option or value
+        error.show()
+        code = Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
         err.print("harness: interrupted; every fault was healed and nothing is left running", style="yellow")
-        sys.exit(Exit.INTERRUPTED)
-    sys.exit(code or 0)
+        code = Exit.INTERRUPTED
+    sys.exit(code or Exit.HOLDS)

@@ -195,6 +195,7 @@ class Session:
 
     run: RunDir | None = None
     companion: Companion | None = None
+    verdict: gevent.Greenlet | None = None
 
 
 SESSION = Session(run=RunDir(Path(os.environ[RUN])) if RUN in os.environ else None)
@@ -211,25 +212,57 @@ def _options(parser: LocustArgumentParser) -> None:
     group.add_argument("--defect", default="", help="plant a defect of the target")
 
 
-@events.test_start.add_listener
-def _test_start(environment: Environment, **_: Any) -> None:
-    if RUN in os.environ or environment.parsed_options is None:
-        return
-    companion = Companion(environment.parsed_options)
+def _bring_up(options: Namespace) -> int | None:
+    """
+    Start the harness beside this Locust and wait until the system is up; its exit code if it gave up.
+    """
+    companion = Companion(options)
     run = companion.ready()
     if run is None:
-        environment.process_exit_code = companion.finish()
-        if environment.runner is not None:
-            environment.runner.quit()
-        return
-    SESSION.run = RunDir(Path(run))
-    SESSION.companion = companion
+        return companion.finish()
+    SESSION.run, SESSION.companion = RunDir(Path(run)), companion
+    return None
+
+
+@events.init.add_listener
+def _init(environment: Environment, **_: Any) -> None:
+    """
+    Headless, the system comes up before the test begins: the time that `-t` allows is for the load.
+    """
+    options = environment.parsed_options
+    if SESSION.run is None and options is not None and options.headless:
+        code = _bring_up(options)
+        if code is not None:
+            sys.exit(code)
+
+
+@events.test_start.add_listener
+def _test_start(environment: Environment, **_: Any) -> None:
+    """
+    Under the web UI each test is a run of its own.
+    """
+    if SESSION.run is None and environment.parsed_options is not None:
+        environment.process_exit_code = _bring_up(environment.parsed_options)
+        if environment.process_exit_code is not None and environment.runner is not None:
+            environment.runner.stop()
 
 
 @events.test_stop.add_listener
-def _test_stop(environment: Environment, **_: Any) -> None:
-    companion, SESSION.companion = SESSION.companion, None
-    if companion is not None:
-        environment.process_exit_code = companion.finish()
+def _test_stop(**_: Any) -> None:
+    """
+    The load is over. Locust may fire this twice; the verdict is awaited beside it, so the web UI stays alive.
+    """
+    if SESSION.companion is not None:
+        SESSION.verdict = gevent.spawn(SESSION.companion.finish)
+        SESSION.run = SESSION.companion = None
+
+
+@events.quitting.add_listener
+def _quitting(environment: Environment, **_: Any) -> None:
+    """
+    Locust's exit code is the verdict's. Where the harness started Locust, the harness judges, not Locust.
+    """
+    if SESSION.verdict is not None:
+        environment.process_exit_code = SESSION.verdict.get()
     elif environment.process_exit_code is None:
-        environment.process_exit_code = Exit.HOLDS  # the harness that started this Locust judges, not Locust
+        environment.process_exit_code = Exit.HOLDS

@@ -1,0 +1,102 @@
+"""
+Official release archives: downloaded, held against a SHA-256, unpacked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from harness.errors import ProvisionError
+from harness.runtime.cache import sha256
+from harness.runtime.parts import Archive, Part
+
+_TIMEOUT = httpx.Timeout(30, connect=5)
+"""Seconds. A machine without the network must get to the next way soon."""
+
+_BROKEN_OFF = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)
+
+
+def client() -> httpx.AsyncClient:
+    """
+    The HTTP client for `fetch`. It follows the redirects of release pages and the proxy settings of the environment.
+    """
+    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True)
+
+
+async def fetch(
+    client: httpx.AsyncClient, part: Part, archive: Archive, into: Path, heard: Callable[[str], None]
+) -> str:
+    """
+    Put the part's program from its archive at `into/<name>`; return what the archive was held against, in words.
+
+    Raises ProvisionError if it cannot be had or is not what its SHA-256 says.
+    """
+    packed = into / f"{part.name}.tar.gz"
+    try:
+        if archive.sha256 is None:
+            wanted = _listed(await _read(client, archive.sums), archive)
+            checked = f"archive has SHA-256 {wanted} as {archive.sums} says (published beside it, not pinned here)"
+        else:
+            wanted = archive.sha256
+            checked = f"archive has the pinned SHA-256 {wanted}"
+        await _download(client, archive.url, packed, heard)
+    except httpx.HTTPStatusError as error:
+        raise ProvisionError(f"{error.request.url} answered {error.response.status_code}") from error
+    except httpx.HTTPError as error:
+        raise ProvisionError(f"{archive.url}: {error or type(error).__name__}") from error
+    heard("unpacking")
+    await asyncio.to_thread(_unpack, part, archive, packed, wanted)
+    return checked
+
+
+@retry(retry=retry_if_exception_type(_BROKEN_OFF), stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
+async def _read(client: httpx.AsyncClient, url: str) -> str:
+    return (await client.get(url)).raise_for_status().text
+
+
+@retry(retry=retry_if_exception_type(_BROKEN_OFF), stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
+async def _download(client: httpx.AsyncClient, url: str, file: Path, heard: Callable[[str], None]) -> None:
+    async with client.stream("GET", url) as answer:
+        answer.raise_for_status()
+        with file.open("wb") as out:
+            async for chunk in answer.aiter_bytes(1 << 20):
+                out.write(chunk)
+                heard(f"{answer.num_bytes_downloaded / 1e6:.0f} MB downloaded")
+
+
+def _listed(sums: str, archive: Archive) -> str:
+    """
+    The archive's sum in the output of sha256sum: a line with the sum, two spaces or a space and an asterisk, the name.
+    """
+    match = re.search(rf"^([0-9a-f]{{64}}) [ *]{re.escape(archive.name)}$", sums, re.MULTILINE)
+    if match is None:
+        raise ProvisionError(f"{archive.sums} lists no SHA-256 of {archive.name}")
+    return match[1]
+
+
+def _unpack(part: Part, archive: Archive, packed: Path, wanted: str) -> None:
+    """
+    Only the one member is read, so nothing in the archive decides where a file is written.
+    """
+    got = sha256(packed)
+    if got != wanted:
+        raise ProvisionError(f"{archive.url} has SHA-256 {got}, wanted is {wanted}: not used")
+    program = packed.with_name(part.name)
+    try:
+        with tarfile.open(packed) as tar, program.open("wb") as out:
+            member = tar.extractfile(part.name)
+            if member is None:
+                raise ProvisionError(f"{archive.url}: {part.name} in it is no file")
+            shutil.copyfileobj(member, out)
+    except (tarfile.TarError, KeyError) as error:
+        raise ProvisionError(f"{archive.url} cannot be unpacked: {error}") from error
+    program.chmod(0o755)
+    packed.unlink()

