@@ -1,0 +1,44 @@
+"""A target that shares nothing with the reference one is judged from its target.yaml alone."""
+
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+SCENARIO = "tests/targets/payments_sidecar_kill.yaml"
+
+
+def test_a_correct_one_holds_and_is_judged_again_to_the_same_bytes(harness):
+    finished = harness.run(SCENARIO, check=0)
+    first = (finished.run / "verdict.json").read_bytes()
+
+    harness("check", finished.run, check=0)
+
+    assert (finished.run / "verdict.json").read_bytes() == first
+    assert finished.verdict["result"] == "HOLDS"
+    assert {"completed", "compensated"} <= finished.verdict["classes"].keys()
+    assert all(fault["felt_after"] is not None for fault in finished.verdict["faults"])
+
+    shutil.copytree(finished.run, copy := finished.runs / "copy")
+    (copy / "evidence/effects.parquet").unlink()
+    harness("check", copy, check=2)
+
+
+def test_one_that_is_not_idempotent_is_violated_by_the_general_invariants(harness):
+    finished = harness.run(SCENARIO, "--defect", "blind_hold", check=1)
+
+    duplicated = finished.finding("duplicated")
+    assert duplicated["result"] == "VIOLATED"
+    assert duplicated["origin"] == "general"
+    assert duplicated["witnesses"][0]["instance_id"] in duplicated["witnesses"][0]["sentence"]
+
+
+def test_locust_in_charge_does_the_same_run(harness):
+    finished = harness(
+        *("-f", "scenarios", "--headless", "--only-summary", "--scenario", SCENARIO, "-t", "12s"),
+        command=("locust",),
+        check=0,
+    )
+
+    assert "Shutting down (exit code 0)" in finished.out
