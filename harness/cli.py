@@ -277,6 +277,5 @@ def main() -> NoReturn:
         error.show()
         code = Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        err.print("harness: interrupted; every fault was healed and nothing is left running", style="yellow")
         code = Exit.INTERRUPTED
     sys.exit(code or Exit.HOLDS)

@@ -5,7 +5,8 @@ What can go wrong, and the exit code that says so.
     ├── UsageError             64   the user's input cannot be used; the message is all they need
     ├── ProvisionError         70   a runtime binary cannot be had
     ├── NodeError              70   a node did not start, or died by itself
-    └── EvidenceError          70   a run directory cannot be read at all
+    ├── EvidenceError          70   a run directory cannot be read at all
+    └── LeftError             130   the user left a run before it could be judged
 
 Foreign exceptions (subprocess, redis, requests, duckdb) are translated to one of these where they
 are met, with the original as the cause.
@@ -64,3 +65,11 @@ class EvidenceError(HarnessError):
     """
     A run directory is not one, or its evidence cannot be read at all.
     """
+
+
+class LeftError(HarnessError):
+    """
+    The user left a run (the second Ctrl-C, or one before the load): it was healed and ended, and not judged.
+    """
+
+    exit_code = Exit.INTERRUPTED

@@ -19,7 +19,7 @@ import httpx
 import structlog
 
 from harness.backends.base import Backend, Endpoints
-from harness.errors import EvidenceError, NodeError
+from harness.errors import EvidenceError, LeftError, NodeError
 from harness.evidence import collect
 from harness.evidence.engine import Engine
 from harness.faults.controller import Controller
@@ -102,8 +102,14 @@ class Run:
         """
         Do it all. Whatever happens, every fault is healed and nothing is left running.
 
-        Raises HarnessError if the infrastructure fails, KeyboardInterrupt at the second Ctrl-C.
+        Raises HarnessError if the infrastructure fails, LeftError at the second Ctrl-C.
         """
+        try:
+            return self._execute()
+        except KeyboardInterrupt:
+            raise LeftError("interrupted; every fault was healed and nothing is left running") from None
+
+    def _execute(self) -> Ended:
         with self._exits, Interruption() as interruption:
             self._exits.callback(self._backend.down)
             with self._phase("up"):

@@ -86,7 +86,9 @@ def staging(wait: Callable[[], None]) -> Iterator[Path]:
         root().mkdir(parents=True, exist_ok=True)
         lock = (root() / ".lock").open("w")
     except OSError as error:
-        raise ProvisionError(f"the cache cannot be written: {error}; set XDG_CACHE_HOME to a folder that can") from error
+        raise ProvisionError(
+            f"the cache cannot be written: {error}; set XDG_CACHE_HOME to a folder that can"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

