@@ -59,7 +59,6 @@ class Program(Value):
     command: tuple[str, ...] = Field(min_length=1)
     workdir: Path = Path()
     health: str = "/healthz"
-    replicas: int = Field(default=1, ge=1, le=16)
     env: Mapping[str, str] = {}
 
 

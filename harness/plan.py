@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.model import FaultStep, Plan, Scenario, Step, Target
+from harness.model import DaprStart, FaultStep, Plan, Scenario, Step, Target
 from harness.yamlfile import did_you_mean
 
 
@@ -18,17 +18,33 @@ def nodes(target: Target, replicas: int) -> tuple[str, ...]:
     """
     Every node of the running system, in the order in which it is started.
     """
-    services = [f"{name}-{i}" for name, service in target.services.items() for i in range(service.replicas)]
+    services = [f"{name}-0" for name in target.services]
     sidecars = [f"sidecar-{i}" for i in range(replicas)]
     apps = [f"app-{i}" for i in range(replicas)]
     return ("redis", "placement-0", "scheduler-0", *services, *sidecars, *apps)
 
 
-def links(replicas: int) -> tuple[str, ...]:
+def links(target: Target, replicas: int) -> tuple[str, ...]:
     """
-    Every link that goes through Toxiproxy, named `from->to`.
+    Every link, named `from->to`. All sidecars share the one to the scheduler, because the scheduler itself
+    tells them where to connect.
     """
-    return tuple(f"sidecar-{i}->redis" for i in range(replicas))
+    by_dapr = any(isinstance(workflow.start, DaprStart) for workflow in target.workflows.values())
+    return (
+        "sidecars->scheduler-0",
+        *(
+            link
+            for i in range(replicas)
+            for link in (
+                f"sidecar-{i}->redis",
+                f"sidecar-{i}->placement-0",
+                f"app-{i}->sidecar-{i}",
+                *(f"app-{i}->{name}-0" for name in target.services),
+                f"client->app-{i}",
+                *((f"client->sidecar-{i}",) if by_dapr else ()),
+            )
+        ),
+    )
 
 
 def make(
@@ -65,7 +81,7 @@ def make(
         raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
 
     all_nodes = nodes(target, scenario.topology.replicas)
-    all_links = links(scenario.topology.replicas)
+    all_links = links(target, scenario.topology.replicas)
     rng = random.Random(seed)
     steps = [
         Step(

@@ -91,7 +91,7 @@ class Screen:
         grid.add_row("phase", Text(progress.phase, style="bold"))
         grid.add_row("starts", Text(_counts({"sent": progress.sent, **progress.answers})))
         grid.add_row("instances", Text(_counts({"in flight": progress.in_flight, **progress.ended})))
-        faults = Text(", ".join(progress.faults), style="bold red") if progress.faults else Text("none", style="dim")
+        faults = Text(_listed(progress.faults), style="bold red") if progress.faults else Text("none", style="dim")
         grid.add_row("faults", faults)
         if progress.coming:
             grid.add_row("next", Text(progress.coming, style="dim"))
@@ -104,10 +104,15 @@ def _line(progress: Progress) -> str:
         parts.append(_counts({"sent": progress.sent, **progress.answers}))
         parts.append(_counts({"in flight": progress.in_flight, **progress.ended}))
     if progress.faults:
-        parts.append("faults: " + ", ".join(progress.faults))
+        parts.append("faults: " + _listed(progress.faults))
     if progress.left is not None:
         parts.append(f"{progress.left:.0f} s left")
     return " | ".join(parts)
+
+
+def _listed(faults: tuple[str, ...], most: int = 4) -> str:
+    more = f" and {len(faults) - most} more" if len(faults) > most else ""
+    return ", ".join(faults[:most]) + more
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -1,27 +1,15 @@
 """
-The `processes` backend: every node a process on this machine, every attacked link through Toxiproxy.
-
-    client -> app-i -> sidecar-i -> [Toxiproxy] -> redis
-                       sidecar-i -> placement-0, scheduler-0
-              app-i -> services of the target (the outside world)
-
-The command lines follow `dapr run` in self-hosted mode, Dapr 1.18 (docs: arguments and annotations overview).
+The `processes` backend: every node a process on this machine, every link through Toxiproxy.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
-import redis
 from toxiproxy import Toxiproxy
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
@@ -29,11 +17,9 @@ from toxiproxy.exceptions import NotFound
 from harness.backends import guard, ports
 from harness.backends.base import Address, Death, Endpoints, Say, Toxic
 from harness.backends.process import Child, Spec
-from harness.model import Plan, Program
+from harness.backends.topology import Link, Topology
+from harness.model import Plan
 from harness.rundir import RunDir
-
-_QUIET = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
-"""What nodes get of this process's environment: nothing that could be a secret, nothing that changes Dapr."""
 
 
 class Processes:
@@ -49,7 +35,7 @@ class Processes:
         self._binaries = binaries
         self._exits = ExitStack()
         self._children: dict[str, Child] = {}
-        self._links: dict[str, Address] = {}
+        self._links: Mapping[str, Link] = {}
 
     # --- Backend ---
 
@@ -58,82 +44,20 @@ class Processes:
         Start everything, in the order in which the parts need each other; see Backend.
         """
         try:
-            return self._up(say)
+            self._exits.callback(_dismiss, guard.start(self._run.path))
+            lease = self._exits.enter_context(ports.lease())
+            topology = Topology(
+                self._plan, self._run, self._binaries, lambda: Address(host=ports.HOST, port=lease.take())
+            )
+            stores, *others = topology.stages()
+            self._launch(stores, say)
+            self._make_links(topology)
+            for stage in others:
+                self._launch(stage, say)
         except BaseException:
             self.down()
             raise
-
-    def _up(self, say: Say) -> Endpoints:
-        keeper = guard.start(self._run.path)
-        self._exits.callback(_dismiss, keeper)
-        lease = self._exits.enter_context(ports.lease())
-        replicas = range(self._plan.scenario.topology.replicas)
-
-        def address() -> Address:
-            return Address(host=ports.HOST, port=lease.take())
-
-        store, proxy, placement, scheduler = address(), address(), address(), address()
-        services = {node: address() for node in self._service_nodes()}
-        sidecars = {f"sidecar-{i}": address() for i in replicas}
-        apps = {f"app-{i}": address() for i in replicas}
-        self._links = {link: address() for link in self._plan.links}
-
-        say("starting redis and toxiproxy")
-        self._launch(self._redis(store), self._toxiproxy(proxy))
-        APIConsumer.host, APIConsumer.port = (
-            proxy.host,
-            proxy.port,
-        )  # toxiproxy-python keeps them on the class
-        for link, listen in self._links.items():
-            Toxiproxy().create(name=link, listen=str(listen), upstream=str(store))
-
-        say("starting placement, scheduler" + "".join(f", {node}" for node in services))
-        urls = {
-            f"{name.upper().replace('-', '_')}_URL": services[f"{name}-0"].url for name in self._plan.target.services
-        }
-        self._launch(
-            self._placement(placement, address()),
-            self._scheduler(scheduler, address(), address(), address()),
-            *(
-                self._program(node, self._plan.target.services[node.rpartition("-")[0]], at, urls)
-                for node, at in services.items()
-            ),
-        )
-
-        say(f"starting {len(replicas)} sidecars and {len(replicas)} app replicas")
-        grpc = {f"sidecar-{i}": address() for i in replicas}
-        self._launch(
-            *(
-                self._sidecar(
-                    node,
-                    http,
-                    grpc[node],
-                    address(),
-                    address(),
-                    store=self._links[f"{node}->redis"],
-                    placement=placement,
-                    scheduler=scheduler,
-                )
-                for node, http in sidecars.items()
-            )
-        )
-        self._launch(
-            *(
-                self._program(
-                    f"app-{i}",
-                    self._plan.target.app,
-                    apps[f"app-{i}"],
-                    {
-                        **urls,
-                        "APP_ID": self._plan.target.app_id,
-                        "DAPR_HTTP_PORT": str(sidecars[f"sidecar-{i}"].port),
-                        "DAPR_GRPC_PORT": str(grpc[f"sidecar-{i}"].port),
-                    },
-                )
-                for i in replicas
-            )
-        )
-        return Endpoints(apps=apps, sidecars=sidecars, services=services, redis=store, links=self._links)
+        return topology.endpoints
 
     def quiesce(self) -> None:
         """
@@ -204,173 +128,30 @@ class Processes:
 
     def probe(self, link: str, timeout: float) -> float:
         """
-        See Links. The smallest exchange with Redis is an inline PING (Redis protocol specification, RESP).
+        See Links.
         """
-        at = self._links[link]
-        begin = time.monotonic()
-        with socket.create_connection((at.host, at.port), timeout) as connection:
-            connection.settimeout(timeout)
-            connection.sendall(b"PING\r\n")
-            if not connection.recv(16).startswith(b"+PONG"):
-                raise ConnectionError(f"{link} did not answer a PING")
-        return time.monotonic() - begin
+        return self._links[link].probe(self._links[link].listen, timeout)
 
-    # --- how each node is started ---
+    # --- starting ---
 
-    def _service_nodes(self) -> list[str]:
-        return [f"{name}-{i}" for name, service in self._plan.target.services.items() for i in range(service.replicas)]
-
-    def _launch(self, *specs: Spec) -> None:
+    def _launch(self, stage: tuple[Spec, ...], say: Say) -> None:
         """
         Start nodes at once, then wait until all of them are ready.
         """
-        for spec in specs:
+        say("starting " + ", ".join(spec.name for spec in stage))
+        for spec in stage:
             self._children[spec.name] = Child(spec)
             self._children[spec.name].spawn()
-        with ThreadPoolExecutor(max_workers=len(specs)) as pool:
-            for ready in [pool.submit(self._children[spec.name].await_ready) for spec in specs]:
+        with ThreadPoolExecutor(max_workers=len(stage)) as pool:
+            for ready in [pool.submit(self._children[spec.name].await_ready) for spec in stage]:
                 ready.result()
 
-    def _spec(
-        self,
-        name: str,
-        command: tuple[str, ...],
-        ready: Callable[[], bool],
-        *,
-        folder: Path | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Spec:
-        kept = {key: os.environ[key] for key in _QUIET if key in os.environ}
-        data = self._run.data / name
-        data.mkdir(exist_ok=True)
-        return Spec(
-            name=name,
-            command=command,
-            env={**kept, **(env or {}), guard.MARK: str(self._run.path)},
-            folder=folder or data,
-            log=self._run.logs / f"{name}.log",
-            ready=ready,
-        )
-
-    def _redis(self, at: Address) -> Spec:
-        def ready() -> bool:
-            try:
-                with redis.Redis(at.host, at.port, socket_timeout=1) as client:
-                    return bool(client.ping())
-            except redis.RedisError:
-                return False
-
-        return self._spec(
-            "redis",
-            (
-                str(self._binaries["redis-server"]),
-                *("--port", str(at.port), "--bind", at.host),
-                *("--appendonly", "yes", "--save", "", "--dir", str(self._run.data / "redis")),
-            ),
-            ready,
-        )
-
-    def _toxiproxy(self, at: Address) -> Spec:
-        return self._spec(
-            "toxiproxy",
-            (str(self._binaries["toxiproxy-server"]), "-host", at.host, "-port", str(at.port)),
-            _answers(f"{at.url}/version"),
-        )
-
-    def _placement(self, at: Address, health: Address) -> Spec:
-        return self._spec(
-            "placement-0",
-            (
-                str(self._binaries["placement"]),
-                *("--port", str(at.port), "--listen-address", at.host),
-                *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
-                "--enable-metrics=false",
-            ),
-            _answers(f"{health.url}/healthz"),
-        )
-
-    def _scheduler(self, at: Address, health: Address, client: Address, peer: Address) -> Spec:
-        name = "scheduler-0"
-        return self._spec(
-            name,
-            (
-                str(self._binaries["scheduler"]),
-                *("--port", str(at.port), "--listen-address", at.host),
-                *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
-                *("--etcd-data-dir", str(self._run.data / name)),
-                *("--etcd-client-port", str(client.port), "--etcd-client-listen-address", client.host),
-                *("--etcd-initial-cluster", f"dapr-scheduler-server-0={peer.url}"),
-                "--enable-metrics=false",
-            ),
-            _answers(f"{health.url}/healthz"),
-        )
-
-    def _sidecar(
-        self,
-        name: str,
-        http: Address,
-        grpc: Address,
-        internal: Address,
-        metrics: Address,
-        *,
-        store: Address,
-        placement: Address,
-        scheduler: Address,
-    ) -> Spec:
-        target = self._plan.target
-        return self._spec(
-            name,
-            (
-                str(self._binaries["daprd"]),
-                *("--app-id", target.app_id),
-                *("--dapr-http-port", str(http.port), "--dapr-grpc-port", str(grpc.port)),
-                *("--dapr-listen-addresses", http.host),
-                *("--dapr-internal-grpc-port", str(internal.port)),
-                *("--dapr-internal-grpc-listen-address", internal.host),
-                *("--metrics-port", str(metrics.port), "--metrics-listen-address", metrics.host),
-                *("--placement-host-address", str(placement), "--scheduler-host-address", str(scheduler)),
-                *("--resources-path", str(target.components), "--config", str(target.configuration)),
-            ),
-            _answers(f"{http.url}/v1.0/healthz"),
-            # One folder for all sidecars: relative paths in components (name resolution by SQLite) are shared.
-            folder=self._run.data / "sidecars",
-            env={"REDIS_HOST": str(store), "APP_ID": target.app_id},
-        )
-
-    def _program(self, name: str, program: Program, at: Address, env: Mapping[str, str]) -> Spec:
-        command = program.command
-        if command[0] == "python":
-            command = (sys.executable, *command[1:])
-        return self._spec(
-            name,
-            command,
-            _answers(f"{at.url}{program.health}"),
-            folder=program.workdir,
-            env={
-                **program.env,
-                **env,
-                "NODE": name,
-                "PORT": str(at.port),
-                "DATA_DIR": str(self._run.data / name),
-                "ATTEMPTS_FILE": str(self._run.journal / f"attempts-{name}.jsonl"),
-                "STATE_STORE": self._plan.target.state_store,
-                "DEFECT": self._plan.defect or "",
-            },
-        )
-
-
-def _answers(url: str) -> Callable[[], bool]:
-    """
-    A readiness check: does `url` answer 2xx?
-    """
-
-    def ready() -> bool:
-        try:
-            return httpx.get(url, timeout=2).is_success
-        except httpx.HTTPError:
-            return False
-
-    return ready
+    def _make_links(self, topology: Topology) -> None:
+        # toxiproxy-python keeps its server's address on the class.
+        APIConsumer.host, APIConsumer.port = topology.toxiproxy_at.host, topology.toxiproxy_at.port
+        self._links = topology.links
+        for name, link in self._links.items():
+            Toxiproxy().create(name=name, listen=str(link.listen), upstream=str(link.upstream))
 
 
 def _dismiss(keeper: subprocess.Popen[bytes]) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 import psutil
 from rich.console import RenderableType
@@ -82,7 +82,9 @@ def render(checks: Sequence[Check]) -> RenderableType:
 
 def clash(installed: Iterable[metadata.Distribution]) -> Check:
     """
-    dapr 1.19 carries dapr.ext.workflow itself, and dapr-ext-workflow, installed beside it, overwrites it.
+    Whether dapr 1.19 or newer, which carries dapr.ext.workflow itself, shares its place with dapr-ext-workflow.
+
+    pip installs both without a word, and the one that came last owns the files.
     """
     name = "Dapr packages"
     ours = {one.name: one for one in installed if one.name in ("dapr", "dapr-ext-workflow")}
@@ -121,7 +123,14 @@ def _part(search: Search) -> Check:
 def _python() -> Check:
     version = platform.python_version()
     ok = numbers(version) >= numbers(PYTHON_AT_LEAST)
-    return Check("Python", ok=ok, found=True, version=version, mend="" if ok else f"install Python {PYTHON_AT_LEAST}")
+    return Check(
+        "Python",
+        ok=ok,
+        found=True,
+        version=version,
+        where=sys.executable,
+        mend="" if ok else f"install Python {PYTHON_AT_LEAST}",
+    )
 
 
 def _go() -> Check:
@@ -135,9 +144,10 @@ def _go() -> Check:
 
 def _docker() -> Check:
     optional = "only needed for the compose backend"
+    program = shutil.which("docker")
     try:
         asked = subprocess.run(
-            ("docker", "version", "--format", "{{.Server.Version}}"),
+            (program or "docker", "version", "--format", "{{.Server.Version}}"),
             capture_output=True,
             text=True,
             timeout=5,

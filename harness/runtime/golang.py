@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from harness.errors import ProvisionError
 from harness.runtime import versions
@@ -199,17 +200,21 @@ async def _run(
         stderr=subprocess.PIPE,
         limit=_LONGEST_LINE,
     )
+    output, errors = (
+        cast("asyncio.StreamReader", process.stdout),
+        cast("asyncio.StreamReader", process.stderr),
+    )  # both were asked for
     complaints: deque[str] = deque(maxlen=_COMPLAINTS)
 
     async def hear() -> None:
-        async for raw in process.stderr or ():
+        async for raw in errors:
             line = raw.decode(errors="replace").rstrip()
             listen(line)
             if not line.startswith(_DOWNLOADING) and not _COMPILED.fullmatch(line):
                 complaints.append(line)
 
     try:
-        out, _ = await asyncio.gather(process.stdout.read(), hear())
+        out, _ = await asyncio.gather(output.read(), hear())
         code = await process.wait()
     finally:
         if process.returncode is None:

@@ -108,7 +108,7 @@ def ask(part: Part, program: Path) -> str | None:
 def _search(part: Part) -> Search:
     if given := os.environ.get(part.variable):
         return _users(part, Path(given))
-    passed_over = []
+    passed_over: list[str] = []
     for path, where in _candidates(part):
         version = ask(part, path)
         if version is not None and part.fits(version):

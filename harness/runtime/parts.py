@@ -102,11 +102,11 @@ def parts(dapr_version: str) -> tuple[Part, ...]:
 
 def _dapr(version: str) -> Iterator[Part]:
     """
-    Archive names: Dapr's Makefile (genArchiveBinary) and release workflow (`sha256sum` a file). Stamps: DEFAULT_LDFLAGS there.
+    Archive names and stamps: Dapr's Makefile (genArchiveBinary, DEFAULT_LDFLAGS); sums: its release workflow.
 
-    Without the tag stablecomponents daprd has no components and panics. placement and scheduler have no --version, but log it
-    before they refuse an empty trust domain, having opened nothing (cmd/placement/app/app.go). Their names
-    are anybody's, so on the PATH only the ones beside daprd are Dapr's.
+    Without the tag stablecomponents daprd has no components and panics. placement and scheduler have no --version,
+    but log it before they refuse an empty trust domain, having opened nothing (cmd/placement/app/app.go). Their
+    names are anybody's, so on the PATH only the ones beside daprd are taken for Dapr's.
     """
     module = Module(
         path="github.com/dapr/dapr",

@@ -33,7 +33,11 @@ def test_nodes_and_links_are_named_after_their_roles(read):
     made = make(read)
 
     assert made.nodes == ("redis", "placement-0", "scheduler-0", "sidecar-0", "sidecar-1", "app-0", "app-1")
-    assert made.links == ("sidecar-0->redis", "sidecar-1->redis")
+    assert made.links == (
+        "sidecars->scheduler-0",
+        *("sidecar-0->redis", "sidecar-0->placement-0", "app-0->sidecar-0", "client->app-0", "client->sidecar-0"),
+        *("sidecar-1->redis", "sidecar-1->placement-0", "app-1->sidecar-1", "client->app-1", "client->sidecar-1"),
+    )
 
 
 @pytest.mark.parametrize(

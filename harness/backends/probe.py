@@ -1,0 +1,65 @@
+"""
+The smallest exchange that a link's far end answers, timed: what shows whether a fault on a link is felt.
+
+All take the address of a listener of Toxiproxy and a time-out in seconds, and return the seconds that the
+exchange took. They raise TimeoutError when no answer came in time, ConnectionError when the link broke or
+refused.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+from harness.backends.base import Address
+
+Probe = Callable[[Address, float], float]
+
+# RFC 9113, 3.4: a client opens with this and a SETTINGS frame (here: empty, 9 bytes); the server answers with its own.
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_HTTP2_FRAME_HEADER = 9
+
+
+def redis(at: Address, timeout: float) -> float:
+    """
+    An inline PING (Redis serialization protocol specification).
+    """
+    return _exchange(at, timeout, b"PING\r\n", len(b"+PONG\r\n"))
+
+
+def grpc(at: Address, timeout: float) -> float:
+    """
+    The opening of an HTTP/2 connection, which every gRPC server answers without being called.
+    """
+    return _exchange(at, timeout, _HTTP2_PREFACE, _HTTP2_FRAME_HEADER)
+
+
+def http(path: str) -> Probe:
+    """
+    A probe that gets `path` by HTTP/1.1 and waits for the status line.
+    """
+
+    def probe(at: Address, timeout: float) -> float:
+        request = f"GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
+        return _exchange(at, timeout, request.encode(), len(b"HTTP/1.1 200"))
+
+    return probe
+
+
+def _exchange(at: Address, timeout: float, request: bytes, answer: int) -> float:
+    """
+    Send `request` on a new connection and wait for `answer` bytes.
+    """
+    begin = time.monotonic()
+    deadline = begin + timeout
+    with socket.create_connection((at.host, at.port), timeout) as connection:
+        connection.sendall(request)
+        missing = answer
+        while missing > 0:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            got = connection.recv(missing)
+            if not got:
+                raise ConnectionResetError(f"{at} closed the connection before it had answered")
+            missing -= len(got)
+    return time.monotonic() - begin

@@ -1,0 +1,243 @@
+"""
+How each node of the `processes` backend is started, and through which links the nodes reach each other.
+
+    client -> app-i -> sidecar-i -> redis
+                       sidecar-i -> placement-0, and all sidecars -> scheduler-0
+              app-i -> services of the target (the outside world)
+
+Every arrow is a link through Toxiproxy. The command lines follow `dapr run` in self-hosted mode, Dapr 1.18
+(docs: arguments and annotations overview). Nothing here starts anything.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import redis
+
+from harness.backends import guard, probe
+from harness.backends.base import Address, Endpoints
+from harness.backends.probe import Probe
+from harness.backends.process import Spec
+from harness.model import Plan, Program
+from harness.rundir import RunDir
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
+"""What nodes get of this process's environment: nothing that could be a secret, nothing that changes Dapr."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """
+    One way through Toxiproxy: where it listens, where it leads, and what shows that it carries.
+    """
+
+    listen: Address
+    upstream: Address
+    probe: Probe
+
+
+class Topology:
+    """
+    One system's nodes, addresses and links. `take` gives a free address each time it is called.
+    """
+
+    def __init__(self, plan: Plan, run: RunDir, binaries: Mapping[str, Path], take: Callable[[], Address]) -> None:
+        self._plan = plan
+        self._run = run
+        self._binaries = binaries
+        self._take = take
+        self._replicas = range(plan.scenario.topology.replicas)
+        self.toxiproxy_at = take()
+        self._at = {node: take() for node in plan.nodes}
+        self._sidecar_http = {f"sidecar-{i}": take() for i in self._replicas}
+        self.links = {name: self._link(name) for name in plan.links}
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """
+        Where clients and collectors find the system.
+        """
+        clients = {name.removeprefix("client->"): link.listen for name, link in self.links.items()}
+        return Endpoints(
+            apps={f"app-{i}": clients[f"app-{i}"] for i in self._replicas},
+            sidecars={node: clients.get(node, http) for node, http in self._sidecar_http.items()},
+            services={f"{name}-0": self._at[f"{name}-0"] for name in self._plan.target.services},
+            redis=self._at["redis"],
+            links={name: link.listen for name, link in self.links.items()},
+        )
+
+    def stages(self) -> tuple[tuple[Spec, ...], ...]:
+        """
+        The nodes in the order in which they need each other; those of one stage can start at once.
+
+        Toxiproxy is ready after the first stage, and its proxies must be made then.
+        """
+        target = self._plan.target
+        return (
+            (self._redis(), self._toxiproxy()),
+            (self._placement(), self._scheduler(), *(self._service(name) for name in target.services)),
+            tuple(self._sidecar(i) for i in self._replicas),
+            tuple(self._app(i) for i in self._replicas),
+        )
+
+    def _link(self, name: str) -> Link:
+        source, _, dest = name.partition("->")
+        if dest == "redis":
+            return Link(self._take(), self._at[dest], probe.redis)
+        if source == "client" and dest in self._sidecar_http:
+            return Link(self._take(), self._sidecar_http[dest], probe.http("/v1.0/healthz"))
+        if dest.startswith("app-"):
+            return Link(self._take(), self._at[dest], probe.http(self._plan.target.app.health))
+        service = self._plan.target.services.get(dest.rpartition("-")[0])
+        if service is not None:
+            return Link(self._take(), self._at[dest], probe.http(service.health))
+        return Link(self._take(), self._at[dest], probe.grpc)
+
+    def _spec(
+        self,
+        name: str,
+        command: tuple[str, ...],
+        ready: Callable[[], bool],
+        *,
+        folder: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Spec:
+        kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        data = self._run.data / name
+        data.mkdir(exist_ok=True)
+        return Spec(
+            name=name,
+            command=command,
+            env={**kept, **(env or {}), guard.MARK: str(self._run.path)},
+            folder=folder or data,
+            log=self._run.logs / f"{name}.log",
+            ready=ready,
+        )
+
+    def _redis(self) -> Spec:
+        at = self._at["redis"]
+
+        def ready() -> bool:
+            try:
+                with redis.Redis(at.host, at.port, socket_timeout=1) as client:
+                    return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+        command = (
+            str(self._binaries["redis-server"]),
+            *("--port", str(at.port), "--bind", at.host),
+            *("--appendonly", "yes", "--save", "", "--dir", str(self._run.data / "redis")),
+        )
+        return self._spec("redis", command, ready)
+
+    def _toxiproxy(self) -> Spec:
+        at = self.toxiproxy_at
+        command = (str(self._binaries["toxiproxy-server"]), "-host", at.host, "-port", str(at.port))
+        return self._spec("toxiproxy", command, _answers(f"{at.url}/version"))
+
+    def _placement(self) -> Spec:
+        name, health = "placement-0", self._take()
+        command = (
+            str(self._binaries["placement"]),
+            *("--port", str(self._at[name].port), "--listen-address", self._at[name].host),
+            *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
+            "--enable-metrics=false",
+        )
+        return self._spec(name, command, _answers(f"{health.url}/healthz"))
+
+    def _scheduler(self) -> Spec:
+        name, health, client, peer = "scheduler-0", self._take(), self._take(), self._take()
+        command = (
+            str(self._binaries["scheduler"]),
+            *("--port", str(self._at[name].port), "--listen-address", self._at[name].host),
+            # A sidecar learns from the scheduler where to connect, so the scheduler must name the link, not itself.
+            *("--override-broadcast-host-port", str(self.links[f"sidecars->{name}"].listen)),
+            *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
+            *("--etcd-data-dir", str(self._run.data / name)),
+            *("--etcd-client-port", str(client.port), "--etcd-client-listen-address", client.host),
+            *("--etcd-initial-cluster", f"dapr-scheduler-server-0={peer.url}"),
+            "--enable-metrics=false",
+        )
+        return self._spec(name, command, _answers(f"{health.url}/healthz"))
+
+    def _sidecar(self, i: int) -> Spec:
+        name, target = f"sidecar-{i}", self._plan.target
+        http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
+        command = (
+            str(self._binaries["daprd"]),
+            *("--app-id", target.app_id),
+            *("--dapr-listen-addresses", http.host),
+            *("--dapr-http-port", str(http.port), "--dapr-grpc-port", str(grpc.port)),
+            *("--dapr-internal-grpc-port", str(internal.port)),
+            *("--dapr-internal-grpc-listen-address", internal.host),
+            *("--metrics-port", str(metrics.port), "--metrics-listen-address", metrics.host),
+            *("--placement-host-address", str(self.links[f"{name}->placement-0"].listen)),
+            *("--scheduler-host-address", str(self.links["sidecars->scheduler-0"].listen)),
+            *("--resources-path", str(target.components), "--config", str(target.configuration)),
+        )
+        return self._spec(
+            name,
+            command,
+            _answers(f"{http.url}/v1.0/healthz"),
+            # One folder for all sidecars: relative paths in the configuration (name resolution by SQLite) are shared.
+            folder=self._run.data / "sidecars",
+            env={"REDIS_HOST": str(self.links[f"{name}->redis"].listen), "APP_ID": target.app_id},
+        )
+
+    def _service(self, name: str) -> Spec:
+        return self._program(f"{name}-0", self._plan.target.services[name], {})
+
+    def _app(self, i: int) -> Spec:
+        name, sidecar = f"app-{i}", f"sidecar-{i}"
+        services = {
+            f"{service.upper().replace('-', '_')}_URL": self.links[f"{name}->{service}-0"].listen.url
+            for service in self._plan.target.services
+        }
+        dapr = {
+            "APP_ID": self._plan.target.app_id,
+            "DAPR_HTTP_PORT": str(self._sidecar_http[sidecar].port),
+            "DAPR_GRPC_PORT": str(self.links[f"{name}->{sidecar}"].listen.port),
+        }
+        return self._program(name, self._plan.target.app, {**services, **dapr})
+
+    def _program(self, name: str, program: Program, env: Mapping[str, str]) -> Spec:
+        command = program.command
+        if command[0] == "python":
+            command = (sys.executable, *command[1:])
+        return self._spec(
+            name,
+            command,
+            _answers(f"{self._at[name].url}{program.health}"),
+            folder=program.workdir,
+            env={
+                **program.env,
+                **env,
+                "NODE": name,
+                "PORT": str(self._at[name].port),
+                "DATA_DIR": str(self._run.data / name),
+                "ATTEMPTS_FILE": str(self._run.journal / f"attempts-{name}.jsonl"),
+                "STATE_STORE": self._plan.target.state_store,
+                "DEFECT": self._plan.defect or "",
+            },
+        )
+
+
+def _answers(url: str) -> Callable[[], bool]:
+    """
+    A readiness check: does `url` answer 2xx?
+    """
+
+    def ready() -> bool:
+        try:
+            return httpx.get(url, timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    return ready
