@@ -125,9 +125,36 @@ class Kills(Protocol):
         SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
         """
 
+    def stop(self, node: str, grace: float) -> Death:
+        """
+        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
+        """
+
     def start(self, node: str) -> None:
         """
         Start a node that does not run, as it was; return once it is ready. Raises NodeError if it is not in time.
+        """
+
+
+@runtime_checkable
+class Pauses(Protocol):
+    """
+    Power to stop a node in its tracks, and to let it go on.
+    """
+
+    def pause(self, node: str) -> None:
+        """
+        SIGSTOP. Raises NodeError if the node does not run.
+        """
+
+    def resume(self, node: str) -> None:
+        """
+        SIGCONT; of a node that does not run, or is not paused, no error.
+        """
+
+    def probe_node(self, node: str, timeout: float) -> float:
+        """
+        Seconds that the node takes to answer the smallest exchange, asked directly. Raises as Links.probe.
         """
 
 

@@ -104,20 +104,53 @@ class Child:
         """
         SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
         """
-        process, meter = self._process, self._meter
-        if process is None or meter is None or process.poll() is not None:
-            raise NodeError(f"{self.spec.name} does not run")
-        started = meter.create_time()
+        process, started = self._running()
         self._expected = True
         process.send_signal(signal.SIGKILL)
         return Death(process.pid, started, process.wait())
 
-    def stop(self) -> None:
+    def terminate(self, grace: float) -> Death:
         """
-        End the process if it runs.
+        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
+        """
+        process, started = self._running()
+        self._expected = True
+        process.terminate()
+        try:
+            return Death(process.pid, started, process.wait(grace))
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def pause(self) -> None:
+        """
+        SIGSTOP, and wait until every thread has stopped. Raises NodeError if it does not run.
+        """
+        process, _ = self._running()
+        process.send_signal(signal.SIGSTOP)
+        # Its parent is told once the whole process has stopped, waitid(2); an exit ends the wait too, and stays unreaped.
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def resume(self) -> None:
+        """
+        SIGCONT, if it runs.
+        """
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """
+        End the process if it runs, paused or not.
         """
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], float]:
+        """
+        The process and when it started (seconds since the epoch).
+        """
+        if self._process is None or self._meter is None or self._process.poll() is not None:
+            raise NodeError(f"{self.spec.name} does not run")
+        return self._process, self._meter.create_time()
 
     def death(self) -> Death | None:
         """

@@ -16,6 +16,7 @@ from toxiproxy.exceptions import NotFound
 
 from harness.backends import guard, ports
 from harness.backends.base import Address, Death, Endpoints, Say, Toxic
+from harness.backends.probe import Probe
 from harness.backends.process import Child, Spec
 from harness.backends.topology import Link, Topology
 from harness.model import Plan
@@ -24,7 +25,7 @@ from harness.rundir import RunDir
 
 class Processes:
     """
-    The whole system as processes of this machine. Powers: Kills, Links.
+    The whole system as processes of this machine. Powers: Kills, Pauses, Links.
 
     `binaries` maps daprd, placement, scheduler, toxiproxy-server and redis-server to their paths.
     """
@@ -36,6 +37,7 @@ class Processes:
         self._exits = ExitStack()
         self._children: dict[str, Child] = {}
         self._links: Mapping[str, Link] = {}
+        self._probes: Mapping[str, tuple[Address, Probe]] = {}
 
     # --- Backend ---
 
@@ -65,14 +67,14 @@ class Processes:
         """
         for node, child in self._children.items():
             if node.startswith(("app-", "sidecar-")):
-                child.stop()
+                child.end()
 
     def down(self) -> None:
         """
         See Backend. Data lives in the run directory, so there is nothing to wait for: SIGKILL.
         """
         for child in reversed(self._children.values()):
-            child.stop()
+            child.end()
         self._children.clear()
         self._exits.close()
 
@@ -102,6 +104,33 @@ class Processes:
         """
         self._children[node].spawn()
         self._children[node].await_ready()
+
+    def stop(self, node: str, grace: float) -> Death:
+        """
+        See Kills.
+        """
+        return self._children[node].terminate(grace)
+
+    # --- Pauses ---
+
+    def pause(self, node: str) -> None:
+        """
+        See Pauses.
+        """
+        self._children[node].pause()
+
+    def resume(self, node: str) -> None:
+        """
+        See Pauses.
+        """
+        self._children[node].resume()
+
+    def probe_node(self, node: str, timeout: float) -> float:
+        """
+        See Pauses.
+        """
+        at, probe = self._probes[node]
+        return probe(at, timeout)
 
     # --- Links ---
 
@@ -149,7 +178,7 @@ class Processes:
     def _make_links(self, topology: Topology) -> None:
         # toxiproxy-python keeps its server's address on the class.
         APIConsumer.host, APIConsumer.port = topology.toxiproxy_at.host, topology.toxiproxy_at.port
-        self._links = topology.links
+        self._links, self._probes = topology.links, topology.probes
         for name, link in self._links.items():
             Toxiproxy().create(name=name, listen=str(link.listen), upstream=str(link.upstream))
 

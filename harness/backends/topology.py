@@ -56,6 +56,7 @@ class Topology:
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
         self._sidecar_http = {f"sidecar-{i}": take() for i in self._replicas}
+        self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
     @property
@@ -86,18 +87,24 @@ class Topology:
             tuple(self._app(i) for i in self._replicas),
         )
 
+    def _probe(self, node: str) -> tuple[Address, Probe]:
+        """
+        Where and how a node is asked for a sign of life.
+        """
+        role = node.rpartition("-")[0]
+        program = self._plan.target.app if role == "app" else self._plan.target.services.get(role)
+        if program is not None:
+            return self._at[node], probe.http(program.health)
+        if node in self._sidecar_http:
+            return self._sidecar_http[node], probe.http("/v1.0/healthz")
+        return self._at[node], probe.redis if node == "redis" else probe.grpc
+
     def _link(self, name: str) -> Link:
         source, _, dest = name.partition("->")
-        if dest == "redis":
-            return Link(self._take(), self._at[dest], probe.redis)
-        if source == "client" and dest in self._sidecar_http:
-            return Link(self._take(), self._sidecar_http[dest], probe.http("/v1.0/healthz"))
-        if dest.startswith("app-"):
-            return Link(self._take(), self._at[dest], probe.http(self._plan.target.app.health))
-        service = self._plan.target.services.get(dest.rpartition("-")[0])
-        if service is not None:
-            return Link(self._take(), self._at[dest], probe.http(service.health))
-        return Link(self._take(), self._at[dest], probe.grpc)
+        if source.startswith("app-") and dest in self._sidecar_http:
+            return Link(self._take(), self._at[dest], probe.grpc)
+        upstream, probing = self.probes[dest]
+        return Link(self._take(), upstream, probing)
 
     def _spec(
         self,

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.faults.base import Fault
-from harness.faults.kill import Kill
 from harness.faults.latency import Latency
+from harness.faults.process import Kill, Pause, Stop
 
-FAMILIES: Mapping[str, type[Fault]] = MappingProxyType({"kill": Kill, "latency": Latency})
+FAMILIES: Mapping[str, type[Fault]] = MappingProxyType({"kill": Kill, "latency": Latency, "pause": Pause, "stop": Stop})
 """Name in a scenario -> the model of its settings, which is also the fault."""
 
 

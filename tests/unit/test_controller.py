@@ -10,8 +10,8 @@ from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
 from harness.faults.base import NotFeltError
 from harness.faults.controller import Controller, refuse_unservable
-from harness.faults.kill import Kill
 from harness.faults.latency import Latency
+from harness.faults.process import Kill, Pause
 from harness.journal import Journal
 from harness.model import Step
 
@@ -28,6 +28,20 @@ class System:
     def kill(self, node):
         self.did.append(("kill", node))
         return Death(7, 1.0, self.status)
+
+    def stop(self, node, grace):
+        return self.kill(node)
+
+    def pause(self, node):
+        self.did.append(("pause", node))
+
+    def resume(self, node):
+        self.did.append(("resume", node))
+
+    def probe_node(self, node, timeout):
+        if self.felt and self.did and self.did[-1] == ("pause", node):
+            raise TimeoutError
+        return 0.001
 
     def start(self, node):
         self.did.append(("start", node))
@@ -139,6 +153,7 @@ def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused():
 
     class OnlyKills:
         kill = System.kill
+        stop = System.stop
         start = System.start
 
     with pytest.raises(UsageError, match="fault latency needs the power Links"):
@@ -147,3 +162,18 @@ def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused():
 
 def test_kill_has_no_settings():
     assert Kill().model_dump() == {}
+
+
+def test_a_pause_is_proved_by_a_probe_that_stalls_and_healed_when_it_is_answered():
+    system = System()
+
+    proof = Pause().apply(system, "app-0")
+    Pause().heal(system, "app-0")
+
+    assert proof == {"probe_before_ms": 1.0, "stalled_for_ms": 250.0}
+    assert system.did == [("pause", "app-0"), ("resume", "app-0")]
+
+
+def test_a_pause_that_no_probe_feels_is_not_felt():
+    with pytest.raises(NotFeltError, match="app-0 still answered"):
+        Pause().apply(System(felt=False), "app-0")

@@ -32,7 +32,7 @@ def _child(tmp_path):
     child = Child(spec(tmp_path))
     child.spawn()
     yield child
-    child.stop()
+    child.end()
 
 
 def test_a_kill_is_proved_by_the_exit_status_of_that_very_process(child):
@@ -91,7 +91,7 @@ def test_a_node_that_is_never_ready_is_given_up(tmp_path):
 
     with pytest.raises(NodeError, match=r"was not ready after 0\.2 s"):
         child.await_ready()
-    child.stop()
+    child.end()
 
 
 def test_a_program_that_does_not_exist_is_told(tmp_path):

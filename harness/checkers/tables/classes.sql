@@ -1,0 +1,93 @@
+-- One row an instance that anybody knows of: client, engine and ledger joined on its id, every way in which it
+-- can be wrong, and the one class that it counts for.
+--
+-- Each violation is decided by itself, so that an instance may show several; `class` is the first of them in the
+-- order below, else the end that the engine and the ledger agree on. never_started is no violation: nobody was
+-- told that it was accepted, and nothing happened. running is none either: the run did not wait for it to settle.
+WITH known AS (
+    SELECT
+        instance_id,
+        calls.client,
+        calls.kind,
+        calls.told,
+        calls.invoked_ns,
+        calls.accepted_ns,
+        calls.starts,
+        calls.workflow AS asked_workflow,
+        instances.workflow,
+        instances.instance_id IS NOT NULL AS stored,
+        instances.status,
+        instances.outcome,
+        instances.created_ns,
+        instances.completed_ns,
+        instances.generation,
+        coalesce(ledger.forwards, 0) AS forwards,
+        coalesce(ledger.compensations, 0) AS compensations,
+        coalesce(ledger.repeated, 0) AS repeated,
+        coalesce(ledger.kept, 0) AS kept,
+        coalesce(ledger.overdone, 0) AS overdone,
+        coalesce(ledger.done, 0) AS done,
+        ledger.last_forward_ns,
+        ledger.first_compensation_ns
+    FROM calls
+    FULL JOIN instances USING (instance_id)
+    FULL JOIN ledger USING (instance_id)
+), told AS (
+    SELECT
+        known.*,
+        outcomes.ends,
+        outcomes.calls,
+        known.status = 'COMPLETED' AS ended,
+        coalesce(known.status IN ('RUNNING', 'PENDING', 'SUSPENDED', 'STALLED', 'CONTINUED_AS_NEW'), FALSE) AS running
+    FROM known
+    LEFT JOIN outcomes ON outcomes.workflow = known.workflow AND outcomes.outcome = known.outcome
+), judged AS (
+    SELECT
+        *,
+        coalesce(told, 'refused') = 'refused' AND (stored OR forwards + compensations > 0) AS phantom,
+        coalesce(told = 'accepted', FALSE)
+            AND (NOT stored OR coalesce(ended AND ends = 'completed' AND calls > 0 AND forwards = 0, FALSE)) AS lost,
+        running AND (SELECT settled FROM run) AS stuck,
+        coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED'), FALSE) AS failed,
+        repeated > 0 AS duplicated,
+        overdone > 0 AS over_compensated,
+        NOT running AND kept > 0 AND (
+            coalesce(ends = 'compensated', FALSE)
+            OR (compensations > 0 AND coalesce(ends <> 'completed', TRUE))
+        ) AS half_compensated,
+        coalesce(last_forward_ns > first_compensation_ns, FALSE)
+            OR instance_id IN (SELECT instance_id FROM disordered) AS misordered,
+        coalesce(
+            CASE
+                WHEN NOT stored THEN told <> 'refused' AND forwards + compensations > 0
+                WHEN asked_workflow <> workflow THEN TRUE
+                WHEN NOT ended THEN FALSE
+                WHEN ends IS NULL THEN TRUE
+                WHEN ends = 'completed' THEN done <> calls OR compensations > 0
+                WHEN ends = 'compensated' THEN done & calls <> calls
+                ELSE done & calls <> calls OR (kept > 0 AND compensations = 0)
+            END,
+            FALSE
+        ) AS contradiction
+    FROM told
+)
+SELECT
+    *,
+    CASE
+        WHEN phantom THEN 'phantom'
+        WHEN lost THEN 'lost'
+        WHEN stuck THEN 'stuck'
+        WHEN failed THEN 'failed'
+        WHEN duplicated THEN 'duplicated'
+        WHEN over_compensated THEN 'over_compensated'
+        WHEN half_compensated THEN 'half_compensated'
+        WHEN misordered THEN 'misordered'
+        WHEN contradiction THEN 'contradiction'
+        WHEN ended THEN ends
+        WHEN running THEN 'running'
+        WHEN stored THEN 'unclassified'
+        WHEN told = 'refused' THEN 'refused'
+        WHEN told = 'unknown' THEN 'never_started'
+        ELSE 'unclassified'
+    END AS class
+FROM judged

@@ -1,0 +1,16 @@
+-- One row an instance that has effects: what the outside world keeps of it.
+--
+-- done is a set of pairs, one bit each (bit n is the pair of ordinal n), so that it compares as a number with
+-- the set that an outcome calls for.
+SELECT
+    instance_id,
+    sum(forwards)::BIGINT AS forwards,
+    sum(compensations)::BIGINT AS compensations,
+    count_if(forwards > 1 OR compensations > 1) AS repeated,
+    count_if(forwards > 0 AND compensations = 0) AS kept,
+    count_if(compensations > forwards) AS overdone,
+    bit_or(1::BIGINT << ordinal) FILTER (WHERE forwards > 0) AS done,
+    max(last_forward_ns) AS last_forward_ns,
+    min(first_compensation_ns) AS first_compensation_ns
+FROM pairs
+GROUP BY instance_id
