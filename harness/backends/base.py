@@ -174,6 +174,16 @@ class Links(Protocol):
         Take a toxic off a link; one that is not there is no error.
         """
 
+    def disable(self, link: str) -> None:
+        """
+        Close the link's listener and break its connections.
+        """
+
+    def enable(self, link: str) -> None:
+        """
+        Open the link's listener again; one that is open is no error.
+        """
+
     def probe(self, link: str, timeout: float) -> float:
         """
         Seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout` seconds,

@@ -41,7 +41,7 @@ def http(path: str) -> Probe:
     """
 
     def probe(at: Address, timeout: float) -> float:
-        request = f"GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: {at}\r\n\r\n"
         return _exchange(at, timeout, request.encode(), len(b"HTTP/1.1 200"))
 
     return probe

@@ -127,7 +127,7 @@ class Child:
         """
         process, _ = self._running()
         process.send_signal(signal.SIGSTOP)
-        # Its parent is told once the whole process has stopped, waitid(2); an exit ends the wait too, and stays unreaped.
+        # The parent is told once the whole process has stopped, waitid(2); an exit ends the wait too, unreaped.
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:

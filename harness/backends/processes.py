@@ -155,6 +155,18 @@ class Processes:
         except NotFound:
             return
 
+    def disable(self, link: str) -> None:
+        """
+        See Links.
+        """
+        Toxiproxy().get_proxy(link).disable()
+
+    def enable(self, link: str) -> None:
+        """
+        See Links.
+        """
+        Toxiproxy().get_proxy(link).enable()
+
     def probe(self, link: str, timeout: float) -> float:
         """
         See Links.

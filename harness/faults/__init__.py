@@ -8,10 +8,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.faults.base import Fault
-from harness.faults.latency import Latency
+from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, Timeout
 from harness.faults.process import Kill, Pause, Stop
 
-FAMILIES: Mapping[str, type[Fault]] = MappingProxyType({"kill": Kill, "latency": Latency, "pause": Pause, "stop": Stop})
+FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "kill": Kill,
+        "stop": Stop,
+        "pause": Pause,
+        "latency": Latency,
+        "bandwidth": Bandwidth,
+        "timeout": Timeout,
+        "reset": Reset,
+        "slicer": Slicer,
+        "limit_data": LimitData,
+        "down": Down,
+    }
+)
 """Name in a scenario -> the model of its settings, which is also the fault."""
 
 

@@ -28,7 +28,8 @@ WITH known AS (
         coalesce(ledger.overdone, 0) AS overdone,
         coalesce(ledger.done, 0) AS done,
         ledger.last_forward_ns,
-        ledger.first_compensation_ns
+        ledger.first_compensation_ns,
+        ledger.forward_times
     FROM calls
     FULL JOIN instances USING (instance_id)
     FULL JOIN ledger USING (instance_id)
@@ -51,12 +52,12 @@ WITH known AS (
         coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED'), FALSE) AS failed,
         repeated > 0 AS duplicated,
         overdone > 0 AS over_compensated,
-        NOT running AND kept > 0 AND (
+        stored AND NOT running AND kept > 0 AND (
             coalesce(ends = 'compensated', FALSE)
             OR (compensations > 0 AND coalesce(ends <> 'completed', TRUE))
         ) AS half_compensated,
-        coalesce(last_forward_ns > first_compensation_ns, FALSE)
-            OR instance_id IN (SELECT instance_id FROM disordered) AS misordered,
+        coalesce(last_forward_ns > first_compensation_ns OR forward_times <> list_sort(forward_times), FALSE)
+            AS misordered,
         coalesce(
             CASE
                 WHEN NOT stored THEN told <> 'refused' AND forwards + compensations > 0
@@ -72,7 +73,7 @@ WITH known AS (
     FROM told
 )
 SELECT
-    *,
+    * EXCLUDE (forward_times),
     CASE
         WHEN phantom THEN 'phantom'
         WHEN lost THEN 'lost'

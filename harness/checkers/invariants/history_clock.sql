@@ -1,0 +1,44 @@
+-- claim: What the engine writes itself carries times that never go back, and nothing is older than the start or younger than the last of it.
+-- layer: engine
+-- examined: SELECT count(*) FROM history
+-- catches: history_moved
+-- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go (each event is stamped when it is made). A result is stamped by its activity, so it may be older than the events before it, and even than its own task.
+-- witness: {instance_id}: {event} at position {position} is of {at_ns:at}, {fault}.
+WITH timed AS (
+    SELECT
+        *,
+        event IN (
+            'workflowStarted', 'taskScheduled', 'timerCreated', 'childWorkflowInstanceCreated',
+            'detachedWorkflowInstanceCreated', 'eventSent', 'executionCompleted'
+        ) AS written
+    FROM suspects
+), lives AS (
+    SELECT
+        instance_id,
+        min(at_ns) FILTER (WHERE event = 'executionStarted' OR position = 0) AS begin_ns,
+        arg_max(at_ns, position) FILTER (WHERE written) AS end_ns
+    FROM timed
+    GROUP BY instance_id
+), following AS (
+    SELECT
+        instance_id,
+        position,
+        lag(at_ns) OVER (PARTITION BY instance_id ORDER BY position, at_ns) AS before_ns
+    FROM timed
+    WHERE written
+)
+SELECT
+    timed.instance_id,
+    timed.position,
+    timed.event,
+    timed.at_ns,
+    CASE
+        WHEN timed.at_ns < lives.begin_ns THEN 'before the instance was started'
+        WHEN timed.at_ns > lives.end_ns THEN 'after the last event'
+        ELSE 'before the event in front of it'
+    END AS fault
+FROM timed
+JOIN lives USING (instance_id)
+LEFT JOIN following ON following.instance_id = timed.instance_id AND following.position = timed.position AND timed.written
+WHERE timed.at_ns < lives.begin_ns OR timed.at_ns > lives.end_ns OR timed.at_ns < following.before_ns
+ORDER BY timed.instance_id, timed.position, timed.event

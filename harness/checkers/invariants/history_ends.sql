@@ -1,0 +1,48 @@
+-- claim: A history ends at most once, nothing comes after the end, and the instance's status, times and output are those of its events.
+-- layer: engine
+-- examined: SELECT count(*) FROM instances
+-- catches: ended_twice, event_after_end, end_deleted, output_changed, status_failed, status_lost
+-- source: durabletask-go backend/orchestration.go (a completed workflow drops its work items) and backend/runtimestate/runtimestate.go (RuntimeStatus).
+-- witness: {instance_id} is {status:or}: {fault}.
+WITH ends AS (
+    SELECT instance_id, position, at_ns, payload, error
+    FROM history
+    WHERE event = 'executionCompleted'
+), wrong AS (
+    SELECT
+        instances.instance_id,
+        instances.status,
+        CASE
+            WHEN ends.instance_id IS NULL THEN
+                CASE
+                    WHEN instances.status IN ('COMPLETED', 'FAILED', 'TERMINATED', 'CANCELED')
+                    THEN 'it has no executionCompleted event'
+                END
+            WHEN instances.status IS NULL
+                OR instances.status NOT IN ('COMPLETED', 'FAILED', 'TERMINATED', 'CANCELED')
+                THEN 'it has an executionCompleted event'
+            WHEN (instances.status = 'COMPLETED') <> (ends.error IS NULL) AND instances.status <> 'TERMINATED'
+                THEN 'its last event says ' || coalesce(ends.error, 'nothing of an error')
+            WHEN instances.completed_ns IS DISTINCT FROM ends.at_ns THEN 'its end is not the time of its last event'
+            WHEN instances.output IS DISTINCT FROM ends.payload THEN 'its output is not that of its last event'
+        END AS fault
+    FROM instances
+    LEFT JOIN ends USING (instance_id)
+    UNION ALL
+    SELECT instances.instance_id, instances.status, 'its start is not that of its executionStarted event'
+    FROM instances
+    JOIN history ON history.instance_id = instances.instance_id AND history.event = 'executionStarted'
+    WHERE instances.created_ns IS DISTINCT FROM history.at_ns OR instances.workflow IS DISTINCT FROM history.name
+    UNION ALL
+    SELECT suspects.instance_id, NULL, suspects.event || ' at ' || suspects.position || ' comes after its end'
+    FROM suspects
+    JOIN (
+        SELECT instance_id, min(position) AS position FROM suspects WHERE event = 'executionCompleted' GROUP BY instance_id
+    ) AS first_end USING (instance_id)
+    WHERE suspects.position > first_end.position
+)
+SELECT instance_id, max(status) AS status, string_agg(DISTINCT fault, '; ' ORDER BY fault) AS fault
+FROM wrong
+WHERE fault IS NOT NULL
+GROUP BY instance_id
+ORDER BY instance_id

@@ -1,0 +1,12 @@
+-- claim: A start that a client was told is accepted has an instance, and something of what it calls for happened.
+-- layer: not decided
+-- examined: SELECT count(*) FROM classes WHERE told = 'accepted'
+-- catches: instance_deleted
+-- witness: {instance_id} was accepted at {accepted_ns:at}, and {missing}; the ledger holds {ledger}.
+SELECT
+    instance_id,
+    accepted_ns,
+    CASE WHEN stored THEN 'the engine says ' || outcome ELSE 'the engine has no such instance' END AS missing
+FROM classes
+WHERE lost
+ORDER BY instance_id

@@ -1,0 +1,29 @@
+-- claim: The clients' own records make sense: an answer means what the target says it means, and only an unknown start is tried again.
+-- severity: unknown
+-- examined: SELECT count(*) FROM operations
+-- catches: unknown_flipped_to_ok, answer_flipped_to_fail
+-- witness: call {op_id} of {instance_id} (try {try}) was {outcome:or} with status {status:or}: {fault}.
+WITH read AS (
+    SELECT
+        operations.*,
+        coalesce(answers.outcome, 'unknown') AS means,
+        EXISTS (SELECT 1 FROM answers WHERE answers.workflow = operations.workflow) AS declared,
+        lead(invoked_ns) OVER (PARTITION BY instance_id ORDER BY try, invoked_ns) AS again_ns
+    FROM operations
+    LEFT JOIN answers ON answers.workflow = operations.workflow AND answers.status = operations.status
+), doubted AS (
+    SELECT
+        *,
+        CASE
+            WHEN outcome IS NULL OR outcome NOT IN ('ok', 'fail', 'unknown') THEN 'no such outcome'
+            WHEN outcome <> 'unknown' AND completed_ns IS NULL THEN 'the answer has no time'
+            WHEN completed_ns < invoked_ns THEN 'the answer came before the call'
+            WHEN declared AND outcome <> means THEN 'that status means ' || means
+            WHEN outcome <> 'unknown' AND again_ns IS NOT NULL THEN 'it was tried again all the same'
+        END AS fault
+    FROM read
+)
+SELECT op_id, instance_id, try, outcome, status, fault
+FROM doubted
+WHERE fault IS NOT NULL
+ORDER BY op_id, instance_id, try

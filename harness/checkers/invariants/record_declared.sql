@@ -1,0 +1,15 @@
+-- claim: The evidence speaks only of effects, workflows and kinds that the target declares.
+-- severity: unknown
+-- examined: SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM effects)
+-- catches: effect_renamed
+-- witness: the {what} {name:or} is not in target.yaml, and the evidence has it {times} times.
+SELECT 'effect' AS what, effect AS name, count(*) AS times
+FROM effects
+WHERE effect IS NULL OR effect NOT IN (SELECT effect FROM effect_names)
+GROUP BY effect
+UNION ALL
+SELECT 'kind', operations.workflow || '.' || operations.kind, count(*)
+FROM operations
+ANTI JOIN kinds USING (workflow, kind)
+GROUP BY ALL
+ORDER BY what, name

@@ -1,0 +1,21 @@
+-- claim: A client is told the truth: yes only once the engine has the instance, no only if nothing happens; and nothing begins before it is asked for.
+-- layer: app
+-- examined: SELECT count(*) FROM classes WHERE told IN ('accepted', 'refused')
+-- catches: answered_early, answer_flipped_to_fail, instance_moved
+-- witness: {instance_id} was asked for at {invoked_ns:at} and {told} (yes at {accepted_ns:at}), and {but}.
+SELECT
+    instance_id,
+    invoked_ns,
+    told,
+    accepted_ns,
+    created_ns,
+    CASE
+        WHEN told = 'refused' THEN 'it happened all the same'
+        WHEN created_ns < invoked_ns THEN 'the engine had created it before'
+        ELSE 'the engine created it only ' || ((created_ns - accepted_ns) / 1000000)::BIGINT || ' ms after the yes'
+    END AS but
+FROM classes
+WHERE (told = 'refused' AND (stored OR forwards + compensations > 0))
+    OR (told = 'accepted' AND created_ns > accepted_ns AND generation = 1)
+    OR created_ns < invoked_ns
+ORDER BY instance_id

@@ -1,0 +1,329 @@
+"""
+Faults of links, by Toxiproxy: latency, bandwidth, timeout, reset, slicer, limit_data, down.
+
+A toxic is proved by probes through the link: the smallest exchange that its far end answers. Each kind says what
+such a probe must show. The names and attributes are those of Toxiproxy 2.12 (README, "Toxics"). Its `slow_close` is
+not here: it delays nothing but the end of a connection, which no exchange through the link can show.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import tenacity
+from pydantic import Field, JsonValue
+
+from harness.backends.base import Links, Toxic
+from harness.faults.base import Fault, NotFeltError, Proof
+from harness.model import Seconds
+
+_PROBES = 5
+_QUICK = 5.0
+"""Seconds within which a link that nothing is done to answers, however busy the machine is."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """
+    What a probe showed: the seconds it took, or how it failed.
+    """
+
+    seconds: float
+    failure: Literal["timeout", "broken"] | None = None
+
+    @property
+    def told(self) -> JsonValue:
+        """
+        In words or milliseconds, for the proof.
+        """
+        return self.failure or round(self.seconds * 1000, 3)
+
+
+def _probe(system: Links, link: str, timeout: float) -> Probed:
+    try:
+        return Probed(system.probe(link, timeout))
+    except TimeoutError:
+        return Probed(timeout, "timeout")
+    except ConnectionError:
+        return Probed(0.0, "broken")
+
+
+class _Toxic(Fault):
+    """
+    A fault that is one toxic, on one or both directions of a link.
+    """
+
+    hits: ClassVar[Literal["nodes", "links"]] = "links"
+    needs: ClassVar[type] = Links
+    type: ClassVar[str]
+
+    stream: Literal["upstream", "downstream", "both"] = "downstream"
+    toxicity: Annotated[float, Field(gt=0, le=1, description="share of the connections that get the toxic")] = 1.0
+
+    @abstractmethod
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        The toxic's attributes, in Toxiproxy's names and units.
+        """
+
+    @abstractmethod
+    def patience(self) -> float:
+        """
+        Seconds that a probe waits at most: longer than the toxic needs to show itself.
+        """
+
+    @abstractmethod
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        Does a probe show the toxic, when the quickest one just before took `before` seconds?
+        """
+
+    def apply(self, system: Links, node: str) -> Proof:
+        """
+        Proved by a probe that shows the toxic; where only a share of the connections get it, by one of many.
+
+        Toxiproxy hands data to a toxic from the next chunk on, so a probe that is under way may still be quick.
+        """
+        before = min(system.probe(node, _QUICK) for _ in range(3))
+        for stream in self._streams():
+            system.add_toxic(node, Toxic(self._name(stream), self.type, self.attributes(), stream, self.toxicity))
+        during = Probed(0.0)
+        for _ in range(round(_PROBES / self.toxicity)):
+            during = _probe(system, node, self.patience())
+            if self.is_felt(before, during):
+                return {"probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
+        raise NotFeltError(
+            f"no probe of {node} showed the {self.type} toxic",
+            {"probe_before_ms": round(before * 1000, 3), "probe_during": during.told},
+        )
+
+    def heal(self, system: Links, node: str) -> None:
+        """
+        Remove the toxic and wait until a probe no longer shows it.
+        """
+        for stream in self._streams():
+            system.remove_toxic(node, self._name(stream))
+        _await_clean(system, node)
+
+    def _streams(self) -> tuple[str, ...]:
+        return ("upstream", "downstream") if self.stream == "both" else (self.stream,)
+
+    def _name(self, stream: str) -> str:
+        return f"{self.type}_{stream}"
+
+
+def _await_clean(system: Links, link: str) -> None:
+    """
+    Wait until the link carries a probe again.
+    """
+    tenacity.Retrying(
+        stop=tenacity.stop_after_delay(10),
+        wait=tenacity.wait_fixed(0.02),
+        retry=tenacity.retry_if_exception_type(OSError),
+        reraise=True,
+    )(system.probe, link, _QUICK)
+
+
+class Latency(_Toxic):
+    """
+    Every chunk of data is late by `latency` seconds, give or take up to `jitter` seconds.
+    """
+
+    type: ClassVar[str] = "latency"
+
+    latency: Seconds
+    jitter: Seconds = 0.0
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Milliseconds.
+        """
+        return {"latency": round(self.latency * 1000), "jitter": round(self.jitter * 1000)}
+
+    def patience(self) -> float:
+        """
+        Both directions may be late.
+        """
+        return 2 * (self.latency + self.jitter) + _QUICK
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe took as long as the toxic makes it, and clearly longer than before.
+        """
+        least = self.latency - self.jitter
+        return during.failure is None and during.seconds >= least and during.seconds - before > least / 2
+
+
+class Timeout(_Toxic):
+    """
+    A black hole: connections are accepted, nothing comes through, nothing is closed.
+    """
+
+    type: ClassVar[str] = "timeout"
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        0: data is held until the toxic is removed, then the connection is closed.
+        """
+        return {"timeout": 0}
+
+    def patience(self) -> float:
+        """
+        Long enough that a slow answer is not taken for none.
+        """
+        return 0.5
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe got no answer, when one just before got one well within the time.
+
+        No answer can also be an early end: a server that closes after answering closes an answer that was swallowed.
+        """
+        return during.failure is not None and before < self.patience() / 2
+
+
+class Reset(_Toxic):
+    """
+    Connections are broken by a TCP reset, `after` seconds from their first data.
+    """
+
+    type: ClassVar[str] = "reset_peer"
+
+    after: Seconds = 0.0
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Milliseconds.
+        """
+        return {"timeout": round(self.after * 1000)}
+
+    def patience(self) -> float:
+        """
+        The reset comes late if it is told to.
+        """
+        return self.after + _QUICK
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe's connection broke.
+        """
+        return before > 0 and during.failure == "broken"
+
+
+class LimitData(_Toxic):
+    """
+    Each connection is closed once `bytes` bytes went through.
+    """
+
+    type: ClassVar[str] = "limit_data"
+
+    bytes: Annotated[int, Field(ge=0)]
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Bytes.
+        """
+        return {"bytes": self.bytes}
+
+    def patience(self) -> float:
+        """
+        It shows at once or not at all.
+        """
+        return _QUICK
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe's connection was closed before it had its answer: only small limits can be proved.
+        """
+        return before > 0 and during.failure == "broken"
+
+
+class Bandwidth(_Toxic):
+    """
+    No more than `rate` KB a second go through.
+    """
+
+    type: ClassVar[str] = "bandwidth"
+
+    rate: Annotated[int, Field(ge=0)]
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        KB/s.
+        """
+        return {"rate": self.rate}
+
+    def patience(self) -> float:
+        """
+        0 lets nothing through at all.
+        """
+        return 1.0
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe was at least twice as slow, or had no answer.
+
+        A probe is a few bytes, so only a rate that makes even those late can be proved.
+        """
+        return during.failure == "timeout" or during.seconds > max(2 * before, 0.002)
+
+
+class Slicer(_Toxic):
+    """
+    Data goes in slices of `size` bytes, give or take up to `variation`, with `delay` seconds between them.
+    """
+
+    type: ClassVar[str] = "slicer"
+
+    size: Annotated[int, Field(ge=1)] = 1
+    variation: Annotated[int, Field(ge=0)] = 0
+    delay: Seconds = 0.01
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Bytes, and microseconds.
+        """
+        return {"average_size": self.size, "size_variation": self.variation, "delay": round(self.delay * 1e6)}
+
+    def patience(self) -> float:
+        """
+        A probe's answer is a few bytes: as many slices at most.
+        """
+        return 64 * self.delay + _QUICK
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The answer came with at least one delay more than before.
+        """
+        return during.failure is None and during.seconds - before >= self.delay
+
+
+class Down(Fault):
+    """
+    The link is down: its listener is closed, every connection breaks, new ones are refused.
+    """
+
+    hits: ClassVar[Literal["nodes", "links"]] = "links"
+    needs: ClassVar[type] = Links
+
+    def apply(self, system: Links, node: str) -> Proof:
+        """
+        Proved by a probe that is refused, when one just before was answered.
+        """
+        before = system.probe(node, _QUICK)
+        system.disable(node)
+        during = _probe(system, node, _QUICK)
+        proof: Proof = {"probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
+        if during.failure != "broken":
+            raise NotFeltError(f"a probe of {node} was not refused", proof)
+        return proof
+
+    def heal(self, system: Links, node: str) -> None:
+        """
+        Open the listener again and wait until a probe is answered.
+        """
+        system.enable(node)
+        _await_clean(system, node)
