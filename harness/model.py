@@ -197,7 +197,40 @@ class FaultStep(Value):
     pick: Literal["one", "all"] | Annotated[int, Field(ge=1)] = "one"
     at: Seconds = Field(description="after the load began")
     hold: Seconds = Field(description="how long until it is healed", alias="for")
+    at_jitter: Seconds = Field(
+        default=0.0, description="each time is moved by up to this much, either way, by the seed"
+    )
+    every: Annotated[Seconds, Field(gt=0)] | None = Field(default=None, description="repeat after this long")
+    times: int | None = Field(default=None, ge=1, description="how often in all; default: until the load ends")
+    stagger: Seconds = Field(default=0.0, description="between one chosen node and the next: a rolling fault")
     settings: Mapping[str, JsonValue] = {}
+
+
+class NemesisFault(Value):
+    """
+    One thing that the random nemesis may do, and how likely it is among the others.
+    """
+
+    weight: Annotated[int, Field(ge=1)] = 1
+    fault: str
+    on: NodeName
+    pick: Literal["one", "all"] | Annotated[int, Field(ge=1)] = "one"
+    hold: Seconds = Field(alias="for")
+    settings: Mapping[str, JsonValue] = {}
+
+
+class Nemesis(Value):
+    """
+    Random faults, all of them decided by the seed before the run starts.
+
+    Gaps between faults are exponential with mean `interval`; a fault that would make more than `at_once` at a
+    time, or hit a node that another still holds, is left out.
+    """
+
+    interval: Annotated[Seconds, Field(gt=0)]
+    at_once: int = Field(default=1, ge=1, le=16)
+    after: Seconds = 3.0
+    faults: tuple[NemesisFault, ...] = Field(min_length=1)
 
 
 class Minimum(Value):
@@ -239,6 +272,7 @@ class Scenario(Value):
     topology: Topology = Topology()
     load: Load
     faults: tuple[FaultStep, ...] = ()
+    nemesis: Nemesis | None = None
     checks: Checks = Checks()
     gate: Gate = Gate()
 

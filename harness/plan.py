@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import fnmatch
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.model import DaprStart, FaultStep, Plan, Scenario, Step, Target
+from harness.model import DaprStart, FaultStep, Nemesis, NemesisFault, Plan, Scenario, Step, Target
 from harness.yamlfile import did_you_mean
 
 
@@ -82,18 +82,11 @@ def make(
 
     all_nodes = nodes(target, scenario.topology.replicas)
     all_links = links(target, scenario.topology.replicas)
+    known = {name: all_links if kind == "links" else all_nodes for name, kind in hits.items()}
     rng = random.Random(seed)
-    steps = [
-        Step(
-            step=0,
-            fault=fault.fault,
-            nodes=_chosen(fault, all_links if hits[fault.fault] == "links" else all_nodes, rng, scenario.name),
-            at=fault.at,
-            hold=fault.hold,
-            settings=fault.settings,
-        )
-        for fault in scenario.faults
-    ]
+    steps = [step for fault in scenario.faults for step in _timeline(fault, known, rng, scenario)]
+    if scenario.nemesis is not None:
+        steps += _nemesis(scenario.nemesis, steps, known, rng, scenario)
     steps.sort(key=lambda step: step.at)
     return Plan(
         scenario=scenario,
@@ -107,12 +100,61 @@ def make(
     )
 
 
-def _chosen(fault: FaultStep, known: Sequence[str], rng: random.Random, scenario: str) -> tuple[str, ...]:
+Known = Mapping[str, Sequence[str]]
+"""Fault -> every node or link that it could hit."""
+
+
+def _timeline(fault: FaultStep, known: Known, rng: random.Random, scenario: Scenario) -> Iterator[Step]:
     """
-    The nodes that one timeline entry hits. One draw of the generator an entry, whatever it picks, so that
-    editing one entry's `pick` leaves the others' targets as they were.
+    The steps of one timeline entry: one a repetition, and one a node where the entry is staggered.
+
+    Each entry takes one draw of the generator, so that editing one leaves the others as they were.
     """
     draw = random.Random(rng.getrandbits(64))
+    times = 1 if fault.every is None else fault.times
+    at, count = fault.at, 0
+    while at <= scenario.load.duration and (times is None or count < times):
+        moved = min(max(0.0, at + draw.uniform(-fault.at_jitter, fault.at_jitter)), scenario.load.duration)
+        nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
+        for number, group in enumerate([(node,) for node in nodes] if fault.stagger else [nodes]):
+            yield _step(fault, group, moved + number * fault.stagger)
+        count += 1
+        at += fault.every or 0.0
+
+
+def _nemesis(
+    nemesis: Nemesis, planned: Sequence[Step], known: Known, rng: random.Random, scenario: Scenario
+) -> Iterator[Step]:
+    """
+    The steps of the random nemesis, which keeps clear of those that are planned already.
+    """
+    draw = random.Random(rng.getrandbits(64))
+    taken = list(planned)
+    at = nemesis.after
+    while (at := at + draw.expovariate(1 / nemesis.interval)) < scenario.load.duration:
+        fault = draw.choices(nemesis.faults, [one.weight for one in nemesis.faults])[0]
+        nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
+        overlapping = [step for step in taken if step.at < at + fault.hold and at < step.at + step.hold]
+        held = {node for step in overlapping for node in step.nodes}
+        if len(overlapping) < nemesis.at_once and held.isdisjoint(nodes):
+            step = _step(fault, nodes, at)
+            taken.append(step)
+            yield step
+
+
+def _step(fault: FaultStep | NemesisFault, nodes: tuple[str, ...], at: float) -> Step:
+    """
+    A step that has no number yet; times are whole milliseconds.
+    """
+    return Step(step=0, fault=fault.fault, nodes=nodes, at=round(at, 3), hold=fault.hold, settings=fault.settings)
+
+
+def _chosen(
+    fault: FaultStep | NemesisFault, known: Sequence[str], draw: random.Random, scenario: str
+) -> tuple[str, ...]:
+    """
+    The nodes that a fault hits, chosen among those that its `on` names.
+    """
     candidates = [name for name in known if _matches(fault.on, name)]
     if not candidates:
         raise UsageError(

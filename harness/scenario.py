@@ -4,19 +4,17 @@ Reading a scenario: YAML -> Scenario, with file and line in every complaint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.model import FaultStep, Scenario, Value
-from harness.yamlfile import Document, did_you_mean, override, read
+from harness.model import FaultStep, NemesisFault, Scenario, Value
+from harness.yamlfile import Document, Location, did_you_mean, override, read
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 """Where the named scenarios are."""
 
 REFERENCE_TARGET = FOLDER.parent / "target" / "target.yaml"
-
-_STEP_FIELDS = frozenset(info.alias or name for name, info in FaultStep.model_fields.items()) - {"settings"}
 
 
 def names() -> list[str]:
@@ -52,7 +50,11 @@ def load(file: Path, faults: Mapping[str, type[Value]], settings: Iterable[str] 
     data["name"] = file.stem
     data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else REFERENCE_TARGET
     if isinstance(data.get("faults"), list):
-        data["faults"] = [_step(document, index, raw, faults) for index, raw in enumerate(data["faults"])]
+        data["faults"] = _steps(document, ("faults",), data["faults"], FaultStep, faults)
+    nemesis = data.get("nemesis")
+    if isinstance(nemesis, Mapping) and isinstance(nemesis.get("faults"), list):
+        steps = _steps(document, ("nemesis", "faults"), nemesis["faults"], NemesisFault, faults)
+        data["nemesis"] = {**nemesis, "faults": steps}
     scenario = document.validate(Scenario, data)
     document.finish()
     if scenario is None:  # finish() has raised
@@ -60,26 +62,30 @@ def load(file: Path, faults: Mapping[str, type[Value]], settings: Iterable[str] 
     return scenario
 
 
-def _step(document: Document, index: int, raw: object, faults: Mapping[str, type[Value]]) -> object:
+def _steps(
+    document: Document, at: Location, entries: Sequence[object], step: type[Value], faults: Mapping[str, type[Value]]
+) -> list[object]:
     """
-    One timeline entry: the step's own fields stay, all others are the fault's settings.
+    Entries of a timeline: the step's own fields stay, all others are settings of the fault.
     """
-    at = ("faults", index)
+    own = {info.alias or name for name, info in step.model_fields.items()} - {"settings"}
+    return [_step(document, (*at, index), raw, own, faults) for index, raw in enumerate(entries)]
+
+
+def _step(document: Document, at: Location, raw: object, own: set[str], faults: Mapping[str, type[Value]]) -> object:
     if not isinstance(raw, Mapping):
         return raw
+    step = {key: value for key, value in raw.items() if key in own}
     name = raw.get("fault")
     if not isinstance(name, str) or name not in faults:
         if name is not None:
             document.problem((*at, "fault"), f'"{name}" is not a fault; {did_you_mean(str(name), faults)}')
-        return {key: value for key, value in raw.items() if key in _STEP_FIELDS}
-    own = {key: value for key, value in raw.items() if key not in _STEP_FIELDS}
+        return step
     model = faults[name]
-    for key in [key for key in own if key not in model.model_fields]:
-        known = [*model.model_fields, *_STEP_FIELDS]
-        document.problem((*at, key), f'"{key}" is not a setting of {name}; {did_you_mean(str(key), known)}')
-        del own[key]
-    settings = document.validate(model, own, at)
-    return {
-        **{key: value for key, value in raw.items() if key in _STEP_FIELDS},
-        "settings": settings.model_dump(mode="json") if settings is not None else {},
-    }
+    settings = {key: value for key, value in raw.items() if key not in own}
+    for key in [key for key in settings if key not in model.model_fields]:
+        hint = did_you_mean(str(key), [*model.model_fields, *own])
+        document.problem((*at, key), f'"{key}" is not a setting of {name}; {hint}')
+        del settings[key]
+    valid = document.validate(model, settings, at)
+    return {**step, "settings": valid.model_dump(mode="json") if valid is not None else {}}

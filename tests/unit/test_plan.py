@@ -9,7 +9,7 @@ import pytest
 from harness import plan, scenario, target
 from harness.errors import UsageError
 from harness.faults import FAMILIES
-from harness.model import FaultStep
+from harness.model import FaultStep, Nemesis
 
 HITS = {name: family.hits for name, family in FAMILIES.items()}
 PAYMENTS = "tests/targets/payments_sidecar_kill.yaml"
@@ -135,3 +135,60 @@ def test_the_same_seed_gives_the_same_bytes_in_two_processes_that_touch_nothing(
     assert answers[0].stdout == answers[1].stdout
     assert json.loads(answers[0].stdout)["seed"] == 7
     assert [json.loads(answer.stderr.splitlines()[-1]) for answer in answers] == [[], []]
+
+
+def times(made):
+    return [(step.at, step.nodes) for step in made.steps]
+
+
+def test_a_fault_can_repeat_until_the_load_ends_or_so_many_times(read):
+    """The load takes 12 s."""
+    on = {"fault": "kill", "on": "redis"}
+    assert [at for at, _ in times(make(read, {**on, "every": 4}))] == [1, 5, 9]
+    assert [at for at, _ in times(make(read, {**on, "every": 4, "times": 2}))] == [1, 5]
+
+
+def test_a_staggered_fault_hits_one_node_after_the_other(read):
+    made = make(read, {"fault": "kill", "on": "app", "pick": "all", "stagger": 3})
+
+    assert times(made) == [(1, ("app-0",)), (4, ("app-1",))]
+
+
+def test_jitter_moves_times_by_the_seed_and_not_further_than_it_says(read):
+    moved = {
+        make(read, {"fault": "kill", "on": "redis", "at": 5, "at_jitter": 2}, seed=s).steps[0].at for s in range(30)
+    }
+
+    assert len(moved) > 20
+    assert all(3 <= at <= 7 for at in moved)
+
+
+def nemesis(read, seed=1, **settings):
+    faults = [
+        {"fault": "kill", "on": "sidecar", "for": 2, "weight": 3},
+        {"fault": "pause", "on": "app", "for": 1},
+        {"fault": "kill", "on": "redis", "for": 1},
+    ]
+    made = Nemesis.model_validate({"interval": 0.5, "after": 1, "faults": faults, **settings})
+    return make((read[0].model_copy(update={"nemesis": made}), read[1]), seed=seed)
+
+
+def overlaps(steps):
+    """For each step, how many are in force when it begins, itself included, and whether they share a node."""
+    for step in steps:
+        others = [other for other in steps if other.at <= step.at < other.at + other.hold]
+        nodes = [node for other in others for node in other.nodes]
+        yield len(others), len(nodes) != len(set(nodes))
+
+
+def test_the_nemesis_is_decided_by_the_seed(read):
+    assert nemesis(read) == nemesis(read)
+    assert times(nemesis(read)) != times(nemesis(read, seed=2))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_nemesis_never_exceeds_its_limit_and_never_hits_a_node_twice_at_once(read, seed):
+    found = list(overlaps(nemesis(read, seed, at_once=2).steps))
+
+    assert max(count for count, _ in found) == 2
+    assert not any(shared for _, shared in found)

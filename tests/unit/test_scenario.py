@@ -45,7 +45,7 @@ def test_a_scenario_is_named_after_its_file_and_its_durations_are_seconds(tmp_pa
     assert read.name == "mine"
     assert read.load.duration == 30.0
     assert (read.faults[0].at, read.faults[0].hold) == (6.0, 1.5)
-    assert read.faults[1].settings == {"latency": 0.2, "jitter": 0.0}
+    assert read.faults[1].settings == {"latency": 0.2, "jitter": 0.0, "stream": "downstream", "toxicity": 1.0}
     assert tmp_path / "target.yaml" == read.target
 
 
