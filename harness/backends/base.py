@@ -137,6 +137,30 @@ class Kills(Protocol):
 
 
 @runtime_checkable
+class Store(Protocol):
+    """
+    Power to speak to the state store itself.
+    """
+
+    def store(self) -> Address:
+        """
+        Where Redis listens, past Toxiproxy.
+        """
+
+
+@runtime_checkable
+class Wipes(Kills, Store, Protocol):
+    """
+    Power to take from a node, while it does not run, what it keeps over its restarts.
+    """
+
+    def wipe(self, node: str) -> int:
+        """
+        Remove the node's files; return how many there were.
+        """
+
+
+@runtime_checkable
 class Pauses(Protocol):
     """
     Power to stop a node in its tracks, and to let it go on.

@@ -4,6 +4,7 @@ The `processes` backend: every node a process on this machine, every link throug
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from harness.rundir import RunDir
 
 class Processes:
     """
-    The whole system as processes of this machine. Powers: Kills, Pauses, Links.
+    The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Wipes.
 
     `binaries` maps daprd, placement, scheduler, toxiproxy-server and redis-server to their paths.
     """
@@ -110,6 +111,24 @@ class Processes:
         See Kills.
         """
         return self._children[node].terminate(grace)
+
+    # --- Store, Wipes ---
+
+    def store(self) -> Address:
+        """
+        See Store.
+        """
+        return self._probes["redis"][0]
+
+    def wipe(self, node: str) -> int:
+        """
+        See Wipes.
+        """
+        folder = self._run.data / node
+        files = sum(1 for path in folder.rglob("*") if path.is_file())
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return files
 
     # --- Pauses ---
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from harness.faults.base import Fault
 from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, Timeout
 from harness.faults.process import Kill, Pause, Stop
+from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
 
 FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
     {
@@ -23,6 +24,10 @@ FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
         "slicer": Slicer,
         "limit_data": LimitData,
         "down": Down,
+        "disconnect": Disconnect,
+        "out_of_memory": OutOfMemory,
+        "read_only": ReadOnly,
+        "lose_data": LoseData,
     }
 )
 """Name in a scenario -> the model of its settings, which is also the fault."""
