@@ -1,0 +1,94 @@
+"""
+The activities of the order workflow: each one step in the world, safe to be executed again at any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dapr.ext.workflow import WorkflowActivityContext, WorkflowRuntime
+
+from target import workflows
+from target.contract import Attempts
+from target.inventory import Inventory
+from target.logistics import Logistics, RefusedError
+
+Body = Callable[[Mapping[str, Any]], Any]
+
+
+class Activities:
+    """
+    The bodies of the activities, over an inventory and the providers.
+
+    `releases=False` plants the defect skip_release.
+    """
+
+    def __init__(self, inventory: Inventory, logistics: Logistics, *, releases: bool = True) -> None:
+        self._inventory = inventory
+        self._logistics = logistics
+        self._releases = releases
+
+    def reserve_stock(self, order: Mapping[str, Any]) -> bool:
+        """
+        Is the stock reserved? False if there is not enough.
+        """
+        return self._inventory.reserve(order["order_id"], order["sku"], order["quantity"])
+
+    def quote(self, order: Mapping[str, Any]) -> int | None:
+        """
+        A provider's price in cents; None if it does not answer.
+        """
+        return self._logistics.quote(order["provider"], order["order_id"], order["quantity"])
+
+    def register_shipment(self, order: Mapping[str, Any]) -> str | None:
+        """
+        The shipment's id; None if the provider refuses for good, which trying again does not change.
+        """
+        try:
+            return self._logistics.register(
+                order["provider"], order["order_id"], order["kind"], order["quantity"], order["price"]
+            )
+        except RefusedError:
+            return None
+
+    def cancel_shipment(self, order: Mapping[str, Any]) -> None:
+        """
+        Cancel the order's shipment, committed or not.
+        """
+        self._logistics.cancel(order["provider"], order["order_id"])
+
+    def release_stock(self, order: Mapping[str, Any]) -> None:
+        """
+        Release what was reserved for the order.
+        """
+        if self._releases:
+            self._inventory.release(order["order_id"], order["sku"])
+
+    def register_with(self, runtime: WorkflowRuntime, attempts: Attempts) -> None:
+        """
+        Make the activities known to the worker, each under its versioned name, every execution written down.
+        """
+        bodies: Mapping[str, Body] = {
+            workflows.RESERVE: self.reserve_stock,
+            workflows.QUOTE: self.quote,
+            workflows.REGISTER: self.register_shipment,
+            workflows.CANCEL: self.cancel_shipment,
+            workflows.RELEASE: self.release_stock,
+        }
+        for name, body in bodies.items():
+            runtime.register_activity(_recorded(name, body, attempts), name=name)
+
+
+def _recorded(name: str, body: Body, attempts: Attempts) -> Callable[[WorkflowActivityContext, Any], Any]:
+    def execute(ctx: WorkflowActivityContext, given: dict[str, Any]) -> Any:
+        attempt = attempts.begin(ctx.workflow_id, name, ctx.task_id)
+        try:
+            result = body(given)
+        except BaseException as error:
+            attempts.end(attempt, error)
+            raise
+        attempts.end(attempt, None)
+        return result
+
+    return execute

@@ -1,0 +1,151 @@
+"""
+The app: an HTTP interface over the order workflow, and the worker that runs it.
+
+    POST /orders          202 accepted (also if it was before), 422 not an order, 503 not now
+    GET  /orders/{id}     its status and output, 404 if there is none
+    GET  /healthz         200 once the worker is connected and the sidecar answers
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import grpc
+import httpx
+import uvicorn
+from dapr.clients import DaprClient
+from dapr.ext.workflow import DaprWorkflowClient, WorkflowRuntime
+from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel, Field
+
+from target import defects, workflows
+from target.activities import Activities
+from target.contract import Attempts, Environment
+from target.inventory import Inventory
+from target.logistics import Logistics
+
+_WORKER_THREADS = 32  # a provider that does not answer holds a thread for a second
+_LATE_BY = 0.5
+
+
+class Order(BaseModel):
+    """
+    An order as a client sends it. Its id becomes the workflow's.
+    """
+
+    order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    kind: str = "plain"
+    sku: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    quantity: Annotated[int, Field(ge=1, le=1000)]
+
+
+class Orders:
+    """
+    Starting orders, and looking at them. Safe to share between threads.
+
+    `early=True` plants the defect early_ack.
+    """
+
+    def __init__(self, client: DaprWorkflowClient, *, early: bool = False) -> None:
+        self._client = client
+        self._early = early
+
+    def start(self, order: Order) -> None:
+        """
+        Return once the engine has accepted the order, now or before. Raises grpc.RpcError if that is not known.
+
+        Dapr runs an id again once its workflow has ended, so it is asked first. Two starts of one id that
+        overlap can still both be sent: while the order runs the engine refuses the second; one that arrives
+        after its end would run it again, and find every effect done already, because the activities are
+        idempotent by order.
+        """
+        if self._early:
+            threading.Thread(target=self._later, args=(order,), daemon=True).start()
+            return
+        if self.get(order.order_id) is None:
+            self._schedule(order)
+
+    def _schedule(self, order: Order) -> None:
+        try:
+            self._client.schedule_new_workflow(workflows.NAME, input=order.model_dump(), instance_id=order.order_id)
+        except grpc.RpcError:
+            if self.get(order.order_id) is None:
+                raise
+
+    def _later(self, order: Order) -> None:
+        time.sleep(_LATE_BY)
+        self._schedule(order)
+
+    def get(self, order_id: str) -> dict[str, Any] | None:
+        """
+        An order's status and output; None if the engine does not know it.
+        """
+        state = self._client.get_workflow_state(order_id)
+        if state is None:
+            return None
+        return {"order_id": order_id, "status": state.runtime_status.name, "output": state.serialized_output}
+
+
+def build(environment: Environment) -> FastAPI:
+    """
+    The app over real Dapr, as `environment` says where to find it.
+    """
+    planted = environment.defect
+    runtime = WorkflowRuntime(maximum_thread_pool_workers=_WORKER_THREADS)
+    runtime.register_workflow(workflows.order_v1, name=workflows.NAME)
+    client = DaprClient()
+    inventory = Inventory(client, environment.state_store, guarded=planted != defects.LOST_UPDATE)
+    logistics = Logistics(environment.provider_url, same_key=planted != defects.DOUBLE_SHIP)
+    activities = Activities(inventory, logistics, releases=planted != defects.SKIP_RELEASE)
+    activities.register_with(runtime, Attempts(environment.attempts, environment.node))
+    orders = Orders(DaprWorkflowClient(), early=planted == defects.EARLY_ACK)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        runtime.start()
+        yield
+        runtime.shutdown()
+        client.close()
+
+    app = FastAPI(title="orders", lifespan=lifespan)
+
+    @app.post("/orders", status_code=202)
+    def start(order: Order) -> dict[str, str]:
+        try:
+            orders.start(order)
+        except grpc.RpcError as error:
+            raise HTTPException(503, f"the engine did not accept the order: {error.code()}") from error
+        return {"order_id": order.order_id}
+
+    @app.get("/orders/{order_id}")
+    def get(order_id: str) -> dict[str, Any]:
+        found = orders.get(order_id)
+        if found is None:
+            raise HTTPException(404, f"there is no order {order_id}")
+        return found
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        try:
+            httpx.get(f"{environment.sidecar_url}/v1.0/healthz", timeout=1).raise_for_status()
+        except httpx.HTTPError as error:
+            raise HTTPException(503, "the sidecar does not answer") from error
+        return {"node": environment.node}
+
+    return app
+
+
+def main() -> None:
+    """
+    Serve until stopped.
+    """
+    environment = Environment.read()
+    uvicorn.run(build(environment), host="127.0.0.1", port=environment.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""
+What this application and whoever runs it must agree on: environment, attempts, effects (docs/target-contract.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Environment:
+    """
+    What a process of this application is told when it is started.
+    """
+
+    node: str
+    port: int
+    data: Path
+    state_store: str
+    defect: str | None
+    attempts: Path
+    provider_url: str
+    sidecar_url: str
+
+    @classmethod
+    def read(cls) -> Self:
+        """
+        From the environment variables; those that only the app gets are empty for the providers.
+        """
+        return cls(
+            node=os.environ["NODE"],
+            port=int(os.environ["PORT"]),
+            data=Path(os.environ["DATA_DIR"]),
+            state_store=os.environ["STATE_STORE"],
+            defect=os.environ.get("DEFECT") or None,
+            attempts=Path(os.environ["ATTEMPTS_FILE"]),
+            provider_url=os.environ.get("PROVIDER_URL", ""),
+            sidecar_url=f"http://127.0.0.1:{os.environ.get('DAPR_HTTP_PORT', '')}",
+        )
+
+
+def effect(instance_id: str, name: str, key: str, attributes: Mapping[str, object]) -> dict[str, object]:
+    """
+    One row of a ledger: an effect that is being committed now, by this process's clock (nanoseconds UTC).
+    """
+    return {
+        "instance_id": instance_id,
+        "effect": name,
+        "key": key,
+        "at_ns": time.time_ns(),
+        "attributes": dict(attributes),
+    }
+
+
+class Attempts:
+    """
+    The append-only file of activity executions: one line at the start of a body, one at its end.
+
+    Each line is one write() to a file opened for appending, so a killed process tears at most its last line.
+    """
+
+    def __init__(self, file: Path, node: str) -> None:
+        self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._node = node
+
+    def begin(self, instance_id: str, activity: str, task_id: int) -> str:
+        """
+        Write that a body begins; return the attempt's id.
+        """
+        attempt_id = uuid.uuid4().hex
+        self._write(
+            {
+                "event": "start",
+                "attempt_id": attempt_id,
+                "instance_id": instance_id,
+                "activity": activity,
+                "task_id": task_id,
+                "node": self._node,
+                "at_ns": time.time_ns(),
+            }
+        )
+        return attempt_id
+
+    def end(self, attempt_id: str, error: BaseException | None) -> None:
+        """
+        Write that a body ended, well or with an error.
+        """
+        self._write(
+            {
+                "event": "end",
+                "attempt_id": attempt_id,
+                "at_ns": time.time_ns(),
+                "outcome": "ok" if error is None else "error",
+                "detail": None if error is None else f"{type(error).__name__}: {error}"[:300],
+            }
+        )
+
+    def _write(self, row: Mapping[str, object]) -> None:
+        os.write(self._fd, json.dumps(row, separators=(",", ":")).encode() + b"\n")

@@ -1,0 +1,132 @@
+"""
+Three logistics providers in one process, and the ledger of what they ship: the outside world.
+
+    GET    /providers/{name}/quote?order_id=&quantity=    200 a price; some never answer for some orders
+    POST   /providers/{name}/shipments                    200 committed, 422 refused for good, 410 cancelled, 503
+    DELETE /providers/{name}/shipments/{order_id}         200 cancelled, whether or not it was ever committed
+    GET    /effects                                       the ledger, JSON lines
+    GET    /healthz
+
+An order's kind says how the provider treats it. Served by aiohttp, which can drop a connection as a lost answer does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+
+from aiohttp import web
+
+from target.contract import Environment
+from target.ledger import ClosedError, Ledger, Shipment
+from target.logistics import PROVIDERS
+
+REFUSED = "refused"
+FLAKY = "flaky"
+LOST_ANSWER = "lost_answer"
+LOST_FOR_GOOD = "lost_for_good"
+
+_FLAKY_TRIES = 2
+_SILENCE = 5.0
+_LEDGER = web.AppKey("ledger", Ledger)
+
+
+def price(provider: str, order_id: str, quantity: int) -> int | None:
+    """
+    What a provider asks for an order, in cents; None if it never answers for this one (one in thirty).
+
+    It follows from the names alone, so that anybody can work out what the cheapest choice was.
+    """
+    digest = hashlib.sha256(f"{provider} {order_id}".encode()).digest()
+    return None if digest[0] % 30 == 0 else 500 + 100 * quantity + digest[1]
+
+
+async def quote(request: web.Request) -> web.Response:
+    """
+    A price, or silence.
+    """
+    asked = price(request.match_info["name"], request.query["order_id"], int(request.query["quantity"]))
+    if asked is None:
+        await asyncio.sleep(_SILENCE)
+        raise web.HTTPServiceUnavailable
+    return web.json_response({"price": asked})
+
+
+async def ship(request: web.Request) -> web.Response:
+    """
+    Commit a shipment, unless the order's kind says otherwise.
+    """
+    ledger = request.app[_LEDGER]
+    order = await request.json()
+    order_id, kind = order["order_id"], order["kind"]
+    if kind == REFUSED:
+        raise web.HTTPUnprocessableEntity(text="this provider does not ship such orders")
+    count = ledger.tried(order_id)
+    if kind == FLAKY and count <= _FLAKY_TRIES:
+        raise web.HTTPServiceUnavailable(text="try again")
+    shipment = Shipment(order_id, request.match_info["name"], order["quantity"], order["price"])
+    try:
+        shipped = ledger.ship(request.headers["Idempotency-Key"], shipment)
+    except ClosedError as error:
+        raise web.HTTPGone(text=str(error)) from error
+    answer_is_lost = kind == LOST_FOR_GOOD or (kind == LOST_ANSWER and count == 1)
+    if answer_is_lost and request.transport is not None:
+        request.transport.abort()
+    return web.json_response({"shipment": shipped})
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """
+    Cancel what was shipped for an order, and whatever might still be.
+    """
+    return web.json_response({"cancelled": request.app[_LEDGER].cancel(request.match_info["order_id"])})
+
+
+async def effects(request: web.Request) -> web.StreamResponse:
+    """
+    The ledger, in order of commit.
+    """
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    for row in request.app[_LEDGER].effects():
+        await response.write(json.dumps(row).encode() + b"\n")
+    return response
+
+
+async def healthz(_: web.Request) -> web.Response:
+    """
+    Here.
+    """
+    return web.json_response({"providers": PROVIDERS})
+
+
+def build(ledger: Ledger) -> web.Application:
+    """
+    The service over a ledger.
+    """
+    app = web.Application()
+    app[_LEDGER] = ledger
+    app.add_routes(
+        [
+            web.get("/providers/{name}/quote", quote),
+            web.post("/providers/{name}/shipments", ship),
+            web.delete("/providers/{name}/shipments/{order_id}", cancel),
+            web.get("/effects", effects),
+            web.get("/healthz", healthz),
+        ]
+    )
+    return app
+
+
+def main() -> None:
+    """
+    Serve until stopped.
+    """
+    environment = Environment.read()
+    ledger = Ledger(environment.data / "ledger.sqlite")
+    web.run_app(build(ledger), host="127.0.0.1", port=environment.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

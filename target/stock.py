@@ -1,0 +1,73 @@
+"""
+The stock document of one SKU, and what may happen to it. Pure: documents in, documents out.
+
+A document keeps its movements, so that what happened can be read back from the document itself: there is no moment
+at which the stock has changed and the record of it has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from target.contract import effect
+
+Document = dict[str, Any]
+
+RESERVE = "reserve"
+RELEASE = "release"
+
+_SCARCE_UNITS = 3
+_PLENTY_UNITS = 1_000_000
+
+
+class InsufficientError(Exception):
+    """
+    There is not enough stock left.
+    """
+
+
+def new(sku: str) -> Document:
+    """
+    The document of a SKU that nobody has touched yet, as the catalogue has it.
+    """
+    units = _SCARCE_UNITS if sku.startswith("scarce-") else _PLENTY_UNITS
+    return {"sku": sku, "initial": units, "available": units, "movements": []}
+
+
+def reserve(document: Document, order_id: str, quantity: int) -> Document | None:
+    """
+    The document after `quantity` was reserved for an order; None if it is reserved already.
+
+    Raises InsufficientError if there is not enough.
+    """
+    if _has(document, order_id, RESERVE):
+        return None
+    if document["available"] < quantity:
+        raise InsufficientError(f"{document['sku']}: {quantity} wanted, {document['available']} available")
+    return _moved(document, order_id, RESERVE, -quantity)
+
+
+def release(document: Document, order_id: str) -> Document | None:
+    """
+    The document after an order's reservation was released; None if there is none, or it is released already.
+    """
+    reserved = next((m for m in document["movements"] if _is(m, order_id, RESERVE)), None)
+    if reserved is None or _has(document, order_id, RELEASE):
+        return None
+    return _moved(document, order_id, RELEASE, reserved["attributes"]["quantity"])
+
+
+def _moved(document: Document, order_id: str, name: str, change: int) -> Document:
+    available = document["available"] + change
+    facts = {"quantity": abs(change), "available": available, "initial": document["initial"]}
+    movement = effect(order_id, name, f"{order_id}/{name}", facts)
+    return {**document, "available": available, "movements": [*document["movements"], movement]}
+
+
+def _has(document: Document, order_id: str, name: str) -> bool:
+    return any(_is(movement, order_id, name) for movement in document["movements"])
+
+
+def _is(movement: Mapping[str, Any], order_id: str, name: str) -> bool:
+    return bool(movement["instance_id"] == order_id and movement["effect"] == name)

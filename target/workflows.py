@@ -1,0 +1,119 @@
+"""
+The order workflow, as code that only decides: whatever touches the world is an activity.
+
+    reserve stock --> ask three providers at once --> register with the cheapest that answered --> completed
+         |                     | none answers                  | refused, or given up
+      rejected                 +-------------------------------+--> cancel, release --> compensated
+
+It must be deterministic, because the engine runs it again from its history: no clock, no chance, no I/O.
+Names carry versions, so that instances in flight meet the code they began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy, TaskFailedError, when_all
+
+from target.logistics import PROVIDERS
+
+NAME = "order_v1"
+RESERVE = "reserve_stock_v1"
+QUOTE = "quote_v1"
+REGISTER = "register_shipment_v1"
+CANCEL = "cancel_shipment_v1"
+RELEASE = "release_stock_v1"
+
+# The store may be away for some seconds: asked again at a constant pace, for half a minute.
+STORE = RetryPolicy(
+    first_retry_interval=timedelta(milliseconds=500), max_number_of_attempts=60, backoff_coefficient=1.0
+)
+# A provider in trouble is given more and more time: 0.2, 0.4, 0.8, 1.6, 2 s; then the order is compensated.
+PROVIDER = RetryPolicy(
+    first_retry_interval=timedelta(milliseconds=200),
+    max_number_of_attempts=6,
+    backoff_coefficient=2.0,
+    max_retry_interval=timedelta(seconds=2),
+)
+# To give up on a compensation would be to leave it half done.
+COMPENSATION = RetryPolicy(
+    first_retry_interval=timedelta(seconds=1), max_number_of_attempts=600, backoff_coefficient=1.0
+)
+ROUNDS = 10
+PAUSE = timedelta(seconds=1)
+
+Order = Mapping[str, Any]
+Quotes = dict[str, int | None]
+
+
+def cheapest(quotes: Mapping[str, int | None]) -> str | None:
+    """
+    The provider that asks for least among those that answered, by name where prices are equal; None if none did.
+    """
+    answered = [(price, name) for name, price in quotes.items() if price is not None]
+    return min(answered)[1] if answered else None
+
+
+def order_v1(ctx: DaprWorkflowContext, order: Order) -> Generator[Any, Any, dict[str, Any]]:
+    """
+    One order, from its acceptance to its end. `order` holds order_id, kind, sku and quantity.
+    """
+    try:
+        reserved = yield ctx.call_activity(RESERVE, input=order, retry_policy=STORE)
+    except TaskFailedError:
+        # A try whose answer was lost may have reserved all the same.
+        yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
+        return _result(order, "compensated", reason="given up on the stock")
+    if not reserved:
+        return _result(order, "rejected", reason="insufficient stock")
+
+    quotes: Quotes = {}
+    for round_number in range(ROUNDS):
+        if round_number:
+            yield ctx.create_timer(PAUSE)
+        answers = yield when_all([ctx.call_activity(QUOTE, input={**order, "provider": p}) for p in PROVIDERS])
+        quotes = dict(zip(PROVIDERS, answers, strict=True))
+        if cheapest(quotes) is not None:
+            break
+    provider = cheapest(quotes)
+    if provider is None:
+        yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
+        return _result(order, "compensated", quotes, reason="no provider answered")
+
+    shipping = {**order, "provider": provider, "price": quotes[provider]}
+    reason = "refused by the provider"
+    try:
+        shipment = yield ctx.call_activity(REGISTER, input=shipping, retry_policy=PROVIDER)
+        if shipment is not None:
+            return _result(order, "completed", quotes, provider=provider, shipment=shipment)
+    except TaskFailedError:
+        reason = "given up on the provider"
+
+    # The shipment may have been committed although its answer was lost: cancelled first, or it could leave
+    # while its stock is already somebody else's.
+    yield ctx.call_activity(CANCEL, input=shipping, retry_policy=COMPENSATION)
+    yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
+    return _result(order, "compensated", quotes, provider=provider, reason=reason)
+
+
+def _result(
+    order: Order,
+    outcome: str,
+    quotes: Quotes | None = None,
+    *,
+    provider: str | None = None,
+    shipment: str | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "outcome": outcome,
+        "order_id": order["order_id"],
+        "sku": order["sku"],
+        "quantity": order["quantity"],
+        "quotes": quotes or {},
+        "provider": provider,
+        "shipment": shipment,
+        "reason": reason,
+    }
