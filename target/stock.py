@@ -32,16 +32,16 @@ def new(sku: str) -> Document:
     The document of a SKU that nobody has touched yet, as the catalogue has it.
     """
     units = _SCARCE_UNITS if sku.startswith("scarce-") else _PLENTY_UNITS
-    return {"sku": sku, "initial": units, "available": units, "movements": []}
+    return {"sku": sku, "initial": units, "available": units, "movements": [], "closed": []}
 
 
 def reserve(document: Document, order_id: str, quantity: int) -> Document | None:
     """
-    The document after `quantity` was reserved for an order; None if it is reserved already.
+    The document after `quantity` was reserved for an order; None if it is reserved already, or closed.
 
     Raises InsufficientError if there is not enough.
     """
-    if _has(document, order_id, RESERVE):
+    if _has(document, order_id, RESERVE) or order_id in document["closed"]:
         return None
     if document["available"] < quantity:
         raise InsufficientError(f"{document['sku']}: {quantity} wanted, {document['available']} available")
@@ -50,11 +50,15 @@ def reserve(document: Document, order_id: str, quantity: int) -> Document | None
 
 def release(document: Document, order_id: str) -> Document | None:
     """
-    The document after an order's reservation was released; None if there is none, or it is released already.
+    The document after an order's reservation was released; None if that was done already.
+
+    Where nothing is reserved the order is closed, so that a try that was cut off and comes back late reserves nothing.
     """
-    reserved = next((m for m in document["movements"] if _is(m, order_id, RESERVE)), None)
-    if reserved is None or _has(document, order_id, RELEASE):
+    if _has(document, order_id, RELEASE) or order_id in document["closed"]:
         return None
+    reserved = next((m for m in document["movements"] if _is(m, order_id, RESERVE)), None)
+    if reserved is None:
+        return {**document, "closed": [*document["closed"], order_id]}
     return _moved(document, order_id, RELEASE, reserved["attributes"]["quantity"])
 
 

@@ -49,7 +49,15 @@ def test_stock_is_released_once_and_only_what_was_reserved():
 
     assert released["available"] == 3
     assert stock.release(released, "o1") is None
-    assert stock.release(stock.new("scarce-0"), "o1") is None
+
+
+def test_an_order_that_was_released_before_it_was_reserved_is_never_reserved():
+    """An execution that was cut off can come back after everybody gave up on it."""
+    closed = stock.release(stock.new("scarce-0"), "o1")
+
+    assert closed["movements"] == []
+    assert stock.reserve(closed, "o1", 1) is None
+    assert stock.release(closed, "o1") is None
 
 
 def test_a_reservation_that_was_released_is_not_made_again():
