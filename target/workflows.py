@@ -30,10 +30,10 @@ RELEASE = "release_stock_v1"
 STORE = RetryPolicy(
     first_retry_interval=timedelta(milliseconds=500), max_number_of_attempts=60, backoff_coefficient=1.0
 )
-# A provider in trouble is given more and more time: 0.2, 0.4, 0.8, 1.6, 2 s; then the order is compensated.
+# A provider in trouble is given more and more time: 0.3, 0.6, 1.2, 2 s; then the order is compensated.
 PROVIDER = RetryPolicy(
-    first_retry_interval=timedelta(milliseconds=200),
-    max_number_of_attempts=6,
+    first_retry_interval=timedelta(milliseconds=300),
+    max_number_of_attempts=5,
     backoff_coefficient=2.0,
     max_retry_interval=timedelta(seconds=2),
 )
