@@ -34,12 +34,15 @@ _LEDGER = web.AppKey("ledger", Ledger)
 
 def price(provider: str, order_id: str, quantity: int) -> int | None:
     """
-    What a provider asks for an order, in cents; None if it never answers for this one (one in thirty).
+    What a provider asks for an order, in cents; None if it never answers for this one.
 
-    It follows from the names alone, so that anybody can work out what the cheapest choice was.
+    It follows from the names alone, so that anybody can work out what the cheapest choice was. For one order in
+    sixteen one provider keeps silent, never more than one.
     """
-    digest = hashlib.sha256(f"{provider} {order_id}".encode()).digest()
-    return None if digest[0] % 30 == 0 else 500 + 100 * quantity + digest[1]
+    order = hashlib.sha256(order_id.encode()).digest()
+    if order[0] < 16 and PROVIDERS[order[1] % len(PROVIDERS)] == provider:
+        return None
+    return 500 + 100 * quantity + hashlib.sha256(f"{provider} {order_id}".encode()).digest()[0]
 
 
 async def quote(request: web.Request) -> web.Response:
