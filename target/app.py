@@ -66,15 +66,18 @@ class Orders:
         if self._early:
             threading.Thread(target=self._later, args=(order,), daemon=True).start()
             return
-        if self.get(order.order_id) is None:
+        if not self._known(order.order_id):
             self._schedule(order)
 
     def _schedule(self, order: Order) -> None:
         try:
             self._client.schedule_new_workflow(workflows.NAME, input=order.model_dump(), instance_id=order.order_id)
         except grpc.RpcError:
-            if self.get(order.order_id) is None:
+            if not self._known(order.order_id):
                 raise
+
+    def _known(self, order_id: str) -> bool:
+        return self._client.get_workflow_state(order_id, fetch_payloads=False) is not None
 
     def _later(self, order: Order) -> None:
         time.sleep(_LATE_BY)
