@@ -143,7 +143,7 @@ def run(
     from harness.faults.controller import refuse_unservable
     from harness.load.generators import Attached, Locust
     from harness.runner import Run
-    from harness.runtime import locate_all
+    from harness.runtime.locate import locate_all
     from harness.screen import Screen
 
     made = _plan(
@@ -214,11 +214,12 @@ def provision(dapr_version: DaprVersion = None) -> None:
     """
     Get daprd, placement, scheduler, Toxiproxy and Redis: what is here is used, the rest is downloaded or built.
     """
-    from harness import runtime
+    from harness.runtime import provision as runtime
     from harness.runtime.versions import DAPR
 
-    for found in runtime.provision(dapr_version=dapr_version or DAPR, progress=out.print).values():
-        out.print(f"{found.part:18} {found.version:10} {found.path}  ({found.where})", highlight=False)
+    located = runtime.provision(dapr_version=dapr_version or DAPR, progress=_say)
+    for name, found in located.items():
+        _say(f"{name:18} {found.version:10} {found.path}  ({found.where})")
 
 
 @app.command()
@@ -226,13 +227,17 @@ def doctor(dapr_version: DaprVersion = None) -> None:
     """
     What is here, what is missing, and how to mend it.
     """
-    from harness import runtime
+    from harness.runtime import doctor as runtime
     from harness.runtime.versions import DAPR
 
     checks = runtime.doctor(dapr_version=dapr_version or DAPR)
     out.print(runtime.render(checks))
     if not all(check.ok for check in checks):
         raise typer.Exit(Exit.SOFTWARE)
+
+
+def _say(line: str) -> None:
+    out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _judge(folder: RunDir, made: Plan) -> Verdict:
@@ -264,6 +269,10 @@ def _code(verdict: Verdict, *, interrupted: bool = False) -> int:
     return Exit.INTERRUPTED if interrupted else exit_code(verdict)
 
 
+def _complain(message: str) -> None:
+    err.print(f"harness: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+
+
 def main() -> NoReturn:
     """
     Entry point: errors become one clear message and an exit code, never a traceback.
@@ -271,10 +280,10 @@ def main() -> NoReturn:
     try:
         code = app(standalone_mode=False)
     except HarnessError as error:
-        err.print(f"harness: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _complain(str(error))
         code = error.exit_code
     except typer.TyperException as error:  # an unknown command, option or value
-        error.show()
+        _complain(f"{error.format_message()} (`harness --help` and `harness COMMAND --help` say what there is)")
         code = Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = Exit.INTERRUPTED

@@ -97,6 +97,7 @@ class Run:
         self._samples = self._exits.enter_context(Journal(run.journal / "samples.jsonl"))
         self._faults = self._exits.enter_context(Journal(run.journal / "faults.jsonl"))
         self._sampled = 0.0
+        self._dead: set[str] = set()
 
     def execute(self) -> Ended:
         """
@@ -213,6 +214,7 @@ class Run:
     def _look(self, watch: Watch, controller: Controller, elapsed: float) -> None:
         self._poll(watch)
         self._sample(watch)
+        self._note_deaths()
         coming = next((step for step in self._plan.steps if step.at > elapsed), None)
         self._screen.show(
             Progress(
@@ -235,6 +237,7 @@ class Run:
         while True:
             self._poll(watch)
             self._sample(watch)
+            self._note_deaths()
             left = deadline - time.monotonic()
             self._screen.show(
                 Progress(
@@ -249,6 +252,26 @@ class Run:
             if watch.unsettled == 0 or left <= 0:
                 return
             time.sleep(_TICK)
+
+    def _note_deaths(self) -> None:
+        """
+        A node that ended by itself goes among the faults, as one that no plan holds: such a run is never HOLDS.
+        """
+        for node, death in self._backend.deaths().items():
+            if node in self._dead:
+                continue
+            self._dead.add(node)
+            self._screen.say(f"{node} ended by itself (exit status {death.status}); see logs/{node}.log")
+            self._faults.write(
+                {
+                    "step": -1,
+                    "fault": "exit",
+                    "node": node,
+                    "event": "applied",
+                    "at_ns": time.time_ns(),
+                    "proof": {"pid": death.pid, "status": death.status},
+                }
+            )
 
     def _poll(self, watch: Watch) -> None:
         try:

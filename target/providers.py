@@ -29,6 +29,7 @@ LOST_FOR_GOOD = "lost_for_good"
 
 _FLAKY_TRIES = 2
 _SILENCE = 5.0
+_SILENT_IN_256 = 16
 _LEDGER = web.AppKey("ledger", Ledger)
 
 
@@ -40,7 +41,7 @@ def price(provider: str, order_id: str, quantity: int) -> int | None:
     sixteen one provider keeps silent, never more than one.
     """
     order = hashlib.sha256(order_id.encode()).digest()
-    if order[0] < 16 and PROVIDERS[order[1] % len(PROVIDERS)] == provider:
+    if order[0] < _SILENT_IN_256 and PROVIDERS[order[1] % len(PROVIDERS)] == provider:
         return None
     return 500 + 100 * quantity + hashlib.sha256(f"{provider} {order_id}".encode()).digest()[0]
 

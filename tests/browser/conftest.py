@@ -1,0 +1,97 @@
+"""A headless Chromium, and reports for it to open. Set CI to make a missing browser a failure."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from harness.model import Result
+from reports import html
+from tests.unit import run_fixture
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_FLAGS = (
+    "--no-sandbox",  # CI runs as root, and the only page it opens is ours
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(name="chromium", scope="session")
+def _chromium():
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        reason = f"no browser: none of {', '.join(_NAMES)} is on the PATH"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+def _violated(folder):
+    made = run_fixture.evidence()
+    verdict = run_fixture.violated(made)
+    made.write(folder / "evidence")
+    return html.write(run_fixture.plan(defect="double_ship"), verdict, folder)
+
+
+def _holds(folder):
+    run_fixture.evidence().write(folder / "evidence")
+    return html.write(run_fixture.plan(), run_fixture.verdict(), folder)
+
+
+def _unknown(folder):
+    """Nothing was collected but the faults and the phases."""
+    made = run_fixture.evidence(60)
+    made.write(folder / "evidence")
+    for table in ("operations", "instances", "history"):
+        (folder / "evidence" / f"{table}.parquet").unlink()
+    reasons = ("evidence/operations.parquet is missing",)
+    return html.write(run_fixture.plan(), run_fixture.verdict(result=Result.UNKNOWN, reasons=reasons), folder)
+
+
+@pytest.fixture(name="reports", scope="session")
+def _reports(tmp_path_factory):
+    """Name of a run -> its report."""
+    runs = {"violated": _violated, "holds": _holds, "unknown": _unknown}
+    return {name: make(tmp_path_factory.mktemp(name)) for name, make in runs.items()}
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and all that it asked for and complained of."""
+
+    page: object
+    requests: list = field(default_factory=list)
+    complaints: list = field(default_factory=list)
+
+
+@pytest.fixture(name="visit")
+def _visit(chromium, reports):
+    """`visit(run)` -> Visit, once its charts are drawn."""
+    contexts = []
+
+    def opened(run, anchor="", **settings):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
+        contexts.append(context)
+        visit = Visit(context.new_page())
+        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.page.on(
+            "console",
+            lambda message: message.type in ("error", "warning") and visit.complaints.append(message.text),
+        )
+        visit.page.goto(reports[run].as_uri() + anchor)
+        visit.page.locator("html[data-drawn]").wait_for(state="attached")
+        return visit
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -1,0 +1,74 @@
+"""The reference target on real Dapr: it holds, and each planted defect is found by the invariant that names it."""
+
+import shutil
+
+import duckdb
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+SHORT = "tests/e2e/short_kill.yaml"
+
+
+def test_it_holds_and_exercises_every_branch(harness):
+    finished = harness.run(SHORT, check=0)
+
+    assert finished.verdict["result"] == "HOLDS"
+    assert {"completed", "compensated", "rejected"} <= finished.verdict["classes"].keys()
+    assert all(fault["felt_after"] is not None for fault in finished.verdict["faults"])
+    assert "holds" in finished.out.lower()
+    tampered_with(finished, harness)
+
+
+CHANGES = {
+    "deleted": "SELECT * FROM numbered WHERE file_row_number <> {chosen}",
+    "duplicated": "SELECT * FROM numbered UNION ALL SELECT * FROM numbered WHERE file_row_number = {chosen}",
+}
+
+
+def tampered_with(finished, harness):
+    """Evidence that is changed afterwards, by hand, is never judged to hold."""
+    original = finished.run / "evidence/effects.parquet"
+    for name, change in CHANGES.items():
+        copy = finished.runs / name
+        shutil.copytree(finished.run, copy)
+        for effect in ("reserve", "release", "ship", "cancel"):
+            chosen = f"(SELECT min(file_row_number) FROM numbered WHERE effect = '{effect}')"
+            with duckdb.connect() as db:
+                db.read_parquet(str(original), file_row_number=True).create_view("numbered")
+                changed = db.sql(f"SELECT * EXCLUDE (file_row_number) FROM ({change.format(chosen=chosen)})")
+                changed.write_parquet(str(copy / "evidence/effects.parquet"))
+            result = harness("check", copy)
+            assert result.code == 1, f"{effect} {name}: {result.out}"
+    for table in (finished.run / "evidence").glob("*.parquet"):
+        if table.stem != "samples":  # readings for the charts: nothing is judged by them
+            gone = finished.runs / f"without-{table.stem}"
+            shutil.copytree(finished.run, gone)
+            (gone / "evidence" / table.name).unlink()
+            assert harness("check", gone).code == 2, table.stem
+
+
+@pytest.mark.parametrize(
+    ("defect", "invariant"),
+    [
+        ("double_ship", "duplicated"),
+        ("skip_release", "half_compensated"),
+        ("early_ack", "lost"),
+        ("lost_update", "contradiction"),
+    ],
+)
+def test_a_planted_defect_is_found(harness, defect, invariant):
+    finished = harness.run(SHORT, "--defect", defect, check=1)
+
+    found = finished.finding(invariant)
+    assert found["result"] == "VIOLATED"
+    witness = found["witnesses"][0]
+    assert witness["instance_id"] in witness["sentence"]
+    assert witness["row"]
+
+
+def test_no_load_is_unknown(harness):
+    finished = harness.run("baseline", "--rate", "0", "--duration", "2s", check=2)
+
+    assert finished.verdict["result"] == "UNKNOWN"
+    assert finished.verdict["reasons"]

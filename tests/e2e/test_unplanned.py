@@ -1,0 +1,31 @@
+"""What nobody planned is seen all the same."""
+
+import signal
+import threading
+
+import psutil
+import pytest
+import tenacity
+
+from harness.journal import Tail
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_node_that_ends_by_itself_makes_the_run_unknown(harness, tmp_path):
+    """Somebody else kills placement while the load is on; it is not needed for anything to go on."""
+
+    def kill_placement():
+        tenacity.Retrying(wait=tenacity.wait_fixed(0.1), stop=tenacity.stop_after_delay(60))(
+            lambda: Tail(tmp_path / "latest/journal/load.jsonl").poll()[0]
+        )
+        for process in psutil.process_iter():
+            if process.name() == "placement" and process.environ().get("HARNESS_RUN", "").startswith(str(tmp_path)):
+                process.send_signal(signal.SIGTERM)
+
+    somebody = threading.Thread(target=kill_placement)
+    somebody.start()
+    finished = harness.run("tests/targets/payments_calm.yaml", check=2)
+    somebody.join()
+
+    assert any("exit of placement-0" in reason for reason in finished.verdict["reasons"])
