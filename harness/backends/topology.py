@@ -150,10 +150,11 @@ class Topology:
         return self._spec("toxiproxy", command, _answers(f"{at.url}/version"))
 
     def _placement(self) -> Spec:
-        name, health = "placement-0", self._take()
+        name, health, raft = "placement-0", self._take(), self._take()
         command = (
             str(self._binaries["placement"]),
             *("--port", str(self._at[name].port), "--listen-address", self._at[name].host),
+            *("--id", "dapr-placement-0", "--initial-cluster", f"dapr-placement-0={raft}"),
             *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
             "--enable-metrics=false",
         )
