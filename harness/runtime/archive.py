@@ -4,7 +4,6 @@ Official release archives: downloaded, held against a SHA-256, unpacked.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 import tarfile
@@ -21,7 +20,13 @@ from harness.runtime.parts import Archive, Part
 _TIMEOUT = httpx.Timeout(30, connect=5)
 """Seconds. A machine without the network must get to the next way soon."""
 
-_BROKEN_OFF = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)
+_PERSISTENT = retry(
+    retry=retry_if_exception_type((httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)),
+    stop=stop_after_attempt(3),
+    wait=wait_fixed(0.2),
+    reraise=True,
+)
+"""A transfer that broke off is worth another try; a host that cannot be reached is not."""
 
 
 def client() -> httpx.AsyncClient:
@@ -53,16 +58,16 @@ async def fetch(
     except httpx.HTTPError as error:
         raise ProvisionError(f"{archive.url}: {error or type(error).__name__}") from error
     heard("unpacking")
-    await asyncio.to_thread(_unpack, part, archive, packed, wanted)
+    _unpack(part, archive, packed, wanted)
     return checked
 
 
-@retry(retry=retry_if_exception_type(_BROKEN_OFF), stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
+@_PERSISTENT
 async def _read(client: httpx.AsyncClient, url: str) -> str:
     return (await client.get(url)).raise_for_status().text
 
 
-@retry(retry=retry_if_exception_type(_BROKEN_OFF), stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
+@_PERSISTENT
 async def _download(client: httpx.AsyncClient, url: str, file: Path, heard: Callable[[str], None]) -> None:
     async with client.stream("GET", url) as answer:
         answer.raise_for_status()
@@ -85,6 +90,8 @@ def _listed(sums: str, archive: Archive) -> str:
 def _unpack(part: Part, archive: Archive, packed: Path, wanted: str) -> None:
     """
     Only the one member is read, so nothing in the archive decides where a file is written.
+
+    Not in a thread: a process started meanwhile would hold the program open for writing, and Linux would not run it.
     """
     got = sha256(packed)
     if got != wanted:

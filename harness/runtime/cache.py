@@ -78,7 +78,8 @@ def staging(wait: Callable[[], None]) -> Iterator[Path]:
     """
     An empty folder on the cache's file system for the one provision that may be at work, gone afterwards.
 
-    `wait` is called once if another has to be waited for. The kernel frees the lock of a process that dies.
+    `wait` is called once if another has to be waited for. The kernel frees the lock when the last process that holds it
+    ends. Programs started with `close_fds=False` hold it too, so one that outlives us is not disturbed in its folder.
     Raises ProvisionError if the cache cannot be written.
     """
     folder = root() / ".staging"
@@ -89,6 +90,7 @@ def staging(wait: Callable[[], None]) -> Iterator[Path]:
         raise ProvisionError(
             f"the cache cannot be written: {error}; set XDG_CACHE_HOME to a folder that can"
         ) from error
+    os.set_inheritable(lock.fileno(), True)
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,16 +14,17 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from harness.errors import ProvisionError
 from harness.runtime import versions
 from harness.runtime.parts import Module, Part
+from harness.runtime.versions import GO_AT_LEAST, StandIn, numbers
 
-Heard = Callable[[str], None]
-"""Gets the state of a long step in a few words, each time it changes."""
+_INSTALLED = "/usr/local/go/bin"
+"""Where https://go.dev/doc/install puts it; many forget the PATH."""
 
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
 _DATABASE_DECIDES = {"GOSUMDB": "sum.golang.org", "GONOSUMDB": "none"}
@@ -32,6 +33,9 @@ _DATABASE_DECIDES = {"GOSUMDB": "sum.golang.org", "GONOSUMDB": "none"}
 _DOWNLOADING = "go: downloading "
 _COMPILED = re.compile(r"[\w.~/-]+")
 """What Go says on its standard error while all goes well: modules it downloads, and with `-v` packages it compiles."""
+
+_FORGED = "checksum mismatch"
+"""Go's words for a module that is not what its checksum says: never a reason to take another one in silence."""
 
 _LONGEST_LINE = 1 << 20
 _COMPLAINTS = 5
@@ -49,129 +53,151 @@ class Go:
 
 
 @dataclass(frozen=True)
-class Tree:
+class Job:
     """
-    A module's source with everything that it needs: its folder, the go.mod to use in place of its own (None for
-    its own), and in words what it is and what it was held against.
+    Parts of one module to build with that Go in that empty folder; `heard` gets the state, in a few words.
+    """
+
+    go: Go
+    module: Module
+    parts: Sequence[Part]
+    folder: Path
+    heard: Callable[[str], None]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """
+        The Go packages of the parts.
+        """
+        return tuple(part.package for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Source:
+    """
+    A module's source on this machine: its folder, in words what it is and what it was held against, the go.mod to use
+    in place of its own, and the number of packages that go into the parts.
     """
 
     folder: Path
-    gomod: Path | None
     what: str
     checked: str
+    gomod: Path | None = None
+    packages: int = 0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """
+        What tells Go to use that go.mod, and the go.sum beside it.
+        """
+        return () if self.gomod is None else (f"-modfile={self.gomod}",)
 
 
 def find() -> Go:
     """
     The Go on the PATH, or where its installer puts it. Raises ProvisionError if there is none, or only an old one.
     """
-    program = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    program = shutil.which("go") or shutil.which("go", path=_INSTALLED)
     if program is None:
-        raise ProvisionError("no `go` on the PATH or in /usr/local/go/bin")
+        raise ProvisionError(f"no `go` on the PATH or in {_INSTALLED}")
     try:
         said = subprocess.run((program, "version"), capture_output=True, text=True, timeout=10, check=True).stdout
         version = said.split()[2].removeprefix("go")
     except (OSError, subprocess.SubprocessError, IndexError) as error:
         raise ProvisionError(f"{program} does not run: {error}") from error
-    if versions.numbers(version) < versions.numbers(versions.GO_AT_LEAST):
-        raise ProvisionError(f"{program} is Go {version}, {versions.GO_AT_LEAST} or newer is needed")
+    if numbers(version) < numbers(GO_AT_LEAST):
+        raise ProvisionError(f"{program} is Go {version}, {GO_AT_LEAST} or newer is needed")
     return Go(Path(program), version)
 
 
-async def fetch(go: Go, module: Module, packages: Sequence[str], staging: Path, heard: Heard) -> Tree:
+async def fetch(job: Job) -> Source:
     """
-    Download a module and all that these packages of it need, into Go's own module cache.
+    Download the module and all that the parts need, into Go's own module cache.
 
-    Where one of its dependencies is not served and a stand-in is known, the stand-in is used, and `Tree.what` says so.
-    Raises ProvisionError if something cannot be had, or is not what its checksum says.
+    Where one of its dependencies is not served and a stand-in is known, the stand-in is used, and `Source.what` says
+    so. Raises ProvisionError if something cannot be had, or is not what its checksum says.
     """
-    folder, checked = await _source(go, module, staging, heard)
-    tree = Tree(folder, None, f"{module.path} v{module.version}", checked)
+    source = await _module(job)
     try:
-        await _dependencies(go, tree, module, packages, heard)
-    except ProvisionError:
-        stand_ins = versions.STAND_INS.get(str(module), ())
-        if not stand_ins:
+        return await _complete(job, source)
+    except ProvisionError as error:
+        stand_ins = versions.STAND_INS.get(str(job.module), ())
+        blamed = any(one.module in str(error) for one in stand_ins)
+        if not blamed or _FORGED in str(error):
             raise
-        tree = await _with_stand_ins(go, tree, stand_ins, staging)
-        await _dependencies(go, tree, module, packages, heard)
-    return tree
+        return await _complete(job, await _with(stand_ins, job, source))
 
 
-async def build(
-    go: Go, tree: Tree, module: Module, parts: Sequence[Part], into: Path, heard: Heard
-) -> Mapping[str, Path]:
+async def build(job: Job, source: Source) -> Mapping[str, Path]:
     """
-    Compile these parts of a module, in one call, because they share most packages; return the programs by part's name.
+    Compile the parts, in one call, because they share most packages; return the programs by part's name.
 
     Raises ProvisionError if they do not compile.
     """
-    packages = tuple(part.package for part in parts)
-    total = len((await _dependencies(go, tree, module, packages, heard)).split())
-    done = 0
+    compiled = 0
 
     def listen(line: str) -> None:
-        nonlocal done
-        done += bool(_COMPILED.fullmatch(line))
-        heard(f"{done} of at most {total} packages compiled")
+        nonlocal compiled
+        compiled += bool(_COMPILED.fullmatch(line))
+        job.heard(f"{compiled} of at most {source.packages} packages compiled")
 
+    module = job.module
     stamps = " ".join(f"-X {variable}={module.version}" for variable in module.stamps)
     # -buildvcs=false: a repository around the module cache is none of the program's business.
     flags = ("-v", "-buildvcs=false", "-trimpath", "-tags", module.tags, "-ldflags", f"-s -w {stamps}")
     await _run(
-        go,
-        ("build", *_gomod(tree), *flags, "-o", f"{into}{os.sep}", *packages),
-        cwd=tree.folder,
+        job.go,
+        ("build", *source.flags, *flags, "-o", f"{job.folder}{os.sep}", *job.packages),
+        cwd=source.folder,
         listen=listen,
         # Unfinished objects lie where the next provision clears up, and not in a /tmp that may be small.
-        more={"GOTMPDIR": str(into)},
+        more={"GOTMPDIR": str(job.folder)},
     )
-    return {part.name: into / part.package.rpartition("/")[2] for part in parts}
+    return {part.name: job.folder / part.package.rpartition("/")[2] for part in job.parts}
 
 
-async def _source(go: Go, module: Module, staging: Path, heard: Heard) -> tuple[Path, str]:
-    heard("downloading the source")
-    pin = versions.MODULE_SUMS.get(str(module))
-    said = await _run(go, ("mod", "download", "-json", str(module)), cwd=staging, more={} if pin else _DATABASE_DECIDES)
-    source = json.loads(said)
-    got = source["Sum"]
-    if pin is None:
-        return Path(source["Dir"]), f"source has sum {got} as Go's checksum database says (not pinned here)"
-    if got != pin:
+async def _module(job: Job) -> Source:
+    job.heard("downloading the source")
+    module, pin = job.module, versions.MODULE_SUMS.get(str(job.module))
+    arguments = ("mod", "download", "-json", str(module))
+    said = json.loads(await _run(job.go, arguments, cwd=job.folder, more={} if pin else _DATABASE_DECIDES))
+    got = said["Sum"]
+    if pin not in (None, got):
         raise ProvisionError(f"the source of {module} has sum {got}, pinned is {pin}: not used")
-    return Path(source["Dir"]), f"source has the pinned sum {got}"
+    checked = f"source has the pinned sum {got}" if pin else f"source has sum {got} by Go's database, not pinned here"
+    return Source(Path(said["Dir"]), f"{module.path} v{module.version}", checked)
 
 
-async def _dependencies(go: Go, tree: Tree, module: Module, packages: Sequence[str], heard: Heard) -> str:
+async def _complete(job: Job, source: Source) -> Source:
     """
-    List every package that goes into these, one a line, for which Go downloads and verifies what is missing.
+    Listing all packages that go into the parts makes Go download and verify the modules that are missing.
     """
-    done = 0
+    downloaded = 0
 
     def listen(line: str) -> None:
-        nonlocal done
-        done += line.startswith(_DOWNLOADING)
-        heard(f"{done} modules downloaded")
+        nonlocal downloaded
+        downloaded += line.startswith(_DOWNLOADING)
+        job.heard(f"{downloaded} modules downloaded")
 
-    return await _run(
-        go, ("list", "-deps", *_gomod(tree), "-tags", module.tags, *packages), cwd=tree.folder, listen=listen
-    )
+    arguments = ("list", "-deps", *source.flags, "-tags", job.module.tags, *job.packages)
+    listed = await _run(job.go, arguments, cwd=source.folder, listen=listen)
+    return replace(source, packages=len(listed.split()))
 
 
-async def _with_stand_ins(go: Go, tree: Tree, stand_ins: Sequence[versions.StandIn], staging: Path) -> Tree:
-    gomod, gosum = staging / "go.mod", staging / "go.sum"
-    shutil.copyfile(tree.folder / "go.mod", gomod)
-    shutil.copyfile(tree.folder / "go.sum", gosum)
+async def _with(stand_ins: Sequence[StandIn], job: Job, source: Source) -> Source:
+    gomod, gosum = job.folder / "go.mod", job.folder / "go.sum"
+    shutil.copyfile(source.folder / "go.mod", gomod)
+    shutil.copyfile(source.folder / "go.sum", gosum)
     with gosum.open("a") as sums:
         for one in stand_ins:
             sums.write(
                 f"{one.module} {one.version} {one.source_sum}\n{one.module} {one.version}/go.mod {one.gomod_sum}\n"
             )
     requires = (f"-require={one.module}@{one.version}" for one in stand_ins)
-    await _run(go, ("mod", "edit", *requires, str(gomod)), cwd=staging)
+    await _run(job.go, ("mod", "edit", *requires, str(gomod)), cwd=job.folder)
     names = " and ".join(f"{one.module} {one.version}" for one in stand_ins)
-    what = f"{tree.what} with {names}, a mixture: the release's own choice is not served"
-    return Tree(tree.folder, gomod, what, tree.checked)
+    what = f"{source.what} with {names} (a mixture: the release's own choice is not served)"
+    return replace(source, what=what, gomod=gomod)
 
 
 async def _run(
@@ -179,14 +205,14 @@ async def _run(
     arguments: Sequence[str],
     *,
     cwd: Path,
-    listen: Heard = lambda _: None,
+    listen: Callable[[str], None] = lambda _: None,
     more: Mapping[str, str] | None = None,
 ) -> str:
     """
     Run Go; return its standard output, and give each line of its standard error to `listen`.
 
-    Raises ProvisionError with what Go complained of. Its standard error is a pipe that we hold: if we are killed, Go
-    dies of the next line that it writes.
+    Its standard error is a pipe that we hold: if we are killed, Go dies of the next line that it writes. Raises
+    ProvisionError with what Go complained of.
     """
     # `auto` is Go's own default, which some distributions switch off; a newer toolchain is verified like any module.
     environment = {"GOTOOLCHAIN": "auto", **os.environ, **_ENVIRONMENT, **(more or {})}
@@ -199,11 +225,11 @@ async def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         limit=_LONGEST_LINE,
+        close_fds=False,  # see cache.staging
+        process_group=0,
     )
-    output, errors = (
-        cast("asyncio.StreamReader", process.stdout),
-        cast("asyncio.StreamReader", process.stderr),
-    )  # both were asked for
+    output = cast("asyncio.StreamReader", process.stdout)
+    errors = cast("asyncio.StreamReader", process.stderr)
     complaints: deque[str] = deque(maxlen=_COMPLAINTS)
 
     async def hear() -> None:
@@ -214,16 +240,13 @@ async def _run(
                 complaints.append(line)
 
     try:
-        out, _ = await asyncio.gather(output.read(), hear())
+        said, _ = await asyncio.gather(output.read(), hear())
         code = await process.wait()
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGINT)  # unlike SIGKILL it lets Go end its compilers and clear up
+            os.killpg(process.pid, signal.SIGINT)  # its compilers too; unlike SIGKILL it lets Go clear up
             await process.wait()
     if code:
-        raise ProvisionError(f"`go {arguments[0]}` failed: {' | '.join(complaints) or ' '.join(out.decode().split())}")
-    return out.decode()
-
-
-def _gomod(tree: Tree) -> tuple[str, ...]:
-    return () if tree.gomod is None else (f"-modfile={tree.gomod}",)
+        reason = " | ".join(complaints) or " ".join(said.decode(errors="replace").split())
+        raise ProvisionError(f"`go {arguments[0]}` failed: {reason}")
+    return said.decode()

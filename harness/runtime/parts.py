@@ -122,7 +122,7 @@ def _dapr(version: str) -> Iterator[Part]:
             ask=("--version",) if name == "daprd" else ("--trust-domain=",),
             answer=re.compile(r"^(\S+)$" if name == "daprd" else r"-- version (\S+) --"),
             beside="daprd",
-            archive=Archive(url, f"{url}.sha256", None) if _platform() else None,
+            archive=_archive(url, f"{url}.sha256"),
             module=module,
             package=f"./cmd/{name}",
         )
@@ -134,15 +134,13 @@ def _toxiproxy() -> Part:
     """
     version = versions.TOXIPROXY
     release = f"https://github.com/Shopify/toxiproxy/releases/download/v{version}"
-    file = f"toxiproxy_{version}_{_platform()}.tar.gz"
-    archive = Archive(f"{release}/{file}", f"{release}/checksums.txt", versions.ARCHIVE_SUMS.get(file))
     return Part(
         name="toxiproxy-server",
         version=version,
         ask=("-version",),
         answer=re.compile(r"version (\S+)"),
         beside="toxiproxy-server",
-        archive=archive if _platform() else None,
+        archive=_archive(f"{release}/toxiproxy_{version}_{_platform()}.tar.gz", f"{release}/checksums.txt"),
         module=Module("github.com/Shopify/toxiproxy/v2", version, "", ("github.com/Shopify/toxiproxy/v2.Version",)),
         package="./cmd/server",
     )
@@ -157,6 +155,10 @@ def _redis() -> Part:
         answer=re.compile(r"\bv=(\S+)"),
         beside="redis-server",
     )
+
+
+def _archive(url: str, sums: str) -> Archive | None:
+    return Archive(url, sums, versions.ARCHIVE_SUMS.get(url)) if _platform() else None
 
 
 def _platform() -> str | None:

@@ -16,28 +16,29 @@ from harness.runtime.locate import Located, Search, ask, found, search
 from harness.runtime.parts import Archive, Module, Part
 from harness.runtime.versions import GO_AT_LEAST
 
-_BEAT = 10.0
+_BEAT = 15.0
 
 
 def provision(*, dapr_version: str, progress: Callable[[str], None]) -> dict[str, Located]:
     """
     All five parts for that Dapr release, by name: daprd, placement, scheduler, toxiproxy-server, redis-server.
 
-    `progress` gets a line at each step and every 10 s in between. Each program goes into the cache whole, as soon as it
+    `progress` gets a line at each step and every 15 s in between. Each program goes into the cache whole, as soon as it
     is there, so an interrupted call leaves nothing half made and the next goes on from there. Raises ProvisionError,
     with all that was tried and the ways out, if one cannot be had; UsageError for what cannot be a version.
     """
-    here = found(searches := search(dapr_version))
-    if len(here) == len(searches):
+    searches = search(dapr_version)
+    here = found(searches)
+    if not _missing(searches):
         return here
     board = _Board(progress)
     with cache.staging(lambda: board.say("waiting for another provision on this machine to end")) as staging:
         missing = _missing(search(dapr_version))  # again: that other one may have got them
         tried = asyncio.run(_get(missing, staging, board))
-    here = found(searches := search(dapr_version))
+    searches = search(dapr_version)
     if still := _missing(searches):
         raise ProvisionError(_way_out(still, tried))
-    return here
+    return found(searches)
 
 
 class _Board:
@@ -81,22 +82,25 @@ async def _get(missing: Sequence[Search], staging: Path, board: _Board) -> _Trie
     tried = {search.part.name: list(search.passed_over) for search in missing}
     beat = asyncio.create_task(board.beat())
     try:
-        parts = [search.part for search in missing]
-        await _download(parts, staging, board, tried)
-        await _build([part for part in parts if not cache.place(part).exists()], staging, board, tried)
+        got = await _download([search.part for search in missing], staging, board, tried)
+        await _build([search.part for search in missing if search.part not in got], staging, board, tried)
     finally:
         beat.cancel()
     return tried
 
 
-async def _download(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> None:
+async def _download(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> list[Part]:
+    """
+    Try the official archives, all at once; return the parts that were got.
+    """
+    got: list[Part] = []
     async with archive.client() as client:
 
         async def one(part: Part, source: Archive) -> None:
             try:
-                board.say(f"{part.wanted}: downloading {source.url}")
                 checked = await archive.fetch(client, part, source, staging, board.note(part.name))
                 _install(part, staging / part.name, how=f"official archive {source.url}", checked=checked)
+                got.append(part)
                 board.say(f"{part.wanted}: downloaded")
             except (ProvisionError, OSError) as error:
                 tried[part.name].append(f"download: {error}")
@@ -104,10 +108,17 @@ async def _download(parts: Sequence[Part], staging: Path, board: _Board, tried: 
             finally:
                 board.done(part.name)
 
-        await asyncio.gather(*(one(part, part.archive) for part in parts if part.archive))
+        released = {part: part.archive for part in parts if part.archive}
+        if released:
+            board.say(f"downloading the official archives of {', '.join(part.wanted for part in released)}")
+        await asyncio.gather(*(one(part, source) for part, source in released.items()))
+    return got
 
 
 async def _build(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> None:
+    """
+    Build with Go, module by module.
+    """
     of_module: defaultdict[Module, list[Part]] = defaultdict(list)
     for part in parts:
         if part.module:
@@ -121,12 +132,14 @@ async def _build(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tr
             folder = staging / cache.place(parts[0]).parent.name
             folder.mkdir()
             board.say(f"{names}: building {module} with Go {go.version}")
-            tree = await golang.fetch(go, module, [part.package for part in parts], folder, board.note(names))
+            job = golang.Job(go, module, parts, folder, board.note(names))
+            source = await golang.fetch(job)
+            job.heard("downloaded, waits for the compiler")
             async with compiler:
-                programs = await golang.build(go, tree, module, parts, folder, board.note(names))
+                programs = await golang.build(job, source)
             for part in parts:
-                how = f"built with Go {go.version} from {tree.what}"
-                _install(part, programs[part.name], how=how, checked=tree.checked)
+                how = f"built with Go {go.version} from {source.what}"
+                _install(part, programs[part.name], how=how, checked=source.checked)
             board.say(f"{names}: built")
         except (ProvisionError, OSError) as error:
             for part in parts:

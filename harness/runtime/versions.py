@@ -17,14 +17,16 @@ PYTHON_AT_LEAST: Final = "3.11"
 GO_AT_LEAST: Final = "1.21"
 """From 1.21 on, Go fetches by itself the newer toolchain that a module's go.mod asks for."""
 
+_TOXIPROXY_2_12: Final = "https://github.com/Shopify/toxiproxy/releases/download/v2.12.0/toxiproxy_2.12.0_linux"
+
 ARCHIVE_SUMS: Final[Mapping[str, str]] = {
-    "toxiproxy_2.12.0_linux_amd64.tar.gz": "65e042d3fc2290c099527bc506446a6fd863a09f113b8944b636ece70221c2b3",
-    "toxiproxy_2.12.0_linux_arm64.tar.gz": "ab417dafc77ae8b54ec8461cc5da5180d0465a61dcbda86c72da72ee4ab843b7",
+    f"{_TOXIPROXY_2_12}_amd64.tar.gz": "65e042d3fc2290c099527bc506446a6fd863a09f113b8944b636ece70221c2b3",
+    f"{_TOXIPROXY_2_12}_arm64.tar.gz": "ab417dafc77ae8b54ec8461cc5da5180d0465a61dcbda86c72da72ee4ab843b7",
 }
 """
-SHA-256 of release archives, by file name. Toxiproxy's are those of the hermit-packages repository (toxiproxy.hcl),
-which recorded them on its own. Dapr's archives carry no version in their names and are not pinned: each is held
-against the `.sha256` file that the release publishes beside it.
+SHA-256 of release archives, by URL. Toxiproxy's are those that the repository cashapp/hermit-packages recorded for
+itself (toxiproxy.hcl). An archive that is not listed, as yet any of Dapr's, is held against the sum that its release
+publishes beside it.
 """
 
 MODULE_SUMS: Final[Mapping[str, str]] = {
