@@ -18,7 +18,7 @@ from target.stock import Document
 
 _FIRST_WRITE = StateOptions(concurrency=Concurrency.first_write, consistency=Consistency.strong)
 _TRIES = 40
-_UNGUARDED_PAUSE = 0.05
+_UNGUARDED_PAUSE = 0.25
 
 
 class ContendedError(Exception):

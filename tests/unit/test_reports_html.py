@@ -119,6 +119,13 @@ def test_many_witnesses_are_cut_and_the_page_says_so(tmp_path):
     assert "4,321 rows against it, 612 examined; the first 10 are shown here." in page.text
 
 
+def test_the_longest_recovery_is_not_told_without_those_that_are_unknown(tmp_path):
+    kill, *others = run_fixture.fault_findings()
+    verdict = run_fixture.verdict(faults=(kill.model_copy(update={"recovery": None}), *others))
+    text = Page(html.write(run_fixture.plan(), verdict, tmp_path).read_text(encoding="utf-8")).text
+    assert "longest recovery 3.51 s not told for 1 of 4" in text
+
+
 def test_a_run_without_any_evidence_has_a_page_that_says_what_is_missing(tmp_path):
     verdict = run_fixture.verdict(result=Result.UNKNOWN, classes={}, kinds={}, operations={}, faults=())
     text = Page(html.write(run_fixture.plan(), verdict, tmp_path).read_text(encoding="utf-8")).text

@@ -24,7 +24,7 @@ WITH ends AS (
             WHEN (instances.status = 'COMPLETED') <> (ends.error IS NULL) AND instances.status <> 'TERMINATED'
                 THEN 'its last event says ' || coalesce(ends.error, 'nothing of an error')
             WHEN instances.completed_ns IS DISTINCT FROM ends.at_ns THEN 'its end is not the time of its last event'
-            WHEN instances.output IS DISTINCT FROM ends.payload THEN 'its output is not that of its last event'
+            WHEN coalesce(instances.output, '') <> coalesce(ends.payload, '') THEN 'its output is not that of its last event'
         END AS fault
     FROM instances
     LEFT JOIN ends USING (instance_id)

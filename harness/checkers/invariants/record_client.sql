@@ -8,8 +8,9 @@ WITH read AS (
         operations.*,
         coalesce(answers.outcome, 'unknown') AS means,
         EXISTS (SELECT 1 FROM answers WHERE answers.workflow = operations.workflow) AS declared,
-        lead(invoked_ns) OVER (PARTITION BY instance_id ORDER BY try, invoked_ns) AS again_ns
+        operations.try < calls.tries AS again
     FROM operations
+    JOIN calls USING (instance_id)
     LEFT JOIN answers ON answers.workflow = operations.workflow AND answers.status = operations.status
 ), doubted AS (
     SELECT
@@ -19,7 +20,7 @@ WITH read AS (
             WHEN outcome <> 'unknown' AND completed_ns IS NULL THEN 'the answer has no time'
             WHEN completed_ns < invoked_ns THEN 'the answer came before the call'
             WHEN declared AND outcome <> means THEN 'that status means ' || means
-            WHEN outcome <> 'unknown' AND again_ns IS NOT NULL THEN 'it was tried again all the same'
+            WHEN outcome <> 'unknown' AND again THEN 'it was tried again all the same'
         END AS fault
     FROM read
 )

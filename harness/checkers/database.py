@@ -1,0 +1,267 @@
+"""
+The evidence of one run as a database: its tables, what the plan declares, and what is derived from both.
+
+Everything is DuckDB in memory; Parquet is streamed, what does not fit spills to a scratch folder. The SQL of
+invariants, a target's own included, can read the evidence and nothing else on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from graphlib import TopologicalSorter
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from harness.evidence.schema import TABLES, Table
+from harness.model import HttpStart, Plan
+
+Row = dict[str, Any]
+Parameters = Sequence[object] | Mapping[str, object]
+
+_THREADS = 2
+_MEMORY = "1GB"
+_BATCH = 10_000
+_MOST_PAIRS = 62
+"""Sets of effect pairs and of tasks are kept in the bits of a BIGINT, its sign left alone."""
+
+
+class UnansweredError(Exception):
+    """
+    A question cannot be answered from this evidence; the message says why.
+    """
+
+
+class Database:
+    """
+    What can be asked about one run. Made by `opened`.
+
+    `missing` says of each evidence table that is not there, or cannot be read, why.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str]) -> None:
+        self._connection = connection
+        self.missing = missing
+        self._needs: dict[str, frozenset[str]] = {}
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """
+        All rows of a query, each as column -> value; `parameters` are for its marks.
+
+        Raises UnansweredError as `first` does.
+        """
+        return self.first(sql, None, parameters)[0]
+
+    def scalar(self, sql: str, parameters: Parameters = ()) -> Any:
+        """
+        The one value of a query of one row and one column. Raises UnansweredError as `first` does.
+        """
+        rows = self.rows(sql, parameters)
+        if len(rows) != 1 or len(rows[0]) != 1:
+            raise UnansweredError(f"not one value but {len(rows)} rows: {sql}")
+        return next(iter(rows[0].values()))
+
+    def first(self, sql: str, most: int | None, parameters: Parameters = ()) -> tuple[list[Row], int]:
+        """
+        The first `most` rows of a query (all if None), and the number of all its rows.
+
+        Raises UnansweredError if it needs evidence that is missing, or if it fails.
+        """
+        try:
+            lacking = sorted(self._bases(self._tables_of(sql)) & self.missing.keys())
+            if lacking:
+                raise UnansweredError("; ".join(self.missing[table] for table in lacking))
+            answer = self._connection.execute(sql, parameters)
+            columns = [column[0] for column in answer.description]
+            kept = answer.fetchall() if most is None else answer.fetchmany(most)
+            count = len(kept)
+            while batch := answer.fetchmany(_BATCH):
+                count += len(batch)
+        except duckdb.Error as error:
+            raise UnansweredError(f"the query failed: {error}") from error
+        return [dict(zip(columns, row, strict=True)) for row in kept], count
+
+    def derive(self, queries: Mapping[str, str]) -> None:
+        """
+        Make a table of each query (name -> SQL), those first that others read.
+
+        One that cannot be made is missing from then on, for the reason that stopped it.
+        """
+        missing = dict(self.missing)
+        for name, sql in queries.items():
+            self._needs[name] = frozenset(self._tables_of(sql))
+        for name in TopologicalSorter(self._needs).static_order():
+            if name not in queries or self._bases({name}) & self.missing.keys():
+                continue
+            try:
+                self._connection.execute(f'CREATE TABLE "{name}" AS {queries[name]}')
+            except duckdb.Error as error:
+                missing[name] = f"table {name} could not be made: {error}"
+                self.missing = missing
+
+    def _tables_of(self, sql: str) -> set[str]:
+        """
+        The tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
+
+        DuckDB's own `get_table_names` looks through views, to the files behind them.
+        """
+        answer = self._connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+        named, defined = set(), set()
+
+        def walk(node: object) -> None:
+            if isinstance(node, dict):
+                if node.get("type") == "BASE_TABLE":
+                    named.add(node["table_name"])
+                for entry in node.get("cte_map", {}).get("map", []):
+                    defined.add(entry["key"])
+                for child in node.values():
+                    walk(child)
+            elif isinstance(node, list):
+                for child in node:
+                    walk(child)
+
+        walk(json.loads(answer[0]) if answer else None)
+        return named - defined
+
+    def _bases(self, names: set[str] | frozenset[str]) -> set[str]:
+        """
+        `names` and every table that they are made from.
+        """
+        found = set(names)
+        for name in names:
+            found |= self._bases(self._needs.get(name, frozenset()))
+        return found
+
+
+@contextmanager
+def opened(plan: Plan, evidence: Path) -> Iterator[Database]:
+    """
+    The database of a run: the evidence tables of `evidence`, the tables of `plan`, and the derived ones.
+
+    Of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
+    outcomes(workflow, outcome, ends, calls), outcome_effects(workflow, outcome, effect),
+    kinds(workflow, kind, ends), answers(workflow, status, outcome), steps(step, fault, node, at_ns).
+    Derived: one for each file in `tables/`, which says what its rows are.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch, duckdb.connect() as connection:
+        connection.execute(f"SET threads = {_THREADS}")
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET temp_directory = " + _quoted(scratch))
+        connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        reasons = {table.name: _view(connection, evidence, table) for table in TABLES}
+        database = Database(connection, {name: reason for name, reason in reasons.items() if reason is not None})
+        _declare(connection, plan)
+        database.derive(
+            {
+                file.name.removesuffix(".sql"): file.read_text()
+                for file in files(__package__).joinpath("tables").iterdir()
+            }
+        )
+        yield database
+
+
+def _quoted(path: str | Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _view(connection: duckdb.DuckDBPyConnection, evidence: Path, table: Table) -> str | None:
+    """
+    Make the view of one evidence table; return why it cannot be had, None if it can.
+    """
+    file = evidence / f"{table.name}.parquet"
+    if not file.is_file():
+        return f"evidence/{file.name} is missing"
+    try:
+        found = connection.read_parquet(str(file))
+        types = dict(zip(found.columns, map(str, found.types), strict=True))
+        wrong = [name for name, type_ in table.types.items() if types.get(name) != type_]
+        if wrong:
+            return f"evidence/{file.name} is not as this version writes it: {', '.join(wrong)}"
+        found.create_view(table.name)
+    except duckdb.Error as error:
+        return f"evidence/{file.name} cannot be read: {error}"
+    return None
+
+
+def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """
+    Make the tables that say what the plan and its target declare.
+    """
+    target = plan.target
+    if len(target.effects) > _MOST_PAIRS:
+        raise ValueError(f"a target may declare at most {_MOST_PAIRS} effect pairs")
+    bits = {pair.forward: 1 << ordinal for ordinal, pair in enumerate(target.effects)}
+    _table(
+        connection,
+        "effect_pairs(ordinal INTEGER, forward VARCHAR, compensation VARCHAR)",
+        [(ordinal, pair.forward, pair.compensation) for ordinal, pair in enumerate(target.effects)],
+    )
+    _table(
+        connection,
+        "effect_names(effect VARCHAR, ordinal INTEGER, forward BOOLEAN)",
+        [
+            row
+            for ordinal, pair in enumerate(target.effects)
+            for row in ((pair.forward, ordinal, True), (pair.compensation, ordinal, False))
+        ],
+    )
+    outcomes = [
+        (workflow, outcome, meaning)
+        for workflow, about in target.workflows.items()
+        for outcome, meaning in about.outcomes.items()
+    ]
+    _table(
+        connection,
+        "outcomes(workflow VARCHAR, outcome VARCHAR, ends VARCHAR, calls BIGINT)",
+        [
+            (workflow, outcome, meaning.ends, sum(bits[effect] for effect in set(meaning.effects)))
+            for workflow, outcome, meaning in outcomes
+        ],
+    )
+    _table(
+        connection,
+        "outcome_effects(workflow VARCHAR, outcome VARCHAR, effect VARCHAR)",
+        [(workflow, outcome, effect) for workflow, outcome, meaning in outcomes for effect in meaning.effects],
+    )
+    _table(
+        connection,
+        "kinds(workflow VARCHAR, kind VARCHAR, ends VARCHAR)",
+        [
+            (workflow, kind, ends)
+            for workflow, about in target.workflows.items()
+            for kind, of in about.kinds.items()
+            for ends in of.ends
+        ],
+    )
+    _table(
+        connection,
+        "answers(workflow VARCHAR, status INTEGER, outcome VARCHAR)",
+        [
+            (workflow, status, outcome)
+            for workflow, about in target.workflows.items()
+            if isinstance(about.start, HttpStart)
+            for outcome, statuses in (("ok", about.start.accepted), ("fail", about.start.refused))
+            for status in statuses
+        ],
+    )
+    _table(
+        connection,
+        "steps(step INTEGER, fault VARCHAR, node VARCHAR, at_ns BIGINT)",
+        [(step.step, step.fault, node, round(step.at * 1e9)) for step in plan.steps for node in step.nodes],
+    )
+
+
+def _table(connection: duckdb.DuckDBPyConnection, schema: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    connection.execute(f"CREATE TABLE {schema}")
+    if rows:
+        table = connection.table(schema.partition("(")[0])
+        for row in rows:
+            table.insert(row)

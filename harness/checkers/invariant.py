@@ -1,0 +1,91 @@
+"""
+Invariants: one .sql file each, whose query returns what must not be; each row is a witness.
+
+A file begins with comment lines `-- name: text`; a line of `--` and at least three spaces goes on with the text
+before it. The names:
+
+    claim     what holds if the query returns nothing: a sentence
+    examined  SQL for one number: how many things the query looked at; 0 makes the finding UNKNOWN
+    witness   a sentence about one row, with its columns in braces (see `harness.checkers.telling`)
+    severity  `violated` (if left out), or `unknown`: a row shows that the evidence, not the system, is wrong
+    layer     who is to blame where the row has no column `layer`: client, app, engine, store or `not decided`
+    catches   planted defects that it must catch, separated by commas
+    source    where the rule comes from, for the reader alone
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+GENERAL = files(__package__).joinpath("invariants")
+"""The folder of the invariants that hold for every target."""
+
+_LINE = re.compile(r"-- (?P<name>[a-z]+): (?P<text>.+)|--   +(?P<more>\S.*)")
+_NAMES = {"claim", "examined", "witness", "severity", "layer", "catches", "source"}
+_SEVERITIES = {"violated", "unknown"}
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """
+    One file, read. `query` is its SQL.
+    """
+
+    claim: str
+    examined: str
+    witness: str
+    query: str
+    severity: str = "violated"
+    layer: str = "not decided"
+    catches: tuple[str, ...] = ()
+
+
+def load(folder: Traversable | Path) -> dict[str, str]:
+    """
+    The text of every .sql file of `folder` by its name without the ending, in order of name.
+
+    Raises OSError if the folder cannot be read.
+    """
+    found = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
+    return {name.removesuffix(".sql"): found[name].read_text(encoding="utf-8") for name in sorted(found)}
+
+
+def parse(text: str) -> Invariant:
+    """
+    The invariant that `text` describes. Raises ValueError if its header is not as this module says.
+    """
+    header: dict[str, str] = {}
+    last = None
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line.rstrip())
+        if match is None:
+            if line.startswith("--"):
+                raise ValueError(f"a header line is `-- name: text`, not {line!r}")
+            break
+        if match["more"] is None:
+            last = match["name"]
+            if last not in _NAMES or last in header:
+                raise ValueError(f"the header has {last!r}, which is unknown or there already")
+            header[last] = match["text"]
+        elif last is None:
+            raise ValueError("the header begins in the middle of a text")
+        else:
+            header[last] += " " + match["more"]
+    lacking = [wanted for wanted in ("claim", "examined", "witness") if wanted not in header]
+    if lacking:
+        raise ValueError(f"the header lacks {', '.join(lacking)}")
+    if header.get("severity", "violated") not in _SEVERITIES:
+        raise ValueError(f"severity is violated or unknown, not {header['severity']!r}")
+    return Invariant(
+        claim=header["claim"],
+        examined=header["examined"],
+        witness=header["witness"],
+        query=text,
+        severity=header.get("severity", "violated"),
+        layer=header.get("layer", "not decided"),
+        catches=tuple(defect.strip() for defect in header.get("catches", "").split(",") if defect.strip()),
+    )

@@ -1,0 +1,210 @@
+"""
+The judge: a plan and the evidence of its run -> a verdict.
+
+It reads evidence alone, opens no connection, looks at no clock: the same evidence gives the same verdict, byte
+for byte. Evidence that is missing or broken makes findings UNKNOWN; it never stops the judge.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.checkers import invariant, recovery, sufficiency
+from harness.checkers.database import Database, Row, UnansweredError, opened
+from harness.checkers.invariant import Invariant
+from harness.checkers.telling import Telling, ledgers
+from harness.model import FaultFinding, Finding, Plan, Result, Verdict, Witness, worst
+
+_MOST_WITNESSES = 20
+
+_ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "running")
+"""Classes that are no violation, in the order in which they are shown; violations follow by name."""
+
+_OUTCOMES = ("ok", "fail", "unknown")
+
+_CLASSES = """
+    SELECT coalesce(kind, 'asked for by nobody') AS kind, class, count(*) AS instances
+    FROM classes
+    GROUP BY ALL
+    ORDER BY ALL
+"""
+_CALLS = "SELECT outcome, count(*) AS calls FROM operations GROUP BY outcome"
+_BODIES = "SELECT coalesce(sum(executions), 0)::BIGINT AS ran, coalesce(sum(tasks), 0)::BIGINT AS tasks FROM bodies"
+
+
+def judge(run_name: str, plan: Plan, evidence: Path) -> Verdict:
+    """
+    Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
+    """
+    with opened(plan, evidence) as database:
+        findings = tuple(_findings(database, plan))
+        kinds = _kinds(database)
+        classes = _classes(kinds)
+        faults, thin, missed = _circumstances(database, plan, classes)
+        calls = {row["outcome"]: row["calls"] for row in _known(database, _CALLS)}
+        bodies = _known(database, _BODIES) or [{"ran": 0, "tasks": 0}]
+        lacking = (*database.missing.values(), *thin)
+    return Verdict(
+        run=run_name,
+        scenario=plan.scenario.name,
+        claim=plan.scenario.claim,
+        seed=plan.seed,
+        result=worst([*(finding.result for finding in findings), *(Result.UNKNOWN for _ in lacking)]),
+        reasons=(*_reasons(findings), *lacking),
+        classes=classes,
+        kinds=kinds,
+        operations={outcome: calls.get(outcome, 0) for outcome in _OUTCOMES},
+        attempts=bodies[0]["ran"],
+        repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],
+        findings=findings,
+        faults=faults,
+        missed_levels=missed,
+    )
+
+
+def _findings(database: Database, plan: Plan) -> Iterator[Finding]:
+    """
+    What each invariant says: the general ones, then the target's own, each by name.
+    """
+    start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
+    telling = Telling(start[0]["load_start_ns"])
+    for name, text in invariant.load(invariant.GENERAL).items():
+        yield _finding(database, telling, name, text, "general")
+    if plan.target.invariants is not None:
+        try:
+            own = invariant.load(plan.target.invariants)
+        except OSError as error:
+            reason = f"the target's invariants cannot be read: {error}"
+            yield _unknown("invariants", "The target's own invariants hold.", reason, "target")
+        else:
+            for name, text in own.items():
+                yield _finding(database, telling, name, text, "target")
+
+
+def _finding(
+    database: Database, telling: Telling, name: str, text: str, origin: Literal["general", "target"]
+) -> Finding:
+    try:
+        each = invariant.parse(text)
+    except ValueError as error:
+        return _unknown(name, "", f"{name}.sql is not an invariant: {error}", origin)
+    try:
+        examined = int(database.scalar(each.examined))
+        rows, violations = database.first(each.query, _MOST_WITNESSES)
+        witnesses = tuple(_witnesses(database, telling, each, rows))
+    except UnansweredError as error:
+        return _unknown(name, each.claim, str(error), origin, each.catches)
+    if violations == 0 and examined == 0:
+        return _unknown(name, each.claim, "there was nothing to examine", origin, each.catches)
+    doubtful = violations > 0 and each.severity == "unknown"
+    return Finding(
+        name=name,
+        claim=each.claim,
+        result=Result.HOLDS if violations == 0 else Result.UNKNOWN if doubtful else Result.VIOLATED,
+        examined=examined,
+        violations=violations,
+        witnesses=witnesses,
+        reason=f"the evidence is not what it must be: {witnesses[0].sentence}" if doubtful else None,
+        catches=each.catches,
+        origin=origin,
+    )
+
+
+def _unknown(
+    name: str, claim: str, reason: str, origin: Literal["general", "target"], catches: tuple[str, ...] = ()
+) -> Finding:
+    return Finding(
+        name=name,
+        claim=claim,
+        result=Result.UNKNOWN,
+        examined=0,
+        violations=0,
+        reason=reason,
+        catches=catches,
+        origin=origin,
+    )
+
+
+def _witnesses(database: Database, telling: Telling, each: Invariant, rows: Sequence[Row]) -> Iterator[Witness]:
+    """
+    Raises UnansweredError if the sentence names a column that the query does not return.
+    """
+    instances = [row["instance_id"] for row in rows if row.get("instance_id") is not None]
+    ledger = ledgers(database, telling, instances)
+    for row in rows:
+        instance = row.get("instance_id")
+        full = {"layer": each.layer, **row, "ledger": ledger.get(instance or "", "nothing of it")}
+        try:
+            sentence = telling.vformat(each.witness, (), full)
+        except (KeyError, ValueError, TypeError) as error:
+            raise UnansweredError(f"its sentence does not fit its rows: {error}") from error
+        yield Witness(
+            instance_id=instance,
+            sentence=sentence if full["layer"] == "not decided" else f"{sentence} Layer: {full['layer']}.",
+            row={column: _plain(value) for column, value in full.items()},
+        )
+
+
+def _plain(value: Any) -> Any:
+    """
+    A value as JSON has it; what JSON lacks (a decimal, a time) as text.
+    """
+    return value if value is None or isinstance(value, bool | int | float | str | list | dict) else str(value)
+
+
+def _kinds(database: Database) -> dict[str, dict[str, int]]:
+    kinds: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in _known(database, _CLASSES):
+        kinds[row["kind"]][row["class"]] = row["instances"]
+    return dict(kinds)
+
+
+def _classes(kinds: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    found = {class_ for counts in kinds.values() for class_ in counts}
+    order = [*(end for end in _ENDS if end in found), *sorted(found.difference(_ENDS))]
+    return {class_: sum(counts.get(class_, 0) for counts in kinds.values()) for class_ in order}
+
+
+def _circumstances(
+    database: Database, plan: Plan, classes: Mapping[str, int]
+) -> tuple[tuple[FaultFinding, ...], tuple[str, ...], tuple[str, ...]]:
+    """
+    What each fault did, what the run lacks, and the service levels that it missed.
+    """
+    try:
+        faults = recovery.findings(database)
+        return (
+            faults,
+            tuple(sufficiency.reasons(database, plan, classes, faults)),
+            tuple(sufficiency.missed_levels(database, plan, faults)),
+        )
+    except UnansweredError as error:
+        return (), (f"whether the faults hit and the run was thick enough cannot be told: {error}",), ()
+
+
+def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
+    """
+    The violated first, then the unknown, those of one reason in one sentence.
+    """
+    for finding in findings:
+        if finding.result is Result.VIOLATED:
+            yield f"{finding.name} is violated {finding.violations} times: {finding.claim}"
+    unknown: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        if finding.reason is not None:
+            unknown[finding.reason].append(finding.name)
+    for reason, names in unknown.items():
+        yield f"{', '.join(names)} cannot be told: {reason}"
+
+
+def _known(database: Database, sql: str) -> list[Row]:
+    """
+    The rows of a query; none if the evidence does not answer it (which a finding says then).
+    """
+    try:
+        return database.rows(sql)
+    except UnansweredError:
+        return []

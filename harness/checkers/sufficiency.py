@@ -1,0 +1,110 @@
+"""
+Is a run thick enough to be judged? And the service levels of its gate, which are no part of correctness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.checkers.database import Database
+from harness.model import FaultFinding, Minimum, Plan
+
+_NOT_FELT = """
+    SELECT steps.step, steps.fault, steps.node, faults.applied_ns, faults.felt_ns, faults.healed_ns
+    FROM steps
+    LEFT JOIN faults USING (step, node)
+    ORDER BY steps.step, steps.node
+"""
+_FOREIGN = """
+    SELECT step, fault, node
+    FROM faults
+    ANTI JOIN steps USING (step, node, fault)
+    ORDER BY step, node
+"""
+_UNFINISHED = """
+    SELECT needed.phase
+    FROM (VALUES ('load'), ('heal'), ('settle')) AS needed(phase)
+    ANTI JOIN (SELECT phase FROM phases WHERE ended_ns IS NOT NULL) AS ended USING (phase)
+    ORDER BY needed.phase
+"""
+_LOADED = "SELECT count(*) FROM classes WHERE client <> 'canary'"
+_SUCCESSES = """
+    SELECT count(*)
+    FROM classes
+    WHERE client <> 'canary'
+        AND told = 'accepted'
+        AND class IN ('completed', 'compensated', 'rejected')
+        AND invoked_ns > (SELECT last_heal_ns FROM run)
+"""
+_START_P99 = """
+    SELECT quantile_disc(completed_ns - intended_ns, 0.99) / 1e9
+    FROM operations
+    WHERE outcome = 'ok' AND client <> 'canary'
+"""
+
+
+def reasons(
+    database: Database, plan: Plan, classes: Mapping[str, int], faults: Sequence[FaultFinding]
+) -> Iterator[str]:
+    """
+    Why this run cannot hold, whatever its invariants say: one sentence for each thing that it lacks.
+
+    Raises UnansweredError if faults, phases, operations, instances or effects are missing.
+    """
+    yield from (f"the {row['phase']} phase did not run to its end" for row in database.rows(_UNFINISHED))
+    yield from _unfelt(database)
+    yield from _too_little(database, plan.scenario.checks.minimum, classes, faults)
+
+
+def _unfelt(database: Database) -> Iterator[str]:
+    for step in database.rows(_NOT_FELT):
+        name = f"{step['fault']} of {step['node']} (step {step['step']})"
+        if step["applied_ns"] is None:
+            yield f"{name} was never applied"
+        elif step["felt_ns"] is None:
+            yield f"{name} was not felt"
+        elif step["healed_ns"] is None:
+            yield f"{name} was not healed"
+    for fault in database.rows(_FOREIGN):
+        yield f"the evidence has {fault['fault']} of {fault['node']} (step {fault['step']}), which the plan does not"
+
+
+def _too_little(
+    database: Database, minimum: Minimum, classes: Mapping[str, int], faults: Sequence[FaultFinding]
+) -> Iterator[str]:
+    loaded = database.scalar(_LOADED)
+    if loaded < minimum.instances:
+        yield f"the run started {loaded} instances; at least {minimum.instances} are needed"
+    for class_, least in minimum.classes.items():
+        if classes.get(class_, 0) < least:
+            yield f"{classes.get(class_, 0)} instances were {class_}; at least {least} are needed"
+    for found in faults:
+        if found.in_flight < minimum.in_flight:
+            yield (
+                f"{found.in_flight} instances were in flight when {found.fault} hit {found.node} (step {found.step}); "
+                f"at least {minimum.in_flight} are needed"
+            )
+    if faults and database.scalar(_SUCCESSES) == 0:
+        yield "no start that was sent after the last fault was healed is known to have ended well"
+
+
+def missed_levels(database: Database, plan: Plan, faults: Sequence[FaultFinding]) -> Iterator[str]:
+    """
+    The service levels of the plan's gate that the run missed, a sentence each.
+
+    Raises UnansweredError if operations are missing.
+    """
+    gate = plan.scenario.gate
+    if gate.start_p99 is not None:
+        p99 = database.scalar(_START_P99)
+        if p99 is None:
+            yield f"start_p99: no start was accepted; the level is {gate.start_p99:g} s"
+        elif p99 > gate.start_p99:
+            yield f"start_p99: 99 % of the starts were answered within {p99:.3f} s; the level is {gate.start_p99:g} s"
+    if gate.recovery is not None:
+        for fault in faults:
+            name = f"{fault.fault} of {fault.node} (step {fault.step})"
+            if fault.recovery is None:
+                yield f"recovery: from {name} none was seen; the level is {gate.recovery:g} s"
+            elif fault.recovery > gate.recovery:
+                yield f"recovery: from {name} it took {fault.recovery:.3f} s; the level is {gate.recovery:g} s"

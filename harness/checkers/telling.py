@@ -1,0 +1,108 @@
+"""
+Sentences for people: witnesses with times a person can follow, and what the ledger holds of an instance.
+"""
+
+from __future__ import annotations
+
+import string
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.checkers.database import Database, Parameters, Row, UnansweredError
+
+_BODIES = """
+    SELECT
+        instance_id, activity, node, started_ns, ended_ns, outcome,
+        row_number() OVER (PARTITION BY instance_id, task_id ORDER BY started_ns, attempt_id) AS number
+    FROM attempts
+    WHERE list_contains(?, instance_id)
+    ORDER BY started_ns, attempt_id
+"""
+_EFFECTS = """
+    SELECT instance_id, effect, at_ns, source
+    FROM effects
+    WHERE list_contains(?, instance_id)
+    ORDER BY at_ns, source, position
+"""
+_FAULTS = "SELECT fault, node, applied_ns FROM faults WHERE applied_ns IS NOT NULL ORDER BY ALL"
+_NEAR_NS = 5_000_000_000
+"""A fault that was applied within five seconds of an effect is named beside it."""
+
+
+class Telling(string.Formatter):
+    """
+    Fills a witness's sentence from its row.
+
+    `{column}` is the value; `{column:at}` a time in nanoseconds, as seconds after the load began;
+    `{column:or}` a value that may be NULL.
+    """
+
+    def __init__(self, load_start_ns: int) -> None:
+        self._load_start_ns = load_start_ns
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """
+        One value as text.
+        """
+        if format_spec == "at":
+            return self.at(value)
+        return "nothing" if value is None else str(value)
+
+    def at(self, at_ns: int | None) -> str:
+        """
+        A point in time, as in `12.204 s`.
+        """
+        return "a time unknown" if at_ns is None else f"{(at_ns - self._load_start_ns) / 1e9:.3f} s"
+
+
+def ledgers(database: Database, telling: Telling, instances: Sequence[str]) -> Mapping[str, str]:
+    """
+    For each instance, what the ledger holds of it, in order of time: each effect with the body that made it,
+    and the fault it was near to, as far as the evidence has them.
+    """
+    bodies: dict[str, list[Row]] = defaultdict(list)
+    for body in _known(database, _BODIES, [list(instances)]):
+        bodies[body["instance_id"]].append(body)
+    faults = _known(database, _FAULTS)
+    told: dict[str, list[str]] = {instance: [] for instance in instances}
+    for effect in _known(database, _EFFECTS, [list(instances)]):
+        told[effect["instance_id"]].append(
+            f"{effect['effect']} at {telling.at(effect['at_ns'])}"
+            + _made_by(effect, bodies[effect["instance_id"]])
+            + _near(effect["at_ns"], faults)
+        )
+    return {instance: "; ".join(effects) or "nothing of it" for instance, effects in told.items()}
+
+
+def _known(database: Database, sql: str, parameters: Parameters = ()) -> list[Row]:
+    try:
+        return database.rows(sql, parameters)
+    except UnansweredError:
+        return []
+
+
+def _made_by(effect: Row, bodies: Iterable[Row]) -> str:
+    """
+    The last body that was begun before the effect and may have made it.
+    """
+    at = effect["at_ns"]
+    made = [
+        body
+        for body in bodies
+        if body["started_ns"] <= at and (body["outcome"] != "ok" or body["ended_ns"] is None or body["ended_ns"] >= at)
+    ]
+    if not made:
+        return f" in {effect['source']}"
+    body = made[-1]
+    return f" by attempt {body['number']} of {body['activity']} on {body['node']}"
+
+
+def _near(at_ns: int, faults: Iterable[Row]) -> str:
+    distances = [(at_ns - fault["applied_ns"], fault) for fault in faults]
+    near = [found for found in distances if abs(found[0]) <= _NEAR_NS]
+    if not near:
+        return ""
+    distance, fault = min(near, key=lambda found: abs(found[0]))
+    side = "after" if distance >= 0 else "before"
+    return f", {abs(distance) / 1e6:.0f} ms {side} {fault['fault']} of {fault['node']}"

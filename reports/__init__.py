@@ -1,0 +1,3 @@
+"""
+Reports: a verdict and its evidence, drawn for people and for CI systems. Nothing here judges.
+"""

@@ -1,0 +1,66 @@
+"""
+Reading a run's evidence for drawing: what is there is a DuckDB view, what is not says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from harness.evidence import tables
+from harness.evidence.schema import TABLES
+
+Row = Mapping[str, Any]
+
+
+class MissingError(Exception):
+    """
+    What was to be drawn is not in the evidence; the message says what is missing.
+    """
+
+
+class Evidence:
+    """
+    The evidence tables of one run, each a view of its Parquet file. Made by `opened`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._missing = missing
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+        """
+        The rows of a query, each as column -> value. Raises MissingError if the evidence cannot answer it.
+        """
+        try:
+            answer = self._connection.execute(sql, parameters or {})
+            columns = [column[0] for column in answer.description or ()]
+            return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+        except duckdb.CatalogException as error:
+            lacking = [reason for table, reason in self._missing.items() if table in sql.split()]
+            raise MissingError("; ".join(lacking) or str(error)) from error
+        except duckdb.Error as error:
+            raise MissingError(f"the evidence cannot be read: {error}") from error
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Evidence]:
+    """
+    The evidence in `folder`. Whatever is missing or broken there is told by the queries that need it.
+    """
+    with duckdb.connect() as connection:
+        missing = {}
+        for table in TABLES:
+            file = tables.path(folder, table)
+            try:
+                # Not DuckDB's own create_view: a view cannot take the path as a parameter.
+                path = str(file).replace("'", "''")
+                connection.execute(f"CREATE VIEW {table.name} AS FROM read_parquet('{path}')")
+            except duckdb.Error as error:
+                there = f"cannot be read: {error}" if file.is_file() else "is missing"
+                missing[table.name] = f"evidence/{file.name} {there}"
+        yield Evidence(connection, missing)

@@ -1,0 +1,24 @@
+-- claim: Stock is never negative, and after each movement it is what it was at the start, less what is reserved, plus what was released.
+-- layer: app
+-- examined: SELECT count(*) FROM effects WHERE effect IN ('reserve', 'release')
+-- catches: lost_update, quantity_changed
+-- source: target/stock.py; each movement says what was available after it.
+-- witness: {source} has {available} units after movement {position} of {instance_id}, and must have {expected}.
+WITH movements AS (
+    SELECT
+        instance_id,
+        source,
+        position,
+        json_extract(attributes, '$.available')::BIGINT AS available,
+        json_extract(attributes, '$.initial')::BIGINT AS initial,
+        json_extract(attributes, '$.quantity')::BIGINT * CASE effect WHEN 'reserve' THEN -1 ELSE 1 END AS change
+    FROM effects
+    WHERE effect IN ('reserve', 'release')
+), running AS (
+    SELECT *, initial + sum(change) OVER (PARTITION BY source ORDER BY position) AS expected
+    FROM movements
+)
+SELECT instance_id, source, position, available, expected::BIGINT AS expected
+FROM running
+WHERE available IS DISTINCT FROM expected OR expected < 0
+ORDER BY source, position
