@@ -23,7 +23,9 @@ _FLAGS = (
 )
 
 
-@pytest.fixture(name="chromium", scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread for as long as it is open, and no test
+# beside it could then run one of its own.
+@pytest.fixture(name="chromium", scope="module")
 def _chromium():
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:

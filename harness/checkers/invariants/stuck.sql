@@ -1,7 +1,7 @@
 -- claim: Every instance that the engine has ends within the settle time after the last fault was healed.
 -- layer: not decided
 -- examined: SELECT count(*) FROM classes WHERE stored AND (SELECT settled FROM run)
--- catches: end_deleted
+-- catches: end_undone
 -- witness: {instance_id} was started at {created_ns:at} and is still {status} after the settle time; the engine's last event is {event} {name:or} at {at_ns:at}; the ledger holds {ledger}.
 SELECT
     classes.instance_id,

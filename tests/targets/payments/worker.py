@@ -1,5 +1,5 @@
 """
-A payment workflow: hold an amount on an account; if the payment is declined, void the hold.
+A payment workflow: hold an amount on an account, wait for the bank; if it declines the payment, void the hold.
 
 Nothing here knows the harness; the contract is docs/target-contract.md.
 """
@@ -22,6 +22,7 @@ FIRST_WRITE = StateOptions(concurrency=Concurrency.first_write, consistency=Cons
 AGAIN = wf.RetryPolicy(
     first_retry_interval=timedelta(milliseconds=200), max_number_of_attempts=100, backoff_coefficient=1.0
 )
+THINKING_TIME = timedelta(seconds=1)  # the bank's, on whether to accept: a payment is in flight for at least this long
 
 runtime = wf.WorkflowRuntime()
 
@@ -80,6 +81,7 @@ def void(ctx, payment):
 @runtime.workflow(name="payment_v1")
 def payment_v1(ctx, payment):
     yield ctx.call_activity(hold, input=payment, retry_policy=AGAIN)
+    yield ctx.create_timer(THINKING_TIME)
     if payment["kind"] == "good":
         return {"result": "paid"}
     yield ctx.call_activity(void, input=payment, retry_policy=AGAIN)

@@ -1,0 +1,327 @@
+"""
+Every invariant can fail: lies planted in a small literal run, each caught by the invariants that name it.
+
+The run is that of the reference target: `a` completed, `b` compensated, `c` compensated after a shipment whose
+answers were lost, `d` rejected, and `u` whose answer never came and which never began.
+"""
+
+import functools
+import itertools
+import json
+import shutil
+
+import pytest
+
+from harness import plan, scenario, target
+from harness.checkers import invariant
+from harness.checkers.judge import judge
+from harness.evidence import schema, tables
+from harness.faults import FAMILIES
+
+MS = 1_000_000
+T0 = 1_790_000_000 * 1_000_000_000
+QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
+
+
+class Story:
+    """Writes one run down as its witnesses would have seen it."""
+
+    def __init__(self):
+        self.rows = {table.name: [] for table in schema.TABLES}
+        self.now = T0
+        self.attempts = itertools.count()
+        for number, phase in enumerate(("up", "load", "heal", "settle", "collect")):
+            start = T0 + (number - 1) * 60_000 * MS
+            self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + 59_000 * MS})
+
+    def tick(self, ms=1):
+        self.now += ms * MS
+        return self.now
+
+    def call(self, instance, kind, outcome, status):
+        invoked = self.tick(10)
+        row = {"op_id": f"c/{instance}", "instance_id": instance, "workflow": "order_v1", "kind": kind, "client": "c"}
+        row |= {"node": "app-0", "try": 1, "intended_ns": invoked, "invoked_ns": invoked, "outcome": outcome}
+        self.rows["operations"].append(row | {"status": status})
+        return self.rows["operations"][-1]
+
+    def effect(self, instance, name, source, **attributes):
+        position = sum(row["source"] == source for row in self.rows["effects"])
+        row = {"instance_id": instance, "effect": name, "key": f"{instance}/{name}", "at_ns": self.tick()}
+        self.rows["effects"].append(
+            row | {"source": source, "position": position, "attributes": json.dumps(attributes)}
+        )
+
+    def instance(self, instance, kind, tasks, result):
+        """`tasks`: (activity, what its input adds, result, what it does in the world)."""
+        call = self.call(instance, kind, "ok", 202)
+        order = {"order_id": instance, "kind": kind, "sku": f"sku-{instance}", "quantity": 2}
+        created = self.tick()
+        history = [("workflowStarted", self.tick(), None, None, None)]
+        history.append(("executionStarted", created, "order_v1", None, order))
+        call["completed_ns"] = self.tick()
+        for number, (activity, extra, answer, deed) in enumerate(tasks):
+            history.append(("taskScheduled", self.tick(), activity, number, order | extra))
+            begun = self.tick()
+            if deed:
+                deed()
+            attempt = {"instance_id": instance, "activity": activity, "task_id": number, "node": "app-0"}
+            attempt |= {"attempt_id": f"{next(self.attempts)}", "started_ns": begun, "ended_ns": self.tick()}
+            self.rows["attempts"].append(attempt | {"outcome": "ok"})
+            done = self.tick()
+            history.append(("workflowStarted", self.tick(), None, None, None))
+            history.append(("taskCompleted", done, None, number, answer))
+        output = {"outcome": result, "order_id": instance}
+        history.append(("executionCompleted", self.tick(), None, None, output))
+        for position, (event, at_ns, name, task, payload) in enumerate(history):
+            row = {"instance_id": instance, "position": position, "event_id": -1, "event": event, "at_ns": at_ns}
+            row |= {
+                "name": name,
+                "task_id": task,
+                "payload": None if event == "workflowStarted" else json.dumps(payload),
+            }
+            self.rows["history"].append(row)
+        self.rows["instances"].append(
+            {
+                "instance_id": instance,
+                "workflow": "order_v1",
+                "status": "COMPLETED",
+                "outcome": result,
+                "output": json.dumps(output),
+                "created_ns": created,
+                "completed_ns": self.now,
+                "generation": 1,
+                "history_length": len(history),
+                "history_rows": len(history),
+                "inbox_length": 0,
+                "inbox_rows": 0,
+            }
+        )
+
+    def reserve(self, instance, answer=True):
+        def deed():
+            self.effect(instance, "reserve", f"stock-sku-{instance}", quantity=2, initial=9, available=7)
+
+        return ("reserve_stock_v1", {}, answer, deed if answer else None)
+
+    def release(self, instance):
+        def deed():
+            self.effect(instance, "release", f"stock-sku-{instance}", quantity=2, initial=9, available=9)
+
+        return ("release_stock_v1", {}, None, deed)
+
+    def quotes(self):
+        return [("quote_v1", {"provider": name}, price, None) for name, price in QUOTES.items()]
+
+    def ship(self, instance, answer):
+        def deed():
+            self.effect(instance, "ship", "provider-0", provider="kestrel", price=650, quantity=2)
+
+        return ("register_shipment_v1", {}, answer, deed)
+
+    def cancel(self, instance):
+        return ("cancel_shipment_v1", {}, None, lambda: self.effect(instance, "cancel", "provider-0"))
+
+
+def sound():
+    story = Story()
+    story.instance("a", "plain", [story.reserve("a"), *story.quotes(), story.ship("a", "k")], "completed")
+    refused = ("register_shipment_v1", {}, None, None)
+    nothing = ("cancel_shipment_v1", {}, None, None)
+    story.instance(
+        "b", "refused", [story.reserve("b"), *story.quotes(), refused, nothing, story.release("b")], "compensated"
+    )
+    lost = [story.reserve("c"), *story.quotes(), story.ship("c", None), story.cancel("c"), story.release("c")]
+    story.instance("c", "lost_for_good", lost, "compensated")
+    story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected")
+    story.call("u", "plain", "unknown", None)
+    return story.rows
+
+
+def one(rows, table, **facts):
+    """The one row of a table that has these facts."""
+    (row,) = (row for row in rows[table] if all(row.get(name) == value for name, value in facts.items()))
+    return row
+
+
+def drop(rows, table, **facts):
+    rows[table].remove(one(rows, table, **facts))
+
+
+def twice(rows, table, change=None, **facts):
+    rows[table].append(one(rows, table, **facts) | (change or {}))
+
+
+def events(rows, instance):
+    return [row for row in rows["history"] if row["instance_id"] == instance]
+
+
+def append_event(rows, instance, **facts):
+    last = events(rows, instance)[-1]
+    new = {"instance_id": instance, "event_id": -1, "position": last["position"] + 1, "at_ns": last["at_ns"]}
+    rows["history"].append(new | facts)
+    counted = one(rows, "instances", instance_id=instance)
+    counted["history_length"] = counted["history_rows"] = counted["history_rows"] + 1
+
+
+def change(rows, table, new, **facts):
+    one(rows, table, **facts).update(new)
+
+
+def at_end(rows):
+    return one(rows, "instances", instance_id="a")["completed_ns"] + 500 * MS
+
+
+LIES = {
+    "forward_deleted": lambda r: drop(r, "effects", key="a/ship"),
+    "forward_duplicated": lambda r: twice(r, "effects", key="a/ship"),
+    "forward_given_away": lambda r: change(r, "effects", {"instance_id": "c"}, key="a/ship"),
+    "compensation_deleted": lambda r: drop(r, "effects", key="c/release"),
+    "compensation_duplicated": lambda r: twice(r, "effects", {"position": 2}, key="c/release"),
+    "compensated_forward_deleted": lambda r: drop(r, "effects", key="c/ship"),
+    "compensation_first": lambda r: change(
+        r, "effects", {"at_ns": one(r, "effects", key="c/ship")["at_ns"] - 1}, key="c/cancel"
+    ),
+    "forwards_swapped": lambda r: change(
+        r, "effects", {"at_ns": one(r, "effects", key="a/reserve")["at_ns"] - 1}, key="a/ship"
+    ),
+    "effect_moved": lambda r: change(r, "effects", {"at_ns": T0}, key="a/reserve"),
+    "effect_late": lambda r: change(r, "effects", {"at_ns": at_end(r)}, key="a/ship"),
+    "effect_of_nobody": lambda r: twice(r, "effects", {"instance_id": "x", "position": 2}, key="a/ship"),
+    "effect_renamed": lambda r: change(r, "effects", {"effect": "shop"}, key="a/ship"),
+    "attempt_deleted": lambda r: drop(r, "attempts", instance_id="a", activity="register_shipment_v1"),
+    "attempt_duplicated": lambda r: twice(r, "attempts", instance_id="a", activity="register_shipment_v1"),
+    "instance_deleted": lambda r: drop(r, "instances", instance_id="a"),
+    "instance_duplicated": lambda r: twice(r, "instances", instance_id="a"),
+    "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),
+    "status_failed": lambda r: change(r, "instances", {"status": "FAILED"}, instance_id="a"),
+    "status_lost": lambda r: change(r, "instances", {"status": None}, instance_id="a"),
+    "outcome_flipped": lambda r: change(r, "instances", {"outcome": "rejected"}, instance_id="a"),
+    "output_changed": lambda r: change(r, "instances", {"output": "{}"}, instance_id="a"),
+    "generation_raised": lambda r: change(r, "instances", {"generation": 2}, instance_id="a"),
+    "metadata_changed": lambda r: change(r, "instances", {"history_length": 1}, instance_id="a"),
+    "inbox_left": lambda r: change(r, "instances", {"inbox_rows": 1, "inbox_length": 1}, instance_id="a"),
+    "history_deleted": lambda r: r["history"].remove(events(r, "a")[3]),
+    "history_duplicated": lambda r: r["history"].append(events(r, "a")[3]),
+    "history_given_away": lambda r: events(r, "a")[-2].update(instance_id="b"),
+    "history_moved": lambda r: events(r, "a")[3].update(at_ns=T0),
+    "started_twice": lambda r: append_event(r, "a", event="executionStarted", name="order_v1"),
+    "start_deleted": lambda r: r["history"].remove(events(r, "a")[1]),
+    "ended_twice": lambda r: append_event(r, "a", event="executionCompleted", payload="{}"),
+    "event_after_end": lambda r: append_event(r, "a", event="workflowStarted"),
+    "completed_twice": lambda r: append_event(r, "a", event="taskCompleted", task_id=0, payload="true"),
+    "schedule_deleted": lambda r: r["history"].remove(events(r, "a")[2]),
+    "answered_early": lambda r: change(
+        r, "operations", {"completed_ns": one(r, "operations", op_id="c/a")["invoked_ns"]}, op_id="c/a"
+    ),
+    "answer_flipped_to_fail": lambda r: change(r, "operations", {"outcome": "fail"}, op_id="c/a"),
+    "unknown_flipped_to_ok": lambda r: change(r, "operations", {"outcome": "ok"}, op_id="c/u"),
+    "operation_deleted": lambda r: drop(r, "operations", op_id="c/a"),
+    "kind_changed": lambda r: change(r, "operations", {"kind": "refused"}, op_id="c/a"),
+    "choice_changed": lambda r: change(
+        r, "effects", {"attributes": '{"provider": "heron", "price": 700, "quantity": 2}'}, key="a/ship"
+    ),
+    "quantity_changed": lambda r: change(
+        r, "effects", {"attributes": '{"quantity": 1, "initial": 9, "available": 7}'}, key="a/reserve"
+    ),
+    "shipment_kept": lambda r: drop(r, "effects", key="c/cancel"),
+}
+
+
+def end_undone(rows):
+    rows["history"].remove(events(rows, "a")[-1])
+    change(rows, "instances", {"status": "RUNNING", "completed_ns": None}, instance_id="a")
+
+
+LIES["end_undone"] = end_undone
+LIES["end_deleted"] = lambda r: r["history"].remove(events(r, "a")[-1])
+
+PAIRS = [
+    (name, lie)
+    for folder in (invariant.GENERAL, target.load(scenario.REFERENCE_TARGET).invariants)
+    for name, text in invariant.load(folder).items()
+    for lie in invariant.parse(text).catches
+    if lie not in target.load(scenario.REFERENCE_TARGET).defects
+]
+
+
+@pytest.fixture(name="planned", scope="module")
+def _planned():
+    read = scenario.load(scenario.find("baseline"), FAMILIES, ["checks.minimum={instances: 1}"])
+    hits = {name: family.hits for name, family in FAMILIES.items()}
+    return plan.make(read, target.load(read.target), hits, seed=1, dapr_version="1.18.2")
+
+
+@pytest.fixture(name="truth", scope="module")
+def _truth(tmp_path_factory):
+    """The evidence of the sound run."""
+    folder = tmp_path_factory.mktemp("truth")
+    for table in schema.TABLES:
+        tables.write(folder, table, sound()[table.name])
+    return folder
+
+
+@pytest.fixture(name="judged", scope="module")
+def _judged(planned, truth, tmp_path_factory):
+    """Lie (or None) -> the verdict on the run with that lie; each is judged once."""
+
+    @functools.cache
+    def of(lie):
+        true, rows = sound(), sound()
+        LIES.get(lie, lambda _: None)(rows)
+        folder = tmp_path_factory.mktemp("lie") / "evidence"
+        shutil.copytree(truth, folder)
+        for table in schema.TABLES:
+            if rows[table.name] != true[table.name]:
+                tables.write(folder, table, rows[table.name])
+        return judge("run", planned, folder)
+
+    return of
+
+
+def test_a_sound_run_holds(judged):
+    verdict = judged(None)
+
+    assert [(f.name, f.result, f.reason) for f in verdict.findings if f.result != "HOLDS"] == []
+    assert verdict.reasons == ()
+    assert verdict.classes == {"completed": 1, "compensated": 2, "rejected": 1, "never_started": 1}
+
+
+@pytest.mark.parametrize(("name", "lie"), PAIRS, ids=[f"{name}-{lie}" for name, lie in PAIRS])
+def test_a_lie_is_caught_by_the_invariant_that_names_it(judged, name, lie):
+    verdict = judged(lie)
+    found = next(finding for finding in verdict.findings if finding.name == name)
+
+    assert found.result != "HOLDS"
+    assert found.violations > 0, found.reason
+    assert verdict.result != "HOLDS"
+
+
+def test_every_lie_is_named_by_some_invariant_and_every_invariant_names_one():
+    assert {lie for _, lie in PAIRS} == set(LIES)
+    folders = (invariant.GENERAL, target.load(scenario.REFERENCE_TARGET).invariants)
+    assert {name for name, _ in PAIRS} == {name for folder in folders for name in invariant.load(folder)}
+
+
+def test_the_same_evidence_gives_the_same_bytes(planned, truth):
+    first, second = (judge("run", planned, truth).model_dump_json() for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize("table", [t for t in schema.TABLES if t.name != "samples"], ids=lambda table: table.name)
+def test_evidence_that_is_missing_is_unknown(planned, truth, tmp_path, table):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    tables.path(tmp_path, table).unlink()
+
+    verdict = judge("run", planned, tmp_path)
+
+    assert verdict.result == "UNKNOWN"
+    assert any(f"evidence/{table.name}.parquet is missing" in reason for reason in verdict.reasons)
+
+
+def test_evidence_that_is_no_parquet_is_unknown(planned, truth, tmp_path):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "effects.parquet").write_bytes(b"no such thing")
+
+    assert judge("run", planned, tmp_path).result == "UNKNOWN"
