@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
+import tenacity
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -21,6 +23,30 @@ DISCARDED = """
         AND history.position = (SELECT max(position) FROM history WHERE instance_id = $1)
 """
 """Was every execution of the instance's last task begun before the task was scheduled?"""
+
+
+def until(condition, seconds):
+    """Wait for a condition; tenacity.RetryError if it is not met in time."""
+    tenacity.Retrying(
+        stop=tenacity.stop_after_delay(seconds),
+        wait=tenacity.wait_fixed(0.05),
+        retry=tenacity.retry_if_result(lambda met: not met),
+    )(condition)
+
+
+def left(folder):
+    """The living processes of runs in `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and (
+                process.environ().get("HARNESS_RUN", "").startswith(str(folder))
+                or process.cwd().startswith(str(folder))
+            ):
+                found.append(process.name())
+        except (psutil.Error, OSError):
+            continue
+    return found
 
 
 @dataclass(frozen=True)

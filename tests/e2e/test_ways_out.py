@@ -6,33 +6,21 @@ import signal
 import subprocess
 import time
 
-import psutil
 import pytest
-import tenacity
 
 from harness.journal import Tail
+from tests.e2e.conftest import BIN, left, until
 
 pytestmark = pytest.mark.e2e
 
 SCENARIO = "tests/targets/payments_sidecar_kill.yaml"
 
 
-def until(condition, seconds):
-    tenacity.Retrying(
-        stop=tenacity.stop_after_delay(seconds),
-        wait=tenacity.wait_fixed(0.05),
-        retry=tenacity.retry_if_result(lambda met: not met),
-    )(condition)
-
-
 @pytest.fixture(name="started")
 def _started(pytestconfig, tmp_path):
     """A run whose fault is in force."""
-    import sys
-    from pathlib import Path
-
     process = subprocess.Popen(
-        [Path(sys.executable).parent / "harness", "run", SCENARIO, "--set", "faults.0.for=8s", "--out", tmp_path],
+        [BIN / "harness", "run", SCENARIO, "--set", "faults.0.for=8s", "--out", tmp_path],
         cwd=pytestconfig.rootpath,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -43,20 +31,6 @@ def _started(pytestconfig, tmp_path):
     if process.poll() is None:
         process.kill()
     process.communicate()
-
-
-def left(folder):
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and (
-                process.environ().get("HARNESS_RUN", "").startswith(str(folder))
-                or process.cwd().startswith(str(folder))
-            ):
-                found.append(process.name())
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def test_sigkill_of_the_harness_leaves_nothing_running_after_five_seconds(started):
