@@ -13,7 +13,32 @@ _CODES = {Result.HOLDS: Exit.HOLDS, Result.VIOLATED: Exit.VIOLATED, Result.UNKNO
 def exit_code(verdict: Verdict) -> Exit:
     """
     A missed service level only counts where correctness holds: it says nothing about a run that is not sound.
+
+    What a scenario expects to be violated passes when just that is; when it holds, the exit code is that of a
+    violation, so that somebody hears of it.
     """
+    as_expected = is_as_expected(verdict)
+    if as_expected is not None:
+        return Exit.HOLDS if as_expected else Exit.VIOLATED
     if verdict.result is Result.HOLDS and verdict.missed_levels:
         return Exit.GATE_MISSED
     return _CODES[verdict.result]
+
+
+def is_as_expected(verdict: Verdict) -> bool | None:
+    """
+    Is violated what the scenario expects, and nothing else, after every fault was felt? None where it expects
+    nothing, or nothing can be told.
+    """
+    if verdict.expect is None or verdict.result is Result.UNKNOWN:
+        return None
+    felt = all(fault.felt_after is not None for fault in verdict.faults)
+    return verdict.result is Result.VIOLATED and felt and not unexpected(verdict)
+
+
+def unexpected(verdict: Verdict) -> list[str]:
+    """
+    The names of the violated invariants that the scenario does not expect to be.
+    """
+    allowed = set(verdict.expect.violated) if verdict.expect is not None else set()
+    return [each.name for each in verdict.findings if each.result is Result.VIOLATED and each.name not in allowed]

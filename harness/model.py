@@ -35,6 +35,7 @@ def seconds(value: object) -> object:
 
 
 Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86_400)]
+EndClass = Literal["completed", "compensated", "rejected", "refused"]
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -70,7 +71,7 @@ class Kind(Value):
     """
 
     vary: Mapping[str, tuple[JsonValue, ...]] = {}
-    ends: tuple[Literal["completed", "compensated", "rejected", "refused"], ...] = Field(min_length=1)
+    ends: tuple[EndClass, ...] = Field(min_length=1)
 
 
 class HttpStart(Value):
@@ -246,10 +247,14 @@ class Minimum(Value):
 class Checks(Value):
     """
     What judging needs to know: how long the system may take to settle, and the least it must show.
+
+    `ends` says where this scenario lets a kind end in more ways than the target does: while the outside world is
+    away an instance that would complete may rightly be compensated.
     """
 
     settle: Seconds = 60.0
     minimum: Minimum = Minimum()
+    ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
 
 
 class Gate(Value):
@@ -259,6 +264,16 @@ class Gate(Value):
 
     start_p99: Seconds | None = None
     recovery: Seconds | None = None
+
+
+class Expectation(Value):
+    """
+    What a scenario meets that is known to be broken, and not ours to mend: the invariants that may be violated, and
+    where that is written down. Any other result is unexpected, HOLDS as well.
+    """
+
+    violated: tuple[str, ...] = Field(min_length=1)
+    upstream: str = Field(min_length=10, description="an address, or the sentence of a document")
 
 
 class Scenario(Value):
@@ -275,6 +290,7 @@ class Scenario(Value):
     nemesis: Nemesis | None = None
     checks: Checks = Checks()
     gate: Gate = Gate()
+    expect: Expectation | None = None
 
     @model_validator(mode="after")
     def _faults_fit_the_load(self) -> Scenario:
@@ -403,3 +419,4 @@ class Verdict(Value):
     findings: tuple[Finding, ...]
     faults: tuple[FaultFinding, ...]
     missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")
+    expect: Expectation | None = Field(default=None, description="what the scenario expects to be violated")

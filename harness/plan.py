@@ -69,12 +69,13 @@ def make(
             f'scenario {scenario.name}: target {target.name} has no workflow "{scenario.load.workflow}"; '
             + did_you_mean(scenario.load.workflow, target.workflows)
         )
-    for kind in scenario.load.mix:
-        if kind not in workflow.kinds:
-            raise UsageError(
-                f'scenario {scenario.name}: load.mix: "{kind}" is not a kind of {scenario.load.workflow}; '
-                + did_you_mean(kind, workflow.kinds)
-            )
+    for field, kinds in (("load.mix", scenario.load.mix), ("checks.ends", scenario.checks.ends)):
+        for kind in kinds:
+            if kind not in workflow.kinds:
+                raise UsageError(
+                    f'scenario {scenario.name}: {field}: "{kind}" is not a kind of {scenario.load.workflow}; '
+                    + did_you_mean(kind, workflow.kinds)
+                )
     if scenario.load.rate > 0 and not any(scenario.load.mix.values()):
         raise UsageError(f"scenario {scenario.name}: load.mix: at least one kind needs a weight above 0")
     if defect is not None and defect not in target.defects:

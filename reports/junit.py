@@ -6,6 +6,9 @@ let a skipped test pass, and then a run that proved nothing would look like one 
 `verdict`, is the run as a whole: it can be UNKNOWN (too thin, a fault that nobody felt) although every invariant
 holds. A missed service level is a failed case of its own.
 
+Where a scenario expects a violation, that one is `skipped`, as pytest reports an expected failure; the run is a
+failure if it holds.
+
 The format is that of junit-10.xsd in Jenkins's xunit plugin, the nearest thing to a standard.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from harness.gate import is_as_expected
 from harness.model import Finding, Result, Verdict
 from reports import words
 
@@ -29,9 +33,18 @@ def write(verdict: Verdict, run: Path) -> Path:
     for name, value in (("run", verdict.run), ("seed", str(verdict.seed)), ("claim", verdict.claim)):
         ET.SubElement(properties, "property", name=name, value=words.one_line(value))
     of = words.printable(verdict.scenario)
-    _told(_case(suite, of, "verdict"), verdict.result, words.headline(verdict), verdict.reasons)
+    as_expected = is_as_expected(verdict)
+    run_case = _case(suite, of, "verdict")
+    if as_expected is None:
+        _told(run_case, verdict.result, words.headline(verdict), verdict.reasons)
+    else:
+        told = ET.SubElement(run_case, "skipped" if as_expected else "failure", type=verdict.result.value)
+        told.set("message", words.one_line(words.expectation(verdict) or ""))
     for finding in verdict.findings:
         case = _case(suite, f"{of}.{finding.origin}", finding.name)
+        if as_expected and finding.result is Result.VIOLATED:
+            ET.SubElement(case, "skipped", message=words.one_line(_message(finding)), type="EXPECTED")
+            continue
         _told(case, finding.result, _message(finding), [witness.sentence for witness in finding.witnesses])
     for number, level in enumerate(verdict.missed_levels, start=1):
         case = _case(suite, f"{of}.gate", f"service level {number}")
@@ -39,7 +52,7 @@ def write(verdict: Verdict, run: Path) -> Path:
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
-    suite.set("skipped", "0")
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)

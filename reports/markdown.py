@@ -34,6 +34,9 @@ def _lines(plan: Plan, verdict: Verdict) -> Iterator[str]:
     yield ""
     yield f"> {_text(verdict.claim)}"
     yield ""
+    if (expected := words.expectation(verdict)) is not None:
+        yield f"**{_text(expected)}**"
+        yield ""
     yield from (f"- {_text(reason)}" for reason in (*verdict.reasons, *verdict.missed_levels))
     if verdict.reasons or verdict.missed_levels:
         yield ""

@@ -46,6 +46,8 @@ def summary(plan: Plan, verdict: Verdict, run: Path) -> RenderableType:
 
 def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]:
     yield "claim", Text(words.shortened(verdict.claim, _TWO_LINES))
+    if (expected := words.expectation(verdict)) is not None:
+        yield "expected", Text(words.shortened(expected, _TWO_LINES))
     yield from _listed("because", map(_sentence, verdict.reasons), _MOST_REASONS)
     yield from _listed("missed", map(_sentence, verdict.missed_levels), _MOST_LEVELS)
     yield "instances", _counted({name: verdict.classes[name] for name in words.in_order(verdict.classes)})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.gate import is_as_expected, unexpected
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict
 from harness.runtime.versions import DAPR
 
@@ -179,6 +180,24 @@ def headline(verdict: Verdict) -> str:
         case Result.UNKNOWN:
             held = len(by_result(verdict, Result.HOLDS))
             return f"This run cannot tell whether the promises were kept: {held} of {of} held."
+
+
+def expectation(verdict: Verdict) -> str | None:
+    """
+    What the scenario expected to be violated, and whether it was; None if it expected nothing.
+    """
+    if verdict.expect is None:
+        return None
+    known = f"{' and '.join(verdict.expect.violated)}: {verdict.expect.upstream}"
+    match is_as_expected(verdict):
+        case True:
+            return f"Violated, as expected ({known})"
+        case False if verdict.result is Result.HOLDS:
+            return f"Not expected: it holds, although a violation is known ({known})"
+        case False:
+            others = ", ".join(unexpected(verdict)) or "although a fault was not felt"
+            return f"Not as expected: also violated {others} (known is {known})"
+    return f"A violation was expected ({known})"
 
 
 def faults_felt(verdict: Verdict) -> str:

@@ -231,6 +231,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         "outcome_effects(workflow VARCHAR, outcome VARCHAR, effect VARCHAR)",
         [(workflow, outcome, effect) for workflow, outcome, meaning in outcomes for effect in meaning.effects],
     )
+    wider, started = plan.scenario.checks.ends, plan.scenario.load.workflow
     _table(
         connection,
         "kinds(workflow VARCHAR, kind VARCHAR, ends VARCHAR)",
@@ -238,7 +239,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             (workflow, kind, ends)
             for workflow, about in target.workflows.items()
             for kind, of in about.kinds.items()
-            for ends in of.ends
+            for ends in dict.fromkeys((*of.ends, *(wider.get(kind, ()) if workflow == started else ())))
         ],
     )
     _table(

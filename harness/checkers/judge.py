@@ -62,6 +62,7 @@ def judge(run_name: str, plan: Plan, evidence: Path) -> Verdict:
         findings=findings,
         faults=faults,
         missed_levels=missed,
+        expect=plan.scenario.expect,
     )
 
 

@@ -106,6 +106,12 @@ def test_an_unknown_kind_is_refused(read):
         make((read[0].model_copy(update={"load": load}), read[1]))
 
 
+def test_ends_of_an_unknown_kind_are_refused(read):
+    checks = read[0].checks.model_copy(update={"ends": {"god": ("completed",)}})
+    with pytest.raises(UsageError, match=r'checks\.ends: "god" is not a kind'):
+        make((read[0].model_copy(update={"checks": checks}), read[1]))
+
+
 _WATCHED = """
 import json, sys
 seen = []

@@ -325,3 +325,22 @@ def test_evidence_that_is_no_parquet_is_unknown(planned, truth, tmp_path):
     (tmp_path / "effects.parquet").write_bytes(b"no such thing")
 
     assert judge("run", planned, tmp_path).result == "UNKNOWN"
+
+
+def test_a_scenario_can_let_a_kind_end_in_more_ways(planned, truth):
+    """Every refused order is compensated; where its kind may only complete, that is told."""
+    narrow = planned.target.model_dump()
+    narrow["workflows"]["order_v1"]["kinds"]["refused"]["ends"] = ["completed"]
+    checks = {"settle": 60, "ends": {"refused": ["compensated"]}}
+
+    def found(**scenario_changes):
+        made = planned.model_copy(
+            update={
+                "target": type(planned.target).model_validate(narrow),
+                "scenario": planned.scenario.model_copy(update=scenario_changes),
+            }
+        )
+        return next(f for f in judge("run", made, truth).findings if f.name == "expected_end")
+
+    assert found().result == "VIOLATED"
+    assert found(checks=type(planned.scenario.checks).model_validate(checks)).result == "HOLDS"

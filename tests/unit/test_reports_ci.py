@@ -56,6 +56,16 @@ def test_a_missed_service_level_is_a_failed_case_of_its_own(tmp_path):
     assert suite.get("failures") == "1"
 
 
+def test_an_expected_violation_is_skipped_and_a_run_that_holds_instead_fails(tmp_path):
+    known = {"violated": ["lost"], "upstream": "https://example.org/issues/1"}
+    suite, found = cases(run_fixture.verdict((finding("lost", Result.VIOLATED),), expect=known), tmp_path)
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "2")
+    assert found["verdict"].find("skipped").get("message").startswith("Violated, as expected")
+
+    suite, found = cases(run_fixture.verdict((finding("lost"),), expect=known), tmp_path)
+    assert found["verdict"].find("failure").get("message").startswith("Not expected: it holds")
+
+
 def test_an_id_from_outside_cannot_break_the_xml(violated, tmp_path):
     _, found = cases(violated, tmp_path)
     assert "<script>" in found["duplicated"].find("failure").text

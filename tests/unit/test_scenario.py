@@ -79,6 +79,14 @@ def test_a_fault_after_the_load_is_refused(tmp_path):
     assert "fault kill at 6 s comes after the load has ended (5 s)" in refusal(tmp_path, GOOD, ["load.duration=5s"])
 
 
+def test_an_expected_violation_names_its_invariants_and_where_it_is_known(tmp_path):
+    expect = "expect: {violated: [lost], upstream: https://example.org/issues/1}\n"
+
+    assert load(tmp_path, GOOD + expect).expect.violated == ("lost",)
+    assert "DIR/mine.yaml:16:" in refusal(tmp_path, GOOD + "expect: {violated: [lost]}\n")
+    assert "DIR/mine.yaml:16:" in refusal(tmp_path, GOOD + "expect: violated\n")
+
+
 def test_broken_yaml_is_told_with_its_line(tmp_path):
     assert refusal(tmp_path, "claim: [\nload: 1\n").startswith("DIR/mine.yaml:3: not valid YAML")
 
