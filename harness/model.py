@@ -61,6 +61,7 @@ class Program(Value):
     workdir: Path = Path()
     health: str = "/healthz"
     env: Mapping[str, str] = {}
+    misbehave: str | None = Field(default=None, description="route that a service takes orders to misbehave on")
 
 
 class Kind(Value):

@@ -50,7 +50,7 @@ def links(target: Target, replicas: int) -> tuple[str, ...]:
 def make(
     scenario: Scenario,
     target: Target,
-    hits: Mapping[str, Literal["nodes", "links"]],
+    hits: Mapping[str, Literal["nodes", "links", "services"]],
     *,
     seed: int,
     dapr_version: str,
@@ -59,7 +59,7 @@ def make(
     """
     The exact timeline: which nodes each fault hits, and when. The same arguments give the same plan.
 
-    `hits` says of each fault's name whether it hits nodes or links.
+    `hits` says of each fault's name whether it hits nodes, links, or services that can misbehave.
 
     Raises UsageError where the scenario does not fit the target: an unknown workflow, kind, node or defect.
     """
@@ -83,7 +83,9 @@ def make(
 
     all_nodes = nodes(target, scenario.topology.replicas)
     all_links = links(target, scenario.topology.replicas)
-    known = {name: all_links if kind == "links" else all_nodes for name, kind in hits.items()}
+    ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
+    of = {"nodes": all_nodes, "links": all_links, "services": ready}
+    known = {name: of[kind] for name, kind in hits.items()}
     rng = random.Random(seed)
     steps = [step for fault in scenario.faults for step in _timeline(fault, known, rng, scenario)]
     if scenario.nemesis is not None:

@@ -6,6 +6,8 @@ Three logistics providers in one process, and the ledger of what they ship: the 
     DELETE /providers/{name}/shipments/{order_id}         200 cancelled, whether or not it was ever committed
     GET    /effects                                       the ledger, JSON lines
     GET    /healthz
+    GET    /misbehave                                     how often each kind of trouble was made so far
+    PUT    /misbehave                                     the same, after it was said what to make from now on
 
 An order's kind says how the provider treats it. Served by aiohttp, which can drop a connection as a lost answer does.
 """
@@ -21,6 +23,7 @@ from aiohttp import web
 from target.contract import Environment
 from target.ledger import ClosedError, Ledger, Shipment
 from target.logistics import PROVIDERS
+from target.misbehaviour import Handler, Misbehaviour
 
 REFUSED = "refused"
 FLAKY = "flaky"
@@ -31,6 +34,7 @@ _FLAKY_TRIES = 2
 _SILENCE = 5.0
 _SILENT_IN_256 = 16
 _LEDGER = web.AppKey("ledger", Ledger)
+_MISBEHAVIOUR = web.AppKey("misbehaviour", Misbehaviour)
 
 
 def price(provider: str, order_id: str, quantity: int) -> int | None:
@@ -105,12 +109,41 @@ async def healthz(_: web.Request) -> web.Response:
     return web.json_response({"providers": PROVIDERS})
 
 
+async def misbehave(request: web.Request) -> web.Response:
+    """
+    Make trouble as asked.
+    """
+    try:
+        request.app[_MISBEHAVIOUR].ask(await request.json())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+    return await misbehaved(request)
+
+
+async def misbehaved(request: web.Request) -> web.Response:
+    """
+    How often which trouble was made.
+    """
+    return web.json_response(request.app[_MISBEHAVIOUR].done)
+
+
+@web.middleware
+async def troubled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """
+    Only what a provider does can go wrong; what the harness asks for cannot.
+    """
+    if not request.path.startswith("/providers/"):
+        return await handler(request)
+    return await request.app[_MISBEHAVIOUR].treat(request, handler)
+
+
 def build(ledger: Ledger) -> web.Application:
     """
     The service over a ledger.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[troubled])
     app[_LEDGER] = ledger
+    app[_MISBEHAVIOUR] = Misbehaviour()
     app.add_routes(
         [
             web.get("/providers/{name}/quote", quote),
@@ -118,6 +151,8 @@ def build(ledger: Ledger) -> web.Application:
             web.delete("/providers/{name}/shipments/{order_id}", cancel),
             web.get("/effects", effects),
             web.get("/healthz", healthz),
+            web.get("/misbehave", misbehaved),
+            web.put("/misbehave", misbehave),
         ]
     )
     return app

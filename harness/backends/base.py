@@ -149,6 +149,19 @@ class Store(Protocol):
 
 
 @runtime_checkable
+class Misbehaves(Protocol):
+    """
+    Power to make a service of the target misbehave (docs/target-contract.md, "Services that misbehave").
+    """
+
+    def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
+        """
+        Tell a service what to do from now on, {} for nothing, None for what it does; return how often it did each
+        kind so far. Raises NodeError if it does not answer as the contract says.
+        """
+
+
+@runtime_checkable
 class Wipes(Kills, Store, Protocol):
     """
     Power to take from a node, while it does not run, what it keeps over its restarts.

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 from toxiproxy import Toxiproxy
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
@@ -20,13 +21,15 @@ from harness.backends.base import Address, Death, Endpoints, Say, Toxic
 from harness.backends.probe import Probe
 from harness.backends.process import Child, Spec
 from harness.backends.topology import Link, Topology
+from harness.errors import NodeError
 from harness.model import Plan
 from harness.rundir import RunDir
 
 
 class Processes:
     """
-    The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Wipes.
+    The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Misbehaves,
+    Wipes.
 
     `binaries` maps daprd, placement, scheduler, toxiproxy-server and redis-server to their paths.
     """
@@ -129,6 +132,19 @@ class Processes:
         shutil.rmtree(folder)
         folder.mkdir()
         return files
+
+    # --- Misbehaves ---
+
+    def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
+        """
+        See Misbehaves.
+        """
+        url = f"{self._probes[node][0].url}{self._plan.target.services[node.rpartition('-')[0]].misbehave}"
+        try:
+            answer = httpx.get(url) if wanted is None else httpx.put(url, json=dict(wanted))
+            return {str(name): int(count) for name, count in answer.raise_for_status().json().items()}
+        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+            raise NodeError(f"{node} cannot be made to misbehave at {url}: {error}") from error
 
     # --- Pauses ---
 

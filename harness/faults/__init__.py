@@ -10,6 +10,7 @@ from types import MappingProxyType
 from harness.faults.base import Fault
 from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, Timeout
 from harness.faults.process import Kill, Pause, Stop
+from harness.faults.provider import Misbehave
 from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
 
 FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
@@ -24,6 +25,7 @@ FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
         "slicer": Slicer,
         "limit_data": LimitData,
         "down": Down,
+        "misbehave": Misbehave,
         "disconnect": Disconnect,
         "out_of_memory": OutOfMemory,
         "read_only": ReadOnly,

@@ -16,6 +16,10 @@ Proof = Mapping[str, JsonValue]
 """What shows that a fault was felt, as plain JSON: measured, never assumed."""
 
 
+Hits = Literal["nodes", "links", "services"]
+"""What a fault can hit: any node, any link, or a service of the target that can be told to misbehave."""
+
+
 class NotFeltError(Exception):
     """
     The fault was applied but could not be proved. `proof` holds what was measured instead.
@@ -34,7 +38,7 @@ class Fault(Value, ABC):
     backend; it satisfies `needs`, which was checked before the run began.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]]
+    hits: ClassVar[Hits]
     needs: ClassVar[type]
 
     @abstractmethod

@@ -95,6 +95,16 @@ def test_a_fault_that_fits_no_node_is_refused(read, fault, told):
         make(read, fault)
 
 
+def test_only_a_service_that_can_misbehave_is_told_to(read):
+    fault = {"fault": "misbehave", "on": "provider", "settings": {"errors": 0.5}}
+    with pytest.raises(UsageError, match='nothing is called "provider"'):
+        make(read, fault)
+
+    reference = target.load(scenario.REFERENCE_TARGET)
+    made = scenario.load(scenario.find("baseline"), FAMILIES)
+    assert make((made, reference), fault).steps[0].nodes == ("provider-0",)
+
+
 def test_an_unknown_defect_is_refused(read):
     with pytest.raises(UsageError, match='no defect "blind"; did you mean "blind_hold"'):
         make(read, defect="blind")

@@ -1,0 +1,74 @@
+"""
+Faults of the outside world: a service that fails, is slow, loses its answers after it has committed, or sends them
+twice. Links can do some of that to bytes; only the service itself knows where its commit is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import tenacity
+from pydantic import Field, model_validator
+
+from harness.backends.base import Misbehaves
+from harness.faults.base import Fault, Hits, NotFeltError, Proof
+from harness.model import Seconds
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_KINDS = ("errors", "slow", "lost", "twice")
+
+
+class Misbehave(Fault):
+    """
+    Shares of a service's requests, from 0 to 1: `errors` fail before anything happened, `slow` are answered `delay`
+    later, `lost` are committed and get no answer, `twice` get their answer two times.
+    """
+
+    hits: ClassVar[Hits] = "services"
+    needs: ClassVar[type] = Misbehaves
+    patience: ClassVar[float] = 10.0
+    """Seconds within which each kind that was asked for must have met a request."""
+
+    errors: Share = 0.0
+    slow: Share = 0.0
+    delay: Seconds = 1.0
+    lost: Share = 0.0
+    twice: Share = 0.0
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Misbehave:
+        if not self._wanted():
+            raise ValueError(f"at least one of {', '.join(_KINDS)} must be above 0")
+        return self
+
+    def apply(self, system: Misbehaves, node: str) -> Proof:
+        """
+        Proved by the service's own record: each kind met at least one request of the system since.
+        """
+        before = system.misbehave(node, None)
+        system.misbehave(node, {**self._wanted(), "delay": self.delay})
+
+        def met() -> dict[str, int]:
+            now = system.misbehave(node, None)
+            return {kind: now.get(kind, 0) - before.get(kind, 0) for kind in self._wanted()}
+
+        try:
+            seen = tenacity.Retrying(
+                stop=tenacity.stop_after_delay(self.patience),
+                wait=tenacity.wait_fixed(0.05),
+                retry=tenacity.retry_if_result(lambda counts: not all(counts.values())),
+            )(met)
+        except tenacity.RetryError as error:
+            raise NotFeltError(f"no request met each kind of trouble that {node} was to make", {**met()}) from error
+        return {**seen}
+
+    def heal(self, system: Misbehaves, node: str) -> None:
+        """
+        Tell the service to behave, and see that it took it.
+        """
+        system.misbehave(node, {})
+
+    def _wanted(self) -> Mapping[str, float]:
+        return {kind: share for kind in _KINDS if (share := getattr(self, kind)) > 0}
