@@ -196,6 +196,57 @@ class Pauses(Protocol):
 
 
 @runtime_checkable
+class Starves(Protocol):
+    """
+    Power to hold a node to a share of CPU.
+    """
+
+    def throttle(self, node: str, share: float) -> None:
+        """
+        Let the node use no more than `share` of one core from now on. Raises NodeError if it does not run.
+        """
+
+    def unthrottle(self, node: str) -> None:
+        """
+        Let the node run as it wants; of one that does not run, or was not held back, no error.
+        """
+
+    def consumed(self, node: str) -> tuple[float, float]:
+        """
+        Seconds of CPU that the node's process used so far, and seconds for which `throttle` has kept it stopped.
+        Raises NodeError if it does not run.
+        """
+
+
+@runtime_checkable
+class Fills(Kills, Protocol):
+    """
+    Power to let a node find its disk full.
+    """
+
+    def fill(self, node: str) -> None:
+        """
+        Every write of the node to a file fails from now on; that it ends of it is no surprise. Raises NodeError if it
+        does not run.
+        """
+
+    def empty(self, node: str) -> None:
+        """
+        Let the node write again; of one that does not run, or could write, no error.
+        """
+
+    def written_ns(self, node: str) -> int:
+        """
+        When a file that the node keeps was last written to (nanoseconds since the epoch); 0 if it keeps none.
+        """
+
+    def ended(self, node: str) -> Death | None:
+        """
+        How the node's process ended, if it did.
+        """
+
+
+@runtime_checkable
 class Links(Protocol):
     """
     Power over the links that go through Toxiproxy.

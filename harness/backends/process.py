@@ -5,6 +5,7 @@ One node as an operating-system process: started, found ready, ended, and never 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import psutil
 import tenacity
 
 from harness.backends.base import Death
+from harness.backends.throttle import Throttle, cpu_time
 from harness.errors import NodeError
 
 POLL = 0.05
@@ -48,6 +50,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._meter: psutil.Process | None = None
         self._expected = False
+        self._throttle: Throttle | None = None
 
     def spawn(self) -> None:
         """
@@ -137,6 +140,57 @@ class Child:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
+    def throttle(self, share: float) -> None:
+        """
+        Hold it to `share` of one core from now on. Raises NodeError if it does not run.
+        """
+        self._running()
+        self.unthrottle()
+        if self._meter is not None:
+            self._throttle = Throttle(self._meter, share)
+            self._throttle.start()
+
+    def unthrottle(self) -> None:
+        """
+        Let it run as it wants again.
+        """
+        if self._throttle is not None:
+            self._throttle.stop()
+            self._throttle = None
+
+    def consumed(self) -> tuple[float, float]:
+        """
+        Seconds of CPU that it used since it started, and seconds for which it is held back by now. Raises NodeError
+        if it does not run.
+        """
+        self._running()
+        try:
+            return cpu_time(self._meter) if self._meter else 0.0, self._throttle.held if self._throttle else 0.0
+        except psutil.NoSuchProcess as error:
+            raise NodeError(f"{self.spec.name} ended") from error
+
+    def fill(self) -> None:
+        """
+        From now on every write of the process to a file fails; that it ends of it is no surprise. Raises NodeError if
+        it does not run.
+
+        The limit is on the offset that is written to, and is not for sockets and pipes (RLIMIT_FSIZE, setrlimit(2)).
+        """
+        process, _ = self._running()
+        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        self._expected = True
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, most))
+
+    def empty(self) -> None:
+        """
+        Let the process write again, if it runs.
+        """
+        if self._process is None or self._process.poll() is not None:
+            return
+        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (most, most))
+        self._expected = False
+
     def end(self) -> None:
         """
         End the process if it runs, paused or not.
@@ -156,7 +210,13 @@ class Child:
         """
         How the process ended, if nobody asked it to.
         """
-        if self._process is None or self._expected or self._process.poll() is None:
+        return None if self._expected else self.ended()
+
+    def ended(self) -> Death | None:
+        """
+        How the process ended, if it did.
+        """
+        if self._process is None or self._process.poll() is None:
             return None
         return Death(self._process.pid, 0.0, self._process.returncode)
 

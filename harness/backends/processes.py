@@ -28,8 +28,8 @@ from harness.rundir import RunDir
 
 class Processes:
     """
-    The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Misbehaves,
-    Wipes.
+    The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Wipes,
+    Misbehaves, Starves, Fills.
 
     `binaries` maps daprd, placement, scheduler, toxiproxy-server and redis-server to their paths.
     """
@@ -166,6 +166,51 @@ class Processes:
         """
         at, probe = self._probes[node]
         return probe(at, timeout)
+
+    # --- Starves, Fills ---
+
+    def throttle(self, node: str, share: float) -> None:
+        """
+        See Starves.
+        """
+        self._children[node].throttle(share)
+
+    def unthrottle(self, node: str) -> None:
+        """
+        See Starves.
+        """
+        self._children[node].unthrottle()
+
+    def consumed(self, node: str) -> tuple[float, float]:
+        """
+        See Starves.
+        """
+        return self._children[node].consumed()
+
+    def fill(self, node: str) -> None:
+        """
+        See Fills.
+        """
+        self._children[node].fill()
+
+    def empty(self, node: str) -> None:
+        """
+        See Fills.
+        """
+        self._children[node].empty()
+
+    def written_ns(self, node: str) -> int:
+        """
+        See Fills.
+        """
+        files = (path for path in (self._run.data / node).rglob("*") if path.is_file())
+        return max((path.stat().st_mtime_ns for path in files), default=0)
+
+    def ended(self, node: str) -> Death | None:
+        """
+        See Fills.
+        """
+        return self._children[node].ended()
 
     # --- Links ---
 

@@ -11,6 +11,7 @@ from harness.faults.base import Fault
 from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, Timeout
 from harness.faults.process import Kill, Pause, Stop
 from harness.faults.provider import Misbehave
+from harness.faults.starvation import DiskFull, Starve
 from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
 
 FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
@@ -26,6 +27,8 @@ FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
         "limit_data": LimitData,
         "down": Down,
         "misbehave": Misbehave,
+        "starve": Starve,
+        "disk_full": DiskFull,
         "disconnect": Disconnect,
         "out_of_memory": OutOfMemory,
         "read_only": ReadOnly,
