@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from harness.errors import Exit, HarnessError
+from harness.errors import Exit, HarnessError, LeftError, UsageError
 
 if TYPE_CHECKING:
-    from harness.model import Plan, Verdict
+    from harness.model import Plan, Result, Verdict
     from harness.rundir import RunDir
 
 app = typer.Typer(
@@ -132,10 +132,94 @@ def run(
     defect: Defect = None,
     runs: Out = Path("runs"),
     *,
+    repeat: Annotated[int, typer.Option(min=1, help="so many runs, with the seeds from --seed on")] = 1,
     attached: Annotated[bool, typer.Option(hidden=True, help="Locust started us and makes the load")] = False,
 ) -> None:
     """
     Run a scenario: bring the system up, load it, break it, heal it, collect evidence, judge, report.
+    """
+    plans = [
+        _plan(
+            scenario,
+            number,
+            target=target,
+            dapr_version=dapr_version,
+            defect=defect,
+            settings=settings,
+            rate=rate,
+            duration=duration,
+        )
+        for number in range(seed, seed + repeat)
+    ]
+    raise typer.Exit(_execute(plans[0], runs, attached=attached) if repeat == 1 else _repeat(plans, runs))
+
+
+@app.command()
+def replay(name: RunName, target: TargetFile = None, runs: Out = Path("runs")) -> None:
+    """
+    The same plan again, into a new run directory. The target is read from its own file, never from a run.
+    """
+    from harness import rundir
+    from harness import scenario as scenarios
+    from harness import target as targets
+
+    made = rundir.find(runs, name).load_plan()
+    here = targets.load(target or scenarios.REFERENCE_TARGET)
+    raise typer.Exit(_execute(made.model_copy(update={"target": targets.same(made.target, here)}), runs))
+
+
+def _repeat(plans: list[Plan], runs: Path) -> int:
+    """
+    Run one plan after the other, a line each, then k of n; return the worst exit code.
+    """
+    from harness import repeat
+    from reports import words
+
+    codes: list[int] = []
+    results: list[Result | None] = []
+    for made in plans:
+        try:
+            done = _one(made, runs, Console(quiet=True))
+        except (UsageError, LeftError):
+            raise
+        except HarnessError as error:
+            _say(f"seed {made.seed}: failed: {words.shortened(str(error), 300)}")
+            codes.append(error.exit_code)
+            results.append(None)
+            continue
+        codes.append(done.code)
+        results.append(done.verdict.result)
+        _say(f"seed {made.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
+        if done.code == Exit.INTERRUPTED:
+            break
+    _say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
+    return repeat.worst(codes)
+
+
+def _execute(made: Plan, runs: Path, *, attached: bool = False) -> int:
+    """
+    Run one plan and show what was found; return the exit code.
+    """
+    # Attached, standard output is the line to our parent.
+    console = err if attached else out
+    done = _one(made, runs, console, attached=attached)
+    console.print(_summary(made, done.verdict, done.folder))
+    return done.code
+
+
+class Done(NamedTuple):
+    """
+    One run that was judged.
+    """
+
+    code: int
+    verdict: Verdict
+    folder: RunDir
+
+
+def _one(made: Plan, runs: Path, console: Console, *, attached: bool = False) -> Done:
+    """
+    Run one plan into a new run directory and judge it.
     """
     from harness import rundir
     from harness import scenario as scenarios
@@ -146,30 +230,18 @@ def run(
     from harness.runtime.locate import locate_all
     from harness.screen import Screen
 
-    made = _plan(
-        scenario,
-        seed,
-        target=target,
-        dapr_version=dapr_version,
-        defect=defect,
-        settings=settings,
-        rate=rate,
-        duration=duration,
-    )
     binaries = locate_all(made.dapr_version)
-    folder = rundir.create(runs, made.scenario.name, seed)
+    folder = rundir.create(runs, made.scenario.name, made.seed)
     folder.save_plan(made)
     backend = Processes(made, folder, binaries)
     refuse_unservable(made, backend)
     generator = Attached(folder) if attached else Locust(folder, scenarios.FOLDER)
-    # Attached, standard output is the line to our parent.
-    with Screen(f"{made.scenario.name}, seed {seed}", err if attached else out) as screen:
+    with Screen(f"{made.scenario.name}, seed {made.seed}", console) as screen:
         screen.say(f"{folder.name}: {' '.join(made.scenario.claim.split())}")
         ended = Run(made, folder, backend, generator, screen).execute()
         screen.say("judging")
         verdict = _judge(folder, made)
-    (err if attached else out).print(_summary(made, verdict, folder))
-    raise typer.Exit(_code(verdict, interrupted=ended.interrupted))
+    return Done(_code(verdict, interrupted=ended.interrupted), verdict, folder)
 
 
 @app.command()

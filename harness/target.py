@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.errors import UsageError
 from harness.model import HttpLedger, HttpStart, Target
 from harness.yamlfile import Document, did_you_mean, read
 
@@ -24,6 +25,33 @@ def load(file: Path) -> Target:
     if target is None:  # finish() has raised
         raise AssertionError(file)
     return _absolute(target, file.resolve().parent)
+
+
+def same(planned: Target, here: Target) -> Target:
+    """
+    `here`, if it is the target that a plan was made for; it may lie in another place.
+
+    A run directory is data: what it says of commands is compared, never obeyed. Raises UsageError if they differ.
+    """
+    if _without_places(planned) != _without_places(here):
+        raise UsageError(
+            f"the plan is for target {planned.name}, and {here.name} as it is described now is another; "
+            "give the description that the plan was made with: --target FILE"
+        )
+    return here
+
+
+def _without_places(target: Target) -> Target:
+    nowhere = {"workdir": Path()}
+    return target.model_copy(
+        update={
+            "app": target.app.model_copy(update=nowhere),
+            "services": {name: service.model_copy(update=nowhere) for name, service in target.services.items()},
+            "components": Path(target.components.name),
+            "configuration": Path(target.configuration.name),
+            "invariants": Path(target.invariants.name) if target.invariants else None,
+        }
+    )
 
 
 def _check(document: Document, target: Target) -> None:

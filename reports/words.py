@@ -200,6 +200,20 @@ def expectation(verdict: Verdict) -> str | None:
     return f"A violation was expected ({known})"
 
 
+def in_brief(verdict: Verdict) -> str:
+    """
+    The verdict in half a line: `HOLDS  333 instances, 3 of 3 felt, longest recovery 4.2 s`.
+    """
+    result = (
+        verdict.result.value + {None: "", True: ", as expected", False: ", not as expected"}[is_as_expected(verdict)]
+    )
+    told = [count(instances(verdict), "instance"), faults_felt(verdict)]
+    if (longest := longest_recovery(verdict)) is not None:
+        told.append(f"longest recovery {took(longest)}")
+    broken = [finding.name for finding in by_result(verdict, Result.VIOLATED)]
+    return f"{result}  {', '.join(told)}" + (f"; violated: {', '.join(broken)}" if broken else "")
+
+
 def faults_felt(verdict: Verdict) -> str:
     """
     How many faults were proved to have been felt.

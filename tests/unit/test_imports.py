@@ -12,7 +12,7 @@ ROOT = Path(harness.__file__).parent.parent
 LAYERS = [
     {"harness.errors"},
     {"harness.model"},
-    {"harness.journal", "harness.rundir", "harness.yamlfile", "harness.gate"},
+    {"harness.journal", "harness.rundir", "harness.yamlfile", "harness.gate", "harness.repeat"},
     {"harness.scenario", "harness.target", "harness.plan"},
     {"harness.runtime", "harness.backends", "harness.evidence.schema"},
     {"harness.evidence.tables"},

@@ -1,0 +1,107 @@
+"""Commands that run: several seeds in a row, and a saved plan again."""
+
+import pytest
+
+from harness import cli, rundir, scenario, target
+from harness.errors import Exit, NodeError, UsageError
+from harness.model import Result
+from harness.rundir import RunDir
+from tests.unit import run_fixture
+from tests.unit.run_fixture import finding
+
+CALM = "tests/targets/payments_calm.yaml"
+
+
+def call(capsys, *arguments):
+    """What a command prints, and its exit code."""
+    code = cli.app(list(arguments), standalone_mode=False)
+    return capsys.readouterr().out, code
+
+
+@pytest.fixture(name="fake")
+def _fake(monkeypatch, tmp_path, pytestconfig):
+    """Runs that are not made: each seed's verdict, or the error it ends with. Returns the plans that were asked for."""
+    monkeypatch.chdir(pytestconfig.rootpath)
+    plans, ends = [], {}
+
+    def one(made, runs, console, *, attached=False):
+        plans.append(made)
+        end = ends.get(made.seed, run_fixture.verdict())
+        if isinstance(end, Exception):
+            raise end
+        codes = {Result.HOLDS: 0, Result.VIOLATED: 1, Result.UNKNOWN: 2}
+        return cli.Done(codes[end.result], end, RunDir(tmp_path / f"run-{made.seed}"))
+
+    monkeypatch.setattr(cli, "_one", one)
+    return plans, ends
+
+
+def test_a_repeated_run_takes_one_seed_after_the_other_and_says_k_of_n(fake, capsys):
+    plans, ends = fake
+    ends[5] = run_fixture.verdict((finding("stuck", Result.VIOLATED), finding("lost")))
+
+    printed, code = call(capsys, "run", CALM, "--seed", "4", "--repeat", "3")
+
+    assert [plan.seed for plan in plans] == [4, 5, 6]
+    assert code == Exit.VIOLATED
+    lines = printed.splitlines()
+    assert lines[0].startswith("seed 4: HOLDS  600 instances, 4 of 4 felt, longest recovery 3.51 s  ")
+    assert lines[1].startswith("seed 5: VIOLATED  600 instances, ")
+    assert "violated: stuck" in lines[1]
+    assert lines[3] == "payments_calm: 2 of 3 runs hold (95 % interval: 21 % to 94 %)"
+
+
+def test_a_run_that_failed_is_no_evidence_and_does_not_stop_the_others(fake, capsys):
+    _, ends = fake
+    ends[1] = NodeError("redis was not ready after 60 s")
+
+    printed, code = call(capsys, "run", CALM, "--repeat", "2")
+
+    assert code == Exit.SOFTWARE
+    assert printed.splitlines()[0] == "seed 1: failed: redis was not ready after 60 s"
+    assert "1 of 1 runs hold" in printed
+    assert "1 failed" in printed
+
+
+def saved(tmp_path, scenario_file):
+    from harness import plan
+    from harness.faults import FAMILIES
+
+    made = scenario.load(scenario_file, FAMILIES)
+    hits = {name: family.hits for name, family in FAMILIES.items()}
+    folder = rundir.create(tmp_path, "x", 7)
+    folder.save_plan(plan.make(made, target.load(made.target), hits, seed=7, dapr_version="1.18.2"))
+    return folder
+
+
+def test_a_replay_runs_the_very_plan(fake, capsys, tmp_path, monkeypatch):
+    plans, _ = fake
+    monkeypatch.setattr(cli, "_summary", lambda *_: "")
+    folder = saved(tmp_path, scenario.find("sidecar_kill"))
+
+    _, code = call(capsys, "replay", str(folder.path))
+
+    assert code == Exit.HOLDS
+    assert plans == [folder.load_plan()]
+
+
+def test_a_replay_takes_no_command_from_a_run_directory(fake, capsys, tmp_path):
+    plans, _ = fake
+    folder = saved(tmp_path, scenario.find("sidecar_kill"))
+    planted = folder.plan.read_text().replace("target.providers", "evil.module")
+    folder.plan.write_text(planted)
+
+    with pytest.raises(UsageError, match="give the description that the plan was made with: --target FILE"):
+        call(capsys, "replay", str(folder.path))
+    assert plans == []
+
+
+def test_a_replay_of_another_target_needs_its_description(fake, capsys, tmp_path, pytestconfig, monkeypatch):
+    plans, _ = fake
+    monkeypatch.setattr(cli, "_summary", lambda *_: "")
+    folder = saved(tmp_path, pytestconfig.rootpath / CALM)
+    with pytest.raises(UsageError, match="the plan is for target payments, and orders"):
+        call(capsys, "replay", str(folder.path))
+
+    call(capsys, "replay", str(folder.path), "--target", "tests/targets/payments/target.yaml")
+    assert plans == [folder.load_plan()]
