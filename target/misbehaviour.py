@@ -23,7 +23,9 @@ class Misbehaviour:
     What is done to requests: the shares that are asked for now, and how often each was done so far.
 
     errors: 503, and nothing happened. slow: `delay` seconds later than else. lost: done, and the connection breaks
-    in place of the answer. twice: the same answer is sent a second time on the connection.
+    in place of the answer. twice: done two times, as a proxy has it that repeats a request whose answer it lost.
+
+    Not two answers to one request: HTTP/1.1 has no way to tell the second from the answer to the next request.
     """
 
     def __init__(self) -> None:
@@ -51,13 +53,11 @@ class Misbehaviour:
             await asyncio.sleep(self._delay)
         if self._meets("errors"):
             raise web.HTTPServiceUnavailable(text="told to fail")
+        if self._meets("twice"):
+            await handler(request)
         response = await handler(request)
         if self._meets("lost") and request.transport is not None:
             request.transport.abort()
-        elif self._meets("twice") and request.transport is not None and isinstance(response, web.Response):
-            await response.prepare(request)
-            await response.write_eof()
-            request.transport.write(_as_sent(response))
         return response
 
     def _meets(self, name: str) -> bool:
@@ -69,12 +69,3 @@ class Misbehaviour:
         turn = math.floor(self._met[name] * share) > math.floor((self._met[name] - 1) * share)
         self.done[name] += turn
         return turn
-
-
-def _as_sent(response: web.Response) -> bytes:
-    """
-    A response as HTTP/1.1 has it (RFC 9112).
-    """
-    head = [f"HTTP/1.1 {response.status} {response.reason}"]
-    head += [f"{name}: {value}" for name, value in response.headers.items()]
-    return "\r\n".join([*head, "", ""]).encode() + (response.body if isinstance(response.body, bytes) else b"")

@@ -1,6 +1,6 @@
 """
-Faults of the outside world: a service that fails, is slow, loses its answers after it has committed, or sends them
-twice. Links can do some of that to bytes; only the service itself knows where its commit is.
+Faults of the outside world: a service that fails, is slow, loses its answers after it has committed, or gets its
+requests twice. Links can do some of that to bytes; only the service itself knows where its commit is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KINDS = ("errors", "slow", "lost", "twice")
 class Misbehave(Fault):
     """
     Shares of a service's requests, from 0 to 1: `errors` fail before anything happened, `slow` are answered `delay`
-    later, `lost` are committed and get no answer, `twice` get their answer two times.
+    later, `lost` are committed and get no answer, `twice` are carried out two times.
     """
 
     hits: ClassVar[Hits] = "services"
