@@ -254,6 +254,9 @@ class Checks(Value):
     """
 
     settle: Seconds = 60.0
+    stall: Annotated[Seconds, Field(gt=0)] = Field(
+        default=15.0, description="without any progress for so long while settling, what is stuck is told"
+    )
     minimum: Minimum = Minimum()
     ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
 
@@ -265,6 +268,23 @@ class Gate(Value):
 
     start_p99: Seconds | None = None
     recovery: Seconds | None = None
+
+
+class Safety(Value):
+    """
+    When a run is given up: everything is healed, what there is gets judged, and HOLDS is out of reach.
+    """
+
+    at_once: int = Field(default=16, ge=1, description="nodes and links that faults may hold at the same time")
+    errors: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="error budget: share of the planned starts that clients may get no clear answer to"
+    )
+    standstill: Annotated[Seconds, Field(gt=0)] = Field(
+        default=120.0, description="during the load: no start accepted and no instance moved for so long"
+    )
+    disk_mb: int = Field(default=500, ge=0, description="free, on the disk of the run directory")
+    memory_mb: int = Field(default=200, ge=0, description="available, on this machine")
+    overtime: Seconds = Field(default=600.0, description="hard limit: the run beyond its load and settle time")
 
 
 class Expectation(Value):
@@ -291,6 +311,7 @@ class Scenario(Value):
     nemesis: Nemesis | None = None
     checks: Checks = Checks()
     gate: Gate = Gate()
+    safety: Safety = Safety()
     expect: Expectation | None = None
 
     @model_validator(mode="after")
@@ -332,6 +353,38 @@ class Plan(Value):
     nodes: tuple[NodeName, ...]
     links: tuple[NodeName, ...]
     steps: tuple[Step, ...]
+
+
+# --- stall: what stood still ---------------------------------------------------------------------------
+
+
+class Stuck(Value):
+    """
+    One instance that does not move, and what there is to say of it; times in nanoseconds since the epoch.
+    """
+
+    instance_id: str
+    status: str = Field(description="as the engine has it; `not stored` if it knows no such instance")
+    last_event: str | None = Field(default=None, description="of its history, with name and task")
+    last_at_ns: int | None = None
+    history_length: int = 0
+    inbox_length: int = 0
+    last_attempt: str | None = Field(default=None, description="of an activity of it: which, where, how it ended")
+    jobs: tuple[str, ...] | None = Field(default=None, description="that would wake it; None if they cannot be read")
+    why: str
+
+
+class Stall(Value):
+    """
+    What a run looked like when nothing had moved for a while.
+    """
+
+    at_ns: int
+    phase: str
+    after: float = Field(description="seconds without progress")
+    waiting: int = Field(description="instances that had not ended")
+    workers: Mapping[str, str] = Field(description="sidecar -> workflow workers that are connected to it, in words")
+    instances: tuple[Stuck, ...]
 
 
 # --- verdict: what was found ---------------------------------------------------------------------------

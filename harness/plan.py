@@ -91,6 +91,7 @@ def make(
     if scenario.nemesis is not None:
         steps += _nemesis(scenario.nemesis, steps, known, rng, scenario)
     steps.sort(key=lambda step: step.at)
+    _refuse_too_many(steps, scenario)
     return Plan(
         scenario=scenario,
         target=target,
@@ -101,6 +102,20 @@ def make(
         links=all_links,
         steps=tuple(step.model_copy(update={"step": number}) for number, step in enumerate(steps)),
     )
+
+
+def _refuse_too_many(steps: Sequence[Step], scenario: Scenario) -> None:
+    """
+    Raise UsageError where more nodes and links would be held at the same time than the scenario's safety allows.
+    """
+    for step in steps:
+        held = [other for other in steps if other.at <= step.at < other.at + other.hold or other is step]
+        count = sum(len(other.nodes) for other in held)
+        if count > scenario.safety.at_once:
+            raise UsageError(
+                f"scenario {scenario.name}: at {step.at:g} s faults would hold {count} nodes and links at once; "
+                f"safety.at_once allows {scenario.safety.at_once}"
+            )
 
 
 Known = Mapping[str, Sequence[str]]

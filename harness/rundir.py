@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError, UsageError
-from harness.model import Plan, Verdict
+from harness.model import Plan, Stall, Verdict
 
 LATEST = "latest"
 
@@ -75,6 +75,13 @@ class RunDir:
         """
         return self.path / "verdict.json"
 
+    @property
+    def stalled(self) -> Path:
+        """
+        What stood still, if anything ever did.
+        """
+        return self.path / "stalled.json"
+
     def save_plan(self, plan: Plan) -> None:
         """
         Write plan.json, whole or not at all.
@@ -91,6 +98,21 @@ class RunDir:
             raise EvidenceError(f"{self.path} is not a run directory: {error.strerror}: plan.json") from error
         except ValidationError as error:
             raise EvidenceError(f"{self.plan} was not written by this version of the harness: {error}") from error
+
+    def save_stall(self, stall: Stall) -> None:
+        """
+        Write stalled.json, whole or not at all.
+        """
+        _write(self.stalled, stall.model_dump_json(indent=2) + "\n")
+
+    def load_stall(self) -> Stall | None:
+        """
+        Read stalled.json; None if nothing stood still, or it cannot be read.
+        """
+        try:
+            return Stall.model_validate_json(self.stalled.read_bytes())
+        except (OSError, ValidationError):
+            return None
 
     def save_verdict(self, verdict: Verdict) -> None:
         """

@@ -20,7 +20,7 @@ import structlog
 
 from harness.backends.base import Backend, Endpoints
 from harness.errors import EvidenceError, LeftError, NodeError
-from harness.evidence import collect
+from harness.evidence import collect, stall
 from harness.evidence.engine import Engine
 from harness.faults.controller import Controller
 from harness.journal import Journal
@@ -31,6 +31,7 @@ from harness.load.operations import Operations
 from harness.load.start import start
 from harness.model import Plan, Workflow
 from harness.rundir import RunDir
+from harness.safety import Lookout
 from harness.screen import Progress, Screen
 from harness.watch import Watch
 
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 _TICK = 0.25
 _CANARY_PATIENCE = 60.0
 _LOAD_PATIENCE = 60.0
+_MOST_TOLD = 5
 
 
 class Interruption:
@@ -98,6 +100,8 @@ class Run:
         self._faults = self._exits.enter_context(Journal(run.journal / "faults.jsonl"))
         self._sampled = 0.0
         self._dead: set[str] = set()
+        self._lookout = Lookout(plan, run.path)
+        self._given_up: str | None = None
 
     def execute(self) -> Ended:
         """
@@ -126,12 +130,14 @@ class Run:
             interruption.graceful = True
             with self._phase("load"):
                 self._load(watch, controller, interruption)
+                if self._given_up is not None:
+                    self._tell_stall(watch, engine, endpoints, "load")
                 self._generator.stop()
             with self._phase("heal"):
                 self._screen.say("healing every fault")
                 controller.stop()
             with self._phase("settle"):
-                self._settle(watch)
+                self._settle(watch, engine, endpoints)
             with self._phase("collect"):
                 self._screen.say("collecting evidence")
                 self._backend.quiesce()
@@ -148,7 +154,8 @@ class Run:
     def _phase(self, name: str) -> Iterator[None]:
         self._phases.write({"phase": name, "event": "start", "at_ns": time.time_ns()})
         yield
-        self._phases.write({"phase": name, "event": "end", "at_ns": time.time_ns()})
+        self._phases.write({"phase": name, "event": "end", "at_ns": time.time_ns(), "detail": self._given_up})
+        self._given_up = None
 
     def _canaries(self, endpoints: Endpoints, watch: Watch) -> None:
         """
@@ -198,7 +205,7 @@ class Run:
         if progress.began_ns is None:
             return
         controller.start(progress.began_ns)
-        while not interruption.requested:
+        while not interruption.requested and not self._gives_up(watch.unanswered, watch.still):
             time.sleep(_TICK)
             progress.poll()
             over = progress.ended_ns is not None or not self._generator.alive()
@@ -229,11 +236,43 @@ class Run:
             )
         )
 
-    def _settle(self, watch: Watch) -> None:
+    def _gives_up(self, unanswered: int = 0, still: float = 0.0) -> bool:
         """
-        Until every accepted instance has ended, or the settle time is over.
+        Is the run to be given up? Why goes into the phase's row, and so into the verdict.
         """
-        deadline = time.monotonic() + self._plan.scenario.checks.settle
+        self._given_up = self._given_up or self._lookout.look(unanswered=unanswered, still=still)
+        if self._given_up is not None:
+            self._screen.say(f"given up: {self._given_up}")
+        return self._given_up is not None
+
+    def _tell_stall(self, watch: Watch, engine: Engine, endpoints: Endpoints, phase: str) -> None:
+        """
+        What stands still, and why: into stalled.json and, the first of it, on the screen.
+        """
+        found = stall.look(
+            list(watch.waiting),
+            engine=engine,
+            endpoints=endpoints,
+            journal=self._run.journal,
+            phase=phase,
+            after=watch.still,
+        )
+        self._run.save_stall(found)
+        self._screen.say(f"{found.waiting} instances have not moved for {found.after:.0f} s; all in stalled.json")
+        for one in found.instances[:_MOST_TOLD]:
+            self._screen.say(f"  {one.instance_id}: {one.why} (last event: {one.last_event})")
+        for node, told in found.workers.items():
+            self._screen.say(f"  workers of {node}: {told}")
+
+    def _settle(self, watch: Watch, engine: Engine, endpoints: Endpoints) -> None:
+        """
+        Until every accepted instance has ended, or the settle time is over. A stall is told once, and waited out: only
+        then it is certain.
+        """
+        checks = self._plan.scenario.checks
+        began = time.monotonic()
+        deadline = began + checks.settle
+        told = False
         while True:
             self._poll(watch)
             self._sample(watch)
@@ -249,7 +288,11 @@ class Run:
                     ended=dict(watch.ended),
                 )
             )
-            if watch.unsettled == 0 or left <= 0:
+            still = min(watch.still, time.monotonic() - began)  # what stood still under a fault may move now
+            if not told and watch.unsettled and (still >= checks.stall or left <= 0):
+                told = True
+                self._tell_stall(watch, engine, endpoints, "settle")
+            if watch.unsettled == 0 or left <= 0 or self._gives_up():
                 return
             time.sleep(_TICK)
 

@@ -6,6 +6,7 @@ This is for the screen and for knowing when to stop waiting. It judges nothing: 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ class Watch:
         self._calls: dict[str, str] = {}
         self._open: dict[str, None] = {}
         self._accepted: set[str] = set()
+        self._unanswered: set[str] = set()
+        self._alive: set[str] = set()
+        self._seen: tuple[int, ...] = ()
+        self._moved = time.monotonic()
         self.sent = 0
         self.answers: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
@@ -44,7 +49,11 @@ class Watch:
             if state.terminal is not None:
                 self.ended[(state.outcome or "ended") if state.terminal == "COMPLETED" else state.terminal.lower()] += 1
                 self._open.pop(instance)
-        self.running = sum(1 for state in states.values() if state.terminal is None)
+        self._alive = {instance for instance, state in states.items() if state.terminal is None}
+        self.running = len(self._alive)
+        seen = (len(self._accepted), sum(self.ended.values()), sum(state.length for state in states.values()))
+        if seen != self._seen or not self.waiting:
+            self._seen, self._moved = seen, time.monotonic()
 
     def _take(self, row: dict[str, Any]) -> None:
         if row["event"] == "invoke":
@@ -57,12 +66,37 @@ class Watch:
         instance = self._calls.pop(row["op_id"])
         if row["outcome"] == "ok":
             self._accepted.add(instance)
+        if row["outcome"] == "unknown" and instance not in self._accepted:
+            self._unanswered.add(instance)
+        else:
+            self._unanswered.discard(instance)
 
     @property
-    def unsettled(self) -> int:
+    def waiting(self) -> set[str]:
         """
         Instances that were accepted and have not ended, or that the engine runs.
 
         An unknown or refused start that the engine does not know is settled: there is nothing to wait for.
         """
-        return max(self.running, len(self._accepted & self._open.keys()))
+        return self._alive | (self._accepted & self._open.keys())
+
+    @property
+    def unsettled(self) -> int:
+        """
+        How many instances are waited for.
+        """
+        return len(self.waiting)
+
+    @property
+    def unanswered(self) -> int:
+        """
+        Starts whose clients know no clear answer, after as many tries as they have made.
+        """
+        return len(self._unanswered)
+
+    @property
+    def still(self) -> float:
+        """
+        Seconds for which nothing has moved: no start accepted, no event in any instance's history, none ended.
+        """
+        return time.monotonic() - self._moved

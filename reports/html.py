@@ -21,6 +21,7 @@ from typing import Any
 import jinja2
 
 from harness.model import Finding, Plan, Result, Verdict, Witness
+from harness.rundir import RunDir
 from reports import charts, palette, series, timeline, words
 from reports.evidence import Evidence, MissingError, Row, opened
 from reports.series import Missing, Series
@@ -89,6 +90,7 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
             verdict=verdict,
             cases=cases,
             phases=phases,
+            stall=RunDir(run).load_stall(),
             drawing=drawing,
             figures=_figures(summed),
             models={chart.name: chart.model for chart in drawing.charts if chart.model is not None},

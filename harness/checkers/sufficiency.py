@@ -27,6 +27,7 @@ _UNFINISHED = """
     ANTI JOIN (SELECT phase FROM phases WHERE ended_ns IS NOT NULL) AS ended USING (phase)
     ORDER BY needed.phase
 """
+_CUT_SHORT = "SELECT phase, detail FROM phases WHERE detail IS NOT NULL ORDER BY started_ns"
 _LOADED = "SELECT count(*) FROM classes WHERE client <> 'canary'"
 _SUCCESSES = """
     SELECT count(*)
@@ -52,6 +53,7 @@ def reasons(
     Raises UnansweredError if faults, phases, operations, instances or effects are missing.
     """
     yield from (f"the {row['phase']} phase did not run to its end" for row in database.rows(_UNFINISHED))
+    yield from (f"the {row['phase']} phase was cut short: {row['detail']}" for row in database.rows(_CUT_SHORT))
     yield from _unfelt(database)
     yield from _too_little(database, plan.scenario.checks.minimum, classes, faults)
 

@@ -49,6 +49,8 @@ class State:
 
     terminal: str | None
     outcome: str | None
+    length: int = field(default=0, compare=False)
+    """Events in its history."""
 
 
 @dataclass
@@ -111,9 +113,37 @@ class Engine:
             event.ParseFromString(raw or b"")
             if event.WhichOneof("eventType") == "executionCompleted":
                 done = event.executionCompleted
-                yield instance, State(_STATUS[done.workflowStatus], outcome(done.result.value, outcome_field))
+                ended = outcome(done.result.value, outcome_field)
+                yield instance, State(_STATUS[done.workflowStatus], ended, lengths[instance])
             else:
-                yield instance, State(None, None)
+                yield instance, State(None, None, lengths[instance])
+
+    def standing(self, instance_ids: Iterable[str]) -> Iterator[Row]:
+        """
+        How these instances stand: instance_id, history_length, inbox_length, and `last`, the row of `history` of the
+        last event (None if there is none). One that the engine does not know is left out.
+
+        Raises EvidenceError as `rows` does.
+        """
+        try:
+            for instance in instance_ids:
+                raw: Any = self._redis.hget(f"{self._prefix}{instance}||metadata", "data")
+                if raw is None:
+                    continue
+                metadata = _metadata(raw)
+                position = metadata.historyLength - 1
+                event = history_events_pb2.HistoryEvent()
+                event.ParseFromString(
+                    self._redis.hget(f"{self._prefix}{instance}||history-{position:06d}", "data") or b""
+                )
+                yield {
+                    "instance_id": instance,
+                    "history_length": metadata.historyLength,
+                    "inbox_length": metadata.inboxLength,
+                    "last": _history(instance, position, event) if event.WhichOneof("eventType") else None,
+                }
+        except (redis.RedisError, DecodeError) as error:
+            raise EvidenceError(f"the state store could not be read: {error}") from error
 
     def rows(self) -> Iterator[tuple[Row, list[Row]]]:
         """

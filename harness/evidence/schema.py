@@ -165,7 +165,7 @@ PHASES = Table(
         Column("phase", "VARCHAR", "up, load, heal, settle, collect"),
         Column("started_ns", "BIGINT", "start of the phase"),
         Column("ended_ns", "BIGINT", "end of the phase; NULL if the run died in it"),
-        Column("detail", "VARCHAR", "what is worth saying of it; NULL if nothing"),
+        Column("detail", "VARCHAR", "why it was cut short; NULL if it ran its course"),
     ),
 )
 

@@ -91,6 +91,18 @@ ENDED = [
 ]
 
 
+def test_how_an_instance_stands_is_read_from_its_last_event_alone(redis_at, paying):
+    at, client = redis_at
+    store_instance(client, "a", STARTED, inbox=[event(-1, "taskCompleted", 140, taskScheduledId=0)])
+    store_instance(client, "b", [])
+
+    a, b = Engine(at, paying).standing(["a", "b", "nobody"])
+
+    assert (a["instance_id"], a["history_length"], a["inbox_length"]) == ("a", 3, 1)
+    assert (a["last"]["event"], a["last"]["name"], a["last"]["at_ns"]) == ("taskScheduled", "hold_v1", 110)
+    assert (b["instance_id"], b["last"]) == ("b", None)
+
+
 def test_a_finished_instance_is_read_with_its_outcome_and_history(redis_at, paying):
     at, client = redis_at
     store_instance(client, "a", ENDED)

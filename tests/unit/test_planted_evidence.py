@@ -344,3 +344,20 @@ def test_a_scenario_can_let_a_kind_end_in_more_ways(planned, truth):
 
     assert found().result == "VIOLATED"
     assert found(checks=type(planned.scenario.checks).model_validate(checks)).result == "HOLDS"
+
+
+@pytest.mark.parametrize("phase", ["load", "settle"])
+def test_a_run_that_was_given_up_is_unknown_and_says_why(planned, truth, tmp_path, phase):
+    """Cut short in the settle phase, nothing can be called stuck."""
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    rows = sound()["phases"]
+    one = next(row for row in rows if row["phase"] == phase)
+    one["detail"] = "the disk has 120 MB left"
+    tables.write(tmp_path, schema.PHASES, rows)
+
+    verdict = judge("run", planned, tmp_path)
+
+    assert verdict.result == "UNKNOWN"
+    assert f"the {phase} phase was cut short: the disk has 120 MB left" in verdict.reasons
+    stuck = next(finding for finding in verdict.findings if finding.name == "stuck")
+    assert stuck.result == ("UNKNOWN" if phase == "settle" else "HOLDS")

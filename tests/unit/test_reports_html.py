@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.model import Result, Witness
+from harness.model import Result, Stall, Stuck, Witness
+from harness.rundir import RunDir
 from reports import html, palette
 from tests.unit import run_fixture
 from tests.unit.run_fixture import finding
@@ -161,3 +162,22 @@ def test_text_and_marks_stand_out_from_what_they_stand_on(page):
 
 def test_no_two_light_colours_are_the_same():
     assert len({shade.light for shade in palette.PALETTE.values()}) == len(palette.PALETTE)
+
+
+def test_what_stood_still_is_told_and_an_id_from_outside_does_nothing(tmp_path):
+    made = run_fixture.evidence(50)
+    made.write(tmp_path / "evidence")
+    stuck = Stuck(instance_id=run_fixture.EVIL, status="RUNNING", why="timer 7 has not fired")
+    at_ns = run_fixture.LOAD_START_NS + 60_000_000_000
+    workers = {"sidecar-0": "1 connected"}
+    RunDir(tmp_path).save_stall(
+        Stall(at_ns=at_ns, phase="settle", after=15.2, waiting=3, workers=workers, instances=(stuck,))
+    )
+
+    text = html.write(run_fixture.plan(), run_fixture.verdict(), tmp_path).read_text(encoding="utf-8")
+
+    page = Page(text)
+    assert "when nothing had moved for 15.2 s: 3 instances had not ended." in page.text
+    assert "Workers of sidecar-0: 1 connected." in page.text
+    assert "timer 7 has not fired" in page.text
+    assert run_fixture.EVIL not in text

@@ -10,4 +10,4 @@ SELECT
         0
     ) AS load_start_ns,
     (SELECT max(coalesce(healed_ns, applied_ns)) FROM faults) AS last_heal_ns,
-    EXISTS (SELECT 1 FROM phases WHERE phase = 'settle' AND ended_ns IS NOT NULL) AS settled
+    EXISTS (SELECT 1 FROM phases WHERE phase = 'settle' AND ended_ns IS NOT NULL AND detail IS NULL) AS settled

@@ -1,0 +1,127 @@
+"""
+What stands still, and why, as far as the running system tells: read while it stands, never judged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from harness.backends.base import Address, Endpoints
+from harness.errors import EvidenceError
+from harness.evidence import journals
+from harness.evidence.engine import Engine
+from harness.model import Stall, Stuck
+
+_MOST = 100
+_TIMEOUT = 2.0
+
+Row = Mapping[str, Any]
+
+
+def look(
+    instance_ids: Sequence[str], *, engine: Engine, endpoints: Endpoints, journal: Path, phase: str, after: float
+) -> Stall:
+    """
+    How the waiting instances stand now, the first hundred of them one by one; `after` seconds without progress.
+
+    What cannot be read is told as such: the system is in trouble, so this must not fail with it.
+    """
+    shown = sorted(instance_ids)[:_MOST]
+    workers = {node: _workers(at) for node, at in endpoints.sidecars.items()}
+    try:
+        stored = {row["instance_id"]: row for row in engine.standing(shown)}
+        stuck = tuple(_stuck(shown, stored, _last_attempts(journal, set(shown))))
+    except EvidenceError as error:
+        stuck = tuple(Stuck(instance_id=name, status="not read", why=str(error)) for name in shown)
+    return Stall(
+        at_ns=time.time_ns(),
+        phase=phase,
+        after=round(after, 3),
+        waiting=len(instance_ids),
+        workers=workers,
+        instances=stuck,
+    )
+
+
+def _stuck(names: Sequence[str], stored: Mapping[str, Row], attempts: Mapping[str, Row]) -> Iterator[Stuck]:
+    for name in names:
+        row = stored.get(name)
+        if row is None:
+            yield Stuck(
+                instance_id=name, status="not stored", why="it was accepted, and the engine knows nothing of it"
+            )
+            continue
+        last, attempt = row["last"], attempts.get(name)
+        yield Stuck(
+            instance_id=name,
+            status="PENDING" if last is None else "RUNNING",
+            last_event=None if last is None else _event(last),
+            last_at_ns=None if last is None else last["at_ns"],
+            history_length=row["history_length"],
+            inbox_length=row["inbox_length"],
+            last_attempt=None if attempt is None else _attempt(attempt),
+            why=_why(row, last, attempt),
+        )
+
+
+def _why(row: Row, last: Row | None, attempt: Row | None) -> str:
+    if row["inbox_length"]:
+        return f"{row['inbox_length']} events wait in its inbox for the workflow to take them"
+    if last is None:
+        return "its first event was never taken"
+    if last["event"] == "taskScheduled":
+        return f"task {last['task_id']} {_task(last, attempt)}"
+    if last["event"] == "timerCreated":
+        return f"timer {last['task_id']} has not fired"
+    return f"nothing followed its last event, {last['event']}"
+
+
+def _task(last: Row, attempt: Row | None) -> str:
+    """
+    What came of a task that the history ends with.
+    """
+    if attempt is None or attempt["task_id"] != last["task_id"]:
+        return "is scheduled and was never executed"
+    if attempt["started_ns"] < last["at_ns"]:
+        return "was executed before it was recorded as scheduled, and not since"
+    if attempt.get("ended_ns") is None:
+        return "is being executed, or was cut off"
+    return "was executed, and its result has not arrived"
+
+
+def _event(last: Row) -> str:
+    parts = (last["event"], last["name"], None if last["task_id"] is None else f"task {last['task_id']}")
+    return " ".join(part for part in parts if part)
+
+
+def _attempt(attempt: Row) -> str:
+    ended = "not ended" if attempt.get("ended_ns") is None else f"ended {attempt.get('outcome')}"
+    return f"{attempt['activity']} task {attempt['task_id']} on {attempt['node']}, {ended}"
+
+
+def _last_attempts(journal: Path, names: set[str]) -> dict[str, Row]:
+    """
+    The newest execution of an activity of each of these instances.
+    """
+    newest: dict[str, Row] = {}
+    for row in journals.attempts(journal):
+        name = row["instance_id"]
+        if name in names and (name not in newest or newest[name]["started_ns"] <= row["started_ns"]):
+            newest[name] = row
+    return newest
+
+
+def _workers(at: Address) -> str:
+    """
+    How many workers a sidecar has, as it says itself (Dapr metadata API, `workflows.connectedWorkers`).
+    """
+    try:
+        answer = httpx.get(f"{at.url}/v1.0/metadata", timeout=_TIMEOUT)
+        return f"{int(answer.raise_for_status().json().get('workflows', {}).get('connectedWorkers', 0))} connected"
+    except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+        return f"not known: {error}"

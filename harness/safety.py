@@ -1,0 +1,83 @@
+"""
+When a run is given up: the limits that a scenario sets, against what is seen while it goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from harness.model import Plan, Safety
+
+_EVERY = 1.0
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    One look at a run: seconds since it began, and since anything moved; starts that clients know no answer to, of so
+    many that are planned; free disk and available memory in MB.
+    """
+
+    elapsed: float
+    still: float
+    unanswered: int
+    planned: float
+    disk_mb: float
+    memory_mb: float
+
+
+def exceeded(safety: Safety, reading: Reading, allowed: float) -> str | None:
+    """
+    Why the run is to be given up, None if it is not; `allowed` is the seconds that it may take in all.
+    """
+    if reading.disk_mb < safety.disk_mb:
+        return f"the disk has {reading.disk_mb:.0f} MB left, below safety.disk_mb ({safety.disk_mb})"
+    if reading.memory_mb < safety.memory_mb:
+        return f"the machine has {reading.memory_mb:.0f} MB of memory left, below safety.memory_mb ({safety.memory_mb})"
+    if reading.elapsed > allowed:
+        return f"it took longer than {allowed:.0f} s: its load and settle time, and safety.overtime"
+    if reading.unanswered > safety.errors * reading.planned:
+        return (
+            f"the error budget is spent: {reading.unanswered} starts have no clear answer, "
+            f"more than safety.errors ({safety.errors:g}) of {reading.planned:.0f}"
+        )
+    if reading.still > safety.standstill:
+        return f"nothing moved for {reading.still:.0f} s, longer than safety.standstill ({safety.standstill:g} s)"
+    return None
+
+
+class Lookout:
+    """
+    Reads this machine for one run, at most once a second.
+    """
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._safety = plan.scenario.safety
+        self._folder = folder
+        load = plan.scenario.load
+        self._planned = load.rate * load.duration
+        self._allowed = load.duration + plan.scenario.checks.settle + self._safety.overtime
+        self._began = self._looked = time.monotonic()
+
+    def look(self, *, unanswered: int = 0, still: float = 0.0) -> str | None:
+        """
+        Why the run is to be given up; None if it is not, or it was looked at a moment ago.
+        """
+        now = time.monotonic()
+        if now - self._looked < _EVERY:
+            return None
+        self._looked = now
+        reading = Reading(
+            elapsed=now - self._began,
+            still=still,
+            unanswered=unanswered,
+            planned=self._planned,
+            disk_mb=psutil.disk_usage(str(self._folder)).free / _MB,
+            memory_mb=psutil.virtual_memory().available / _MB,
+        )
+        return exceeded(self._safety, reading, self._allowed)
