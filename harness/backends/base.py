@@ -132,7 +132,7 @@ class Kills(Protocol):
 
     def start(self, node: str) -> None:
         """
-        Start a node that does not run, as it was; return once it is ready. Raises NodeError if it is not in time.
+        Start a node as it was, unless it runs; return once it is ready. Raises NodeError if it is not in time.
         """
 
 
@@ -270,6 +270,11 @@ class Links(Protocol):
     def enable(self, link: str) -> None:
         """
         Open the link's listener again; one that is open is no error.
+        """
+
+    def users(self, link: str) -> int:
+        """
+        How many connections go through the link now, those of probes left out.
         """
 
     def probe(self, link: str, timeout: float) -> float:

@@ -56,7 +56,7 @@ class Child:
         """
         Start the process, without waiting. Raises NodeError if it runs already or cannot be started.
         """
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.runs():
             raise NodeError(f"{self.spec.name} runs already (pid {self._process.pid})")
         self.spec.folder.mkdir(parents=True, exist_ok=True)
         with self.spec.log.open("ab") as log:
@@ -74,6 +74,12 @@ class Child:
                 raise NodeError(f"{self.spec.name} cannot be started: {error}") from error
         self._expected = False
         self._meter = psutil.Process(self._process.pid)
+
+    def runs(self) -> bool:
+        """
+        Does the process run, paused or not?
+        """
+        return self._process is not None and self._process.poll() is None
 
     def await_ready(self) -> None:
         """
@@ -195,7 +201,7 @@ class Child:
         """
         End the process if it runs, paused or not.
         """
-        if self._process is not None and self._process.poll() is None:
+        if self.runs():
             self.kill()
 
     def _running(self) -> tuple[subprocess.Popen[bytes], float]:
@@ -230,6 +236,18 @@ class Child:
             return self._meter.cpu_percent(), self._meter.memory_info().rss
         except psutil.Error:
             return None
+
+    def connections(self, port: int) -> int:
+        """
+        How many TCP connections to its listener at `port` are established; none if it does not run.
+        """
+        if self._meter is None:
+            return 0
+        try:
+            found = self._meter.net_connections("tcp4")
+        except psutil.Error:
+            return 0
+        return sum(1 for one in found if one.status == psutil.CONN_ESTABLISHED and one.laddr and one.laddr.port == port)
 
     def _log_end(self, lines: int = 8) -> str:
         try:

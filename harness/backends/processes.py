@@ -106,7 +106,8 @@ class Processes:
         """
         See Kills.
         """
-        self._children[node].spawn()
+        if not self._children[node].runs():
+            self._children[node].spawn()
         self._children[node].await_ready()
 
     def stop(self, node: str, grace: float) -> Death:
@@ -246,6 +247,12 @@ class Processes:
         See Links.
         """
         Toxiproxy().get_proxy(link).enable()
+
+    def users(self, link: str) -> int:
+        """
+        See Links. A probe closes its connection before it returns.
+        """
+        return self._children["toxiproxy"].connections(self._links[link].listen.port)
 
     def probe(self, link: str, timeout: float) -> float:
         """

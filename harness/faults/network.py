@@ -1,13 +1,15 @@
 """
 Faults of links, by Toxiproxy: latency, bandwidth, timeout, reset, slicer, limit_data, down.
 
-A toxic is proved by probes through the link: the smallest exchange that its far end answers. Each kind says what
-such a probe must show. The names and attributes are those of Toxiproxy 2.12 (README, "Toxics"). Its `slow_close` is
-not here: it delays nothing but the end of a connection, which no exchange through the link can show.
+A fault of a link is proved by probes through it, the smallest exchange that its far end answers, and by connections
+of the system that go through it: where nobody else passes, nobody feels it. Each kind says what a probe must show.
+The names and attributes are those of Toxiproxy 2.12 (README, "Toxics"). Its `slow_close` is not here: it delays
+nothing but the end of a connection, which no exchange through the link can show.
 """
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from harness.faults.base import Fault, NotFeltError, Proof
 from harness.model import Seconds
 
 _PROBES = 5
+_USED_WITHIN = 2.0
+"""Seconds within which a link that is in use at all carries a connection."""
 _QUICK = 5.0
 """Seconds within which a link that nothing is done to answers, however busy the machine is."""
 
@@ -87,6 +91,7 @@ class _Toxic(Fault):
 
         Toxiproxy hands data to a toxic from the next chunk on, so a probe that is under way may still be quick.
         """
+        users = _await_users(system, node)
         before = min(system.probe(node, _QUICK) for _ in range(3))
         for stream in self._streams():
             system.add_toxic(node, Toxic(self._name(stream), self.type, self.attributes(), stream, self.toxicity))
@@ -94,7 +99,7 @@ class _Toxic(Fault):
         for _ in range(round(_PROBES / self.toxicity)):
             during = _probe(system, node, self.patience())
             if self.is_felt(before, during):
-                return {"probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
+                return {"connections": users, "probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
         raise NotFeltError(
             f"no probe of {node} showed the {self.type} toxic",
             {"probe_before_ms": round(before * 1000, 3), "probe_during": during.told},
@@ -113,6 +118,18 @@ class _Toxic(Fault):
 
     def _name(self, stream: str) -> str:
         return f"{self.type}_{stream}"
+
+
+def _await_users(system: Links, link: str) -> int:
+    """
+    How many connections of the system go through the link, once there is one. Raises NotFeltError if none comes.
+    """
+    deadline = time.monotonic() + _USED_WITHIN
+    while not (users := system.users(link)):
+        if time.monotonic() > deadline:
+            raise NotFeltError(f"nobody uses {link}", {"connections": 0})
+        time.sleep(0.02)
+    return users
 
 
 def _await_clean(system: Links, link: str) -> None:
@@ -313,10 +330,11 @@ class Down(Fault):
         """
         Proved by a probe that is refused, when one just before was answered.
         """
+        users = _await_users(system, node)
         before = system.probe(node, _QUICK)
         system.disable(node)
         during = _probe(system, node, _QUICK)
-        proof: Proof = {"probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
+        proof: Proof = {"connections": users, "probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
         if during.failure != "broken":
             raise NotFeltError(f"a probe of {node} was not refused", proof)
         return proof

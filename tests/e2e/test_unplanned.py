@@ -29,3 +29,15 @@ def test_a_node_that_ends_by_itself_makes_the_run_unknown(harness, tmp_path):
     somebody.join()
 
     assert any("exit of placement-0" in reason for reason in finished.verdict["reasons"])
+
+
+def test_faults_that_nobody_can_feel_make_the_run_unknown(harness):
+    """A toxic on a link that nobody uses, and a kill of what is dead already."""
+    finished = harness.run("tests/e2e/unfelt.yaml", check=2)
+
+    felt = {fault["step"]: fault["felt_after"] is not None for fault in finished.verdict["faults"]}
+    assert felt == {0: False, 1: True, 2: False}
+    proofs = {fault["step"]: fault["proof"].get("reason") for fault in finished.verdict["faults"]}
+    assert proofs[0] == "nobody uses client->app-0"
+    assert proofs[2] == "could not be applied: sidecar-0 does not run"
+    assert "latency of client->app-0 (step 0) was not felt" in finished.verdict["reasons"]

@@ -8,9 +8,10 @@ import pytest
 from harness import journal
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
+from harness.faults import network
 from harness.faults.base import NotFeltError
 from harness.faults.controller import Controller, refuse_unservable
-from harness.faults.network import Latency
+from harness.faults.network import Down, Latency
 from harness.faults.process import Kill, Pause
 from harness.journal import Journal
 from harness.model import Step
@@ -24,6 +25,7 @@ class System:
         self.status = status
         self.felt = felt
         self.toxics = {}
+        self.connections = 3
 
     def kill(self, node):
         self.did.append(("kill", node))
@@ -58,6 +60,9 @@ class System:
     def remove_toxic(self, link, name):
         self.did.append(("remove", link))
         self.toxics.pop(link, None)
+
+    def users(self, link):
+        return self.connections
 
     def probe(self, link, timeout):
         return 0.001 + (self.toxics.get(link, 0) if self.felt else 0)
@@ -138,13 +143,24 @@ def test_latency_is_proved_by_a_slower_probe_and_healed_to_a_quick_one():
     proof = fault.apply(system, "sidecar-0->redis")
     fault.heal(system, "sidecar-0->redis")
 
-    assert proof == {"probe_before_ms": 1.0, "probe_during": 201.0}
+    assert proof == {"connections": 3, "probe_before_ms": 1.0, "probe_during": 201.0}
     assert system.toxics == {}
 
 
 def test_latency_that_no_probe_feels_is_not_felt():
     with pytest.raises(NotFeltError, match="no probe of sidecar-0->redis showed the latency toxic"):
         Latency(latency=0.2).apply(System(felt=False), "sidecar-0->redis")
+
+
+@pytest.mark.parametrize("fault", [Latency(latency=0.2), Down()])
+def test_a_link_that_nobody_uses_is_left_alone_and_not_felt(fault, monkeypatch):
+    monkeypatch.setattr(network, "_USED_WITHIN", 0.05)
+    system = System()
+    system.connections = 0
+
+    with pytest.raises(NotFeltError, match="nobody uses sidecar-0->redis"):
+        fault.apply(system, "sidecar-0->redis")
+    assert system.did == []
 
 
 def test_no_latency_at_all_is_not_felt():
