@@ -182,10 +182,14 @@ def _view(connection: duckdb.DuckDBPyConnection, evidence: Path, table: Table) -
     try:
         found = connection.read_parquet(str(file))
         types = dict(zip(found.columns, map(str, found.types), strict=True))
+        older = [column for column in table.columns if column.later and column.name not in types]
+        types |= {column.name: column.type for column in older}
         wrong = [name for name, type_ in table.types.items() if types.get(name) != type_]
         if wrong:
             return f"evidence/{file.name} is not as this version writes it: {', '.join(wrong)}"
-        found.create_view(table.name)
+        found.project(", ".join(["*", *(f"NULL::{column.type} AS {column.name}" for column in older)])).create_view(
+            table.name
+        )
     except duckdb.Error as error:
         return f"evidence/{file.name} cannot be read: {error}"
     return None

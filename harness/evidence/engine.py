@@ -281,6 +281,19 @@ def _history(instance: str, position: int, event: Any) -> Row:
         "at_ns": event.timestamp.ToNanoseconds(),
         "name": getattr(body, "name", None) or None,
         "task_id": task,
+        "execution_id": _execution(body, fields),
+        "fire_at_ns": body.fireAt.ToNanoseconds() if "fireAt" in fields else None,
         "payload": payload.value if payload is not None else None,
         "error": f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}" if failed else None,
     }
+
+
+def _execution(body: Any, fields: set[str]) -> str | None:
+    """
+    The id that all tries of one call of an activity share: the SDK makes it, and gives it to the timers between too.
+    """
+    if "taskExecutionId" in fields:
+        return body.taskExecutionId or None
+    if "activityRetry" in fields and body.HasField("activityRetry"):
+        return body.activityRetry.taskExecutionId or None
+    return None

@@ -2,7 +2,8 @@
 The evidence tables, column by column: the contract between collectors, checkers and reports.
 
 Every table is one Parquet file, `evidence/<table>.parquet`. Times are integer nanoseconds since the
-epoch, UTC. A column is (name, DuckDB type, meaning); NULL is allowed only where the meaning says so.
+epoch, UTC. A column is (name, DuckDB type, meaning); NULL is allowed only where the meaning says so. A column that
+came `later` is missing in files of older versions; they are read as if it were NULL there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Column:
     name: str
     type: str
     meaning: str
+    later: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,16 @@ HISTORY = Table(
             "INTEGER",
             "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a "
             "completing one; else NULL",
+        ),
+        Column(
+            "execution_id",
+            "VARCHAR",
+            "taskExecutionId of a task, a result, or the timer of a retry: the same for all tries of one call of an "
+            "activity; else NULL",
+            later=True,
+        ),
+        Column(
+            "fire_at_ns", "BIGINT", "when a timer is to fire, of timerCreated and timerFired; else NULL", later=True
         ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; else NULL"),
         Column("error", "VARCHAR", "failure in words; else NULL"),

@@ -60,6 +60,10 @@ def event(number, kind, at=0, **fields):
             getattr(body, name).value = value
         elif name == "failure":
             body.failureDetails.errorType, body.failureDetails.errorMessage = value
+        elif name == "fire_at":
+            body.fireAt.FromNanoseconds(value)
+        elif name == "retry_of":
+            body.activityRetry.taskExecutionId = value
         else:
             setattr(body, name, value)
     return made
@@ -132,6 +136,32 @@ def test_a_finished_instance_is_read_with_its_outcome_and_history(redis_at, payi
         ("timerFired", 1, None, None, None),
         ("taskCompleted", 2, None, "null", None),
         ("executionCompleted", None, None, '{"result": "paid"}', None),
+    ]
+
+
+def test_the_tries_of_one_call_and_the_timers_between_share_an_execution_id(redis_at, paying):
+    at, client = redis_at
+    retried = [
+        event(1, "taskScheduled", 110, name="hold_v1", taskExecutionId="x"),
+        event(-1, "taskFailed", 120, taskScheduledId=1, taskExecutionId="x"),
+        event(2, "timerCreated", 121, fire_at=321, retry_of="x"),
+        event(-1, "timerFired", 330, timerId=2, fire_at=321),
+        event(3, "taskScheduled", 331, name="hold_v1", taskExecutionId="x"),
+        event(4, "timerCreated", 332, fire_at=400),
+    ]
+    store_instance(client, "a", [*STARTED[:2], *retried])
+
+    ((_, history),) = Engine(at, paying).rows()
+
+    assert [(e["execution_id"], e["fire_at_ns"]) for e in history] == [
+        (None, None),
+        (None, None),
+        ("x", None),
+        ("x", None),
+        ("x", 321),
+        (None, 321),
+        ("x", None),
+        (None, 400),
     ]
 
 

@@ -320,6 +320,16 @@ def test_evidence_that_is_missing_is_unknown(planned, truth, tmp_path, table):
     assert any(f"evidence/{table.name}.parquet is missing" in reason for reason in verdict.reasons)
 
 
+def test_a_column_that_came_later_is_null_in_older_files(planned, truth, tmp_path):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    older = schema.Table("history", "", tuple(column for column in schema.HISTORY.columns if not column.later))
+    tables.write(tmp_path, older, [{name: row.get(name) for name in older.types} for row in sound()["history"]])
+
+    findings = {finding.name: finding.result for finding in judge("run", planned, tmp_path).findings}
+
+    assert findings["history_tasks"] == "HOLDS"
+
+
 def test_evidence_that_is_no_parquet_is_unknown(planned, truth, tmp_path):
     shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
     (tmp_path / "effects.parquet").write_bytes(b"no such thing")
