@@ -12,9 +12,11 @@ import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from harness.errors import Exit, HarnessError, LeftError, UsageError
+from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.model import Plan, Result, Verdict
     from harness.rundir import RunDir
 
@@ -245,15 +247,27 @@ def _one(made: Plan, runs: Path, console: Console, *, attached: bool = False) ->
 
 
 @app.command()
-def check(name: RunName, runs: Out = Path("runs")) -> None:
+def check(
+    name: RunName,
+    runs: Out = Path("runs"),
+    *,
+    modified: Annotated[bool, typer.Option(help="judge evidence that is not as the run left it; never HOLDS")] = False,
+) -> None:
     """
     Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
     """
     from harness import rundir
+    from harness.evidence import manifest
 
     folder = rundir.find(runs, name)
+    changed = manifest.modified(folder)
+    if changed and not modified:
+        raise EvidenceError(
+            f"{folder.path}: not as the run left it: {', '.join(changed)}; "
+            "`--modified` judges what is there all the same, and says so in the verdict"
+        )
     made = folder.load_plan()
-    verdict = _judge(folder, made)
+    verdict = _judge(folder, made, changed)
     out.print(_summary(made, verdict, folder))
     raise typer.Exit(_code(verdict))
 
@@ -312,10 +326,10 @@ def _say(line: str) -> None:
     out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _judge(folder: RunDir, made: Plan) -> Verdict:
+def _judge(folder: RunDir, made: Plan, modified: Sequence[str] = ()) -> Verdict:
     from harness.checkers.judge import judge
 
-    verdict = judge(folder.name, made, folder.evidence)
+    verdict = judge(folder.name, made, folder.evidence, modified)
     folder.save_verdict(verdict)
     _draw(folder, made, verdict)
     return verdict

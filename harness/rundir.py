@@ -76,6 +76,13 @@ class RunDir:
         return self.path / "verdict.json"
 
     @property
+    def sums(self) -> Path:
+        """
+        The manifest: what the run left, with SHA-256.
+        """
+        return self.path / "SHA256SUMS"
+
+    @property
     def stalled(self) -> Path:
         """
         What stood still, if anything ever did.

@@ -20,7 +20,7 @@ import structlog
 
 from harness.backends.base import Backend, Endpoints
 from harness.errors import EvidenceError, LeftError, NodeError
-from harness.evidence import collect, stall
+from harness.evidence import collect, manifest, stall
 from harness.evidence.engine import Engine
 from harness.faults.controller import Controller
 from harness.journal import Journal
@@ -144,6 +144,7 @@ class Run:
                 missing = collect.from_system(self._run, self._plan.target, endpoints)
             self._backend.down()
         missing += collect.from_journals(self._run)
+        manifest.write(self._run)
         return Ended(interruption.requested, tuple(missing))
 
     @property

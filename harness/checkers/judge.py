@@ -35,9 +35,11 @@ _CALLS = "SELECT outcome, count(*) AS calls FROM operations GROUP BY outcome"
 _BODIES = "SELECT coalesce(sum(executions), 0)::BIGINT AS ran, coalesce(sum(tasks), 0)::BIGINT AS tasks FROM bodies"
 
 
-def judge(run_name: str, plan: Plan, evidence: Path) -> Verdict:
+def judge(run_name: str, plan: Plan, evidence: Path, modified: Sequence[str] = ()) -> Verdict:
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
+
+    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS.
     """
     with opened(plan, evidence) as database:
         findings = tuple(_findings(database, plan))
@@ -46,7 +48,8 @@ def judge(run_name: str, plan: Plan, evidence: Path) -> Verdict:
         faults, thin, missed = _circumstances(database, plan, classes)
         calls = {row["outcome"]: row["calls"] for row in _known(database, _CALLS)}
         bodies = _known(database, _BODIES) or [{"ran": 0, "tasks": 0}]
-        lacking = (*database.missing.values(), *thin)
+        changed = (f"{file} is not as the run left it" for file in modified)
+        lacking = (*changed, *database.missing.values(), *thin)
     return Verdict(
         run=run_name,
         scenario=plan.scenario.name,

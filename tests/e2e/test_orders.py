@@ -36,7 +36,8 @@ def test_evidence_that_is_changed_by_hand_is_never_judged_to_hold(harness):
                 db.read_parquet(str(original), file_row_number=True).create_view("numbered")
                 changed = db.sql(f"SELECT * EXCLUDE (file_row_number) FROM ({change.format(chosen=chosen)})")
                 changed.write_parquet(str(copy / "evidence/effects.parquet"))
-            result = harness("check", copy)
+            assert "evidence/effects.parquet" in harness("check", copy, check=70).out
+            result = harness("check", copy, "--modified")
             assert result.code == 1, f"{effect} {name}: {result.out}"
     for table in (finished.run / "evidence").glob("*.parquet"):
         if table.stem != "samples":  # readings for the charts: nothing is judged by them

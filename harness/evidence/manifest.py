@@ -1,0 +1,49 @@
+"""
+The manifest: the digests of what a run left, so that evidence which was changed or mixed up later is not judged as if
+it were the run's own.
+
+`SHA256SUMS` in the run directory is in the format of coreutils: `sha256sum -c SHA256SUMS` reads it as well. It
+guards against mistakes, not against somebody who writes a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from harness.rundir import RunDir
+
+
+def write(run: RunDir) -> None:
+    """
+    Write the manifest of what is there now: plan.json and every evidence table. Raises OSError if it cannot.
+    """
+    text = "".join(f"{_digest(run.path / name)}  {name}\n" for name in _files(run))
+    scratch = run.sums.with_name(f".{run.sums.name}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(run.sums)
+
+
+def modified(run: RunDir) -> tuple[str, ...]:
+    """
+    The files that are not as the run left them, sorted, as paths in the run directory.
+
+    One that is missing is not among them: its absence speaks for itself, in every verdict. A run without a manifest
+    never came to its end, or was made by hand: then the manifest itself is the one named.
+    """
+    try:
+        lines = run.sums.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return (run.sums.name,)
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return tuple(name for name in _files(run) if sums.get(name) != _digest(run.path / name))
+
+
+def _files(run: RunDir) -> list[str]:
+    found = [run.plan, *run.evidence.glob("*.parquet")]
+    return sorted(str(file.relative_to(run.path)) for file in found if file.is_file())
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

@@ -1,0 +1,70 @@
+"""What a run left is told from what was made of it later."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from harness.checkers.judge import judge
+from harness.evidence import manifest
+from harness.rundir import RunDir
+from tests.unit import run_fixture
+
+
+@pytest.fixture(name="run")
+def _run(tmp_path):
+    run = RunDir(tmp_path / "run")
+    run_fixture.evidence(20).write(run.evidence)
+    run.save_plan(run_fixture.plan())
+    manifest.write(run)
+    return run
+
+
+def test_what_a_run_left_is_as_it_left_it_and_coreutils_agree(run):
+    assert manifest.modified(run) == ()
+    subprocess.run(["sha256sum", "--check", "--strict", run.sums.name], cwd=run.path, check=True, capture_output=True)
+
+
+def test_one_byte_is_enough(run):
+    with (run.evidence / "effects.parquet").open("r+b") as file:
+        file.seek(100)
+        byte = file.read(1)
+        file.seek(100)
+        file.write(bytes([byte[0] ^ 1]))
+
+    assert manifest.modified(run) == ("evidence/effects.parquet",)
+
+
+def test_evidence_of_another_run_is_told(run, tmp_path):
+    other = RunDir(tmp_path / "other")
+    run_fixture.evidence(21).write(other.evidence)
+    shutil.copy(other.evidence / "operations.parquet", run.evidence)
+    run.save_plan(run_fixture.plan(seed=9))
+
+    assert manifest.modified(run) == ("evidence/operations.parquet", "plan.json")
+
+
+def test_a_table_that_the_run_did_not_leave_is_told(run):
+    shutil.copy(run.evidence / "effects.parquet", run.evidence / "more.parquet")
+
+    assert manifest.modified(run) == ("evidence/more.parquet",)
+
+
+def test_a_missing_table_is_for_the_verdict_to_say(run):
+    (run.evidence / "effects.parquet").unlink()
+
+    assert manifest.modified(run) == ()
+    assert "evidence/effects.parquet is missing" in judge("run", run.load_plan(), run.evidence).reasons
+
+
+def test_without_a_manifest_nothing_can_be_told(run):
+    run.sums.unlink()
+
+    assert manifest.modified(run) == ("SHA256SUMS",)
+
+
+def test_a_verdict_on_modified_evidence_says_so_and_never_holds(run):
+    verdict = judge("run", run.load_plan(), run.evidence, ["evidence/effects.parquet"])
+
+    assert "evidence/effects.parquet is not as the run left it" in verdict.reasons
+    assert verdict.result != "HOLDS"
