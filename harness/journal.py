@@ -3,7 +3,8 @@ Crash-safe journals: JSON lines, one writer a file.
 
 A line is one write() to a file opened for appending, so a writer that is killed at any byte tears at most
 its own last line, and lines that were written are in the kernel and survive the writer. `sync` also
-outlives the machine. The reader passes over a torn last line; a broken line anywhere else is an error.
+outlives the machine. A torn line lacks its end, and the next writer of the file begins on a line of its own; the
+reader passes over torn lines, and `torn` counts them. Any other line that is no row is an error.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._lock = threading.Lock()
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            os.write(self._fd, b"\n")  # an earlier writer was killed in the middle of a line
 
     def write(self, row: Mapping[str, object], *, sync: bool = False) -> None:
         """
@@ -60,23 +64,36 @@ class Journal:
 
 def read(file: Path) -> Iterator[dict[str, Any]]:
     """
-    The rows of a journal, in order. A last line that is torn (no newline, or no JSON) is left out.
+    The rows of a journal, in order. Lines that a killed writer tore are left out; `torn` counts them.
 
-    Raises EvidenceError for a broken line that is not the last.
+    Raises EvidenceError for any other line that is no row.
     """
-    broken: int | None = None
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if broken is not None:
-                raise EvidenceError(f"{file}:{broken}: a broken line in the middle of a journal")
+            if _is_torn(line):
+                continue
             try:
-                row = json.loads(line) if line.endswith(b"\n") else None
+                row = json.loads(line)
             except ValueError:
                 row = None
-            if isinstance(row, dict):
-                yield row
-            else:
-                broken = number
+            if not isinstance(row, dict):
+                raise EvidenceError(f"{file}:{number}: a broken line in a journal")
+            yield row
+
+
+def torn(file: Path) -> int:
+    """
+    How many lines of a journal lack their end, because their writer was killed in the middle of them.
+    """
+    with file.open("rb") as lines:
+        return sum(map(_is_torn, lines))
+
+
+def _is_torn(line: bytes) -> bool:
+    """
+    Does this line lack its end? A row is a JSON object.
+    """
+    return not line.endswith(b"\n") or (line.startswith(b"{") and not line.rstrip().endswith(b"}"))
 
 
 class Tail:
@@ -98,6 +115,6 @@ class Tail:
                 new = lines.read()
         except FileNotFoundError:
             return []
-        whole = new[: new.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        written = new[: new.rfind(b"\n") + 1]
+        self._offset += len(written)
+        return [json.loads(line) for line in written.splitlines(keepends=True) if not _is_torn(line)]

@@ -63,12 +63,16 @@ class Attempts:
     """
     The append-only file of activity executions: one line at the start of a body, one at its end.
 
-    Each line is one write() to a file opened for appending, so a killed process tears at most its last line.
+    Each line is one write() to a file opened for appending, so a killed process tears at most its last line, and
+    the next one begins on a line of its own.
     """
 
     def __init__(self, file: Path, node: str) -> None:
-        self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._node = node
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            os.write(self._fd, b"\n")
 
     def begin(self, instance_id: str, activity: str, task_id: int) -> str:
         """

@@ -1,6 +1,9 @@
 """Journals: a writer killed at any byte costs at most its own last line."""
 
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -45,10 +48,66 @@ def test_a_journal_cut_at_any_byte_gives_a_prefix_of_its_rows(tmp_path_factory, 
     assert rows[: whole[:cut].count(b"\n")] == list(journal.read(file))
 
 
-def test_a_broken_line_in_the_middle_is_an_error(file):
-    file.write_bytes(b'{"n":1}\n{"n":\n{"n":3}\n')
+def test_cut_at_every_byte_it_loses_one_line_says_so_and_the_next_writer_goes_on(file):
+    whole = file.read_bytes()
+    for cut in range(len(whole) + 1):
+        left = whole[:cut].count(b"\n")
+        at_an_end = whole[:cut].endswith(b"\n") or cut == 0
+        file.write_bytes(whole[:cut])
 
-    with pytest.raises(EvidenceError, match=r"a\.jsonl:2: a broken line in the middle"):
+        assert list(journal.read(file)) == ROWS[:left], cut
+        assert journal.torn(file) == (0 if at_an_end else 1), cut
+        with Journal(file) as writer:
+            writer.write({"n": 4})
+        only_its_newline = whole[cut : cut + 1] == b"\n"
+        assert list(journal.read(file)) == [*ROWS[: left + only_its_newline], {"n": 4}], cut
+        assert Tail(file).poll() == list(journal.read(file)), cut
+
+
+def test_a_line_that_lacks_nothing_but_its_newline_is_whole_once_it_has_one(file):
+    file.write_bytes(file.read_bytes()[:-1])
+    assert list(journal.read(file)) == ROWS[:-1]
+
+    Journal(file).close()
+
+    assert list(journal.read(file)) == ROWS
+    assert journal.torn(file) == 0
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from harness.journal import Journal
+with Journal(Path(sys.argv[1])) as journal:
+    print("ready", flush=True)
+    for n in range(10**9):
+        journal.write({"n": n, "text": "x" * (n * 37 % 9000)})
+        print(n, flush=True)
+"""
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.003, 0.011, 0.023, 0.047])
+def test_a_writer_killed_by_sigkill_loses_no_line_that_it_had_written(tmp_path, wait):
+    file = tmp_path / "a.jsonl"
+    for _ in range(2):  # the second goes on where the first was killed
+        before = sum(1 for _ in journal.read(file)) if file.exists() else 0
+        with subprocess.Popen((sys.executable, "-c", WRITER, file), stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout.readline() == "ready\n"
+            time.sleep(wait)  # the moment is the test's: nothing is awaited
+            writer.kill()
+            said = writer.stdout.read().split("\n")[:-1]
+        read = [row["n"] for row in journal.read(file)][before:]
+
+        assert read == list(range(len(read)))
+        assert len(read) >= len(said)
+        assert journal.torn(file) <= 2
+
+
+@pytest.mark.parametrize("line", [b'{"n":}', b'{"n":2{"n":2}', b"broken", b"[1]", b""])
+def test_a_broken_line_is_an_error(file, line):
+    file.write_bytes(b'{"n":1}\n' + line + b'\n{"n":3}\n')
+
+    with pytest.raises(EvidenceError, match=r"a\.jsonl:2: a broken line"):
         list(journal.read(file))
 
 
