@@ -4,7 +4,9 @@ The command line. Every command is thin: read, call, draw, exit with a code that
 
 from __future__ import annotations
 
+import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
@@ -282,6 +284,28 @@ def report(name: RunName, runs: Out = Path("runs")) -> None:
     folder = rundir.find(runs, name)
     _draw(folder, folder.load_plan(), folder.load_verdict())
     out.print(str(folder.path / "report.html"))
+
+
+class Schema(StrEnum):
+    """
+    The files that people write.
+    """
+
+    SCENARIO = "scenario"
+    TARGET = "target"
+
+
+@app.command()
+def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Schema.SCENARIO) -> None:
+    """
+    The JSON Schema of the files that people write, for editors.
+    """
+    from harness import scenario as scenarios
+    from harness import target as targets
+    from harness.faults import FAMILIES
+
+    made = scenarios.schema(FAMILIES) if of is Schema.SCENARIO else targets.schema()
+    sys.stdout.write(json.dumps(made, indent=2) + "\n")
 
 
 @app.command()

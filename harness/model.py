@@ -34,7 +34,11 @@ def seconds(value: object) -> object:
     return round(float(match[1]) * _UNIT_SECONDS[match[2] or "s"], 6)
 
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=86_400)]
+_Bounded = Annotated[float, Field(ge=0, le=86_400)]
+Seconds = Annotated[
+    _Bounded,
+    BeforeValidator(seconds, json_schema_input_type=_Bounded | Annotated[str, Field(pattern=f"^{_DURATION.pattern}$")]),
+]
 EndClass = Literal["completed", "compensated", "rejected", "refused"]
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -452,6 +456,43 @@ class FaultFinding(Value):
     in_flight: int
     recovery: float | None
     proof: Mapping[str, JsonValue]
+
+
+class Planted(Value):
+    """
+    One defect that the self-test planted in a copy of a run's evidence, and which invariants caught it.
+
+    `planted` is False where the run has no row for it.
+    """
+
+    defect: str
+    table: str
+    expected: tuple[str, ...] = Field(description="invariants that name it")
+    planted: bool = False
+    caught: tuple[str, ...] = Field(default=(), description="those of them that caught it")
+
+
+class SelfTest(Value):
+    """
+    The checker tried on one run's evidence.
+    """
+
+    run: str
+    defects: tuple[Planted, ...]
+
+    @property
+    def planted(self) -> tuple[Planted, ...]:
+        """
+        Those that could be planted.
+        """
+        return tuple(one for one in self.defects if one.planted)
+
+    @property
+    def caught(self) -> tuple[Planted, ...]:
+        """
+        Those that every invariant that names them caught.
+        """
+        return tuple(one for one in self.planted if one.caught == one.expected)
 
 
 class Verdict(Value):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UsageError
 from harness.model import FaultStep, NemesisFault, Scenario, Value
@@ -13,6 +14,8 @@ from harness.yamlfile import Document, Location, did_you_mean, override, read
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 """Where the named scenarios are."""
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 REFERENCE_TARGET = FOLDER.parent / "target" / "target.yaml"
 
@@ -60,6 +63,42 @@ def load(file: Path, faults: Mapping[str, type[Value]], settings: Iterable[str] 
     if scenario is None:  # finish() has raised
         raise AssertionError(file)
     return scenario
+
+
+def schema(faults: Mapping[str, type[Value]]) -> dict[str, Any]:
+    """
+    The JSON Schema of a scenario file, for editors (draft 2020-12); `faults` as for `load`.
+
+    In the file a fault's settings stand beside `fault`, `on` and the rest, so each fault has a schema of its own.
+    """
+    made = Scenario.model_json_schema()
+    definitions = made["$defs"]
+    for step in (FaultStep, NemesisFault):
+        own = definitions[step.__name__]
+        for name, model in faults.items():
+            definitions[f"{step.__name__}.{name}"] = _entry(step.__name__, own, name, model)
+        kinds = [{"$ref": f"#/$defs/{step.__name__}.{name}"} for name in faults]
+        definitions[step.__name__] = {"$defs": {"own": own["properties"]}, "anyOf": kinds}
+    del made["properties"]["name"]
+    made["properties"]["target"] |= {"default": "the reference target", "description": "path of a target.yaml"}
+    made["required"] = [name for name in made["required"] if name not in ("name", "target")]
+    return {"$schema": _DRAFT, **made}
+
+
+def _entry(step: str, own: Mapping[str, Any], name: str, model: type[Value]) -> dict[str, Any]:
+    """
+    The schema of one fault in a timeline: the step's own fields, and the fault's settings.
+    """
+    settings = model.model_json_schema()
+    fields = {
+        field: {"$ref": f"#/$defs/{step}/$defs/own/{field}"} for field in own["properties"] if field != "settings"
+    }
+    fault = {"const": name, "description": settings["description"]}
+    return settings | {
+        "title": name,
+        "properties": {**fields, "fault": fault, **settings.get("properties", {})},
+        "required": [*own["required"], *settings.get("required", [])],
+    }
 
 
 def _steps(

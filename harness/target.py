@@ -5,6 +5,7 @@ Reading `target.yaml`: the description of the application under attack.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UsageError
 from harness.model import HttpLedger, HttpStart, Target
@@ -25,6 +26,13 @@ def load(file: Path) -> Target:
     if target is None:  # finish() has raised
         raise AssertionError(file)
     return _absolute(target, file.resolve().parent)
+
+
+def schema() -> dict[str, Any]:
+    """
+    The JSON Schema of a target.yaml, for editors (draft 2020-12).
+    """
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Target.model_json_schema()}
 
 
 def same(planned: Target, here: Target) -> Target:
