@@ -2,8 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+
+from harness.faults import FAMILIES, base
+from harness.model import Checks, Expectation, FaultStep, Gate, Load, Minimum, Nemesis, Safety, Topology
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("target/*.md")])
@@ -21,3 +25,30 @@ def test_every_page_is_linked_from_another():
     linked = {(page.parent / link).resolve() for page in PAGES for link, _ in LINK.findall(page.read_text())}
 
     assert set(ROOT.glob("docs/*.md")) <= linked
+
+
+def test_the_fault_that_writing_a_fault_begins_with_is_one():
+    """It runs as it stands there, with the names that a family imports."""
+    text = (ROOT / "docs/writing-a-fault.md").read_text()
+    names = {**vars(base), "ClassVar": ClassVar}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
+    nothing = names["Nothing"]()
+
+    with pytest.raises(base.NotFeltError, match="nothing was done"):
+        nothing.apply(object(), "sidecar-0")
+    nothing.heal(object(), "sidecar-0")
+    assert nothing.hits == "nodes"
+
+
+def test_writing_a_scenario_names_every_fault_and_every_field():
+    text = (ROOT / "docs/writing-a-scenario.md").read_text()
+    fields = [
+        info.alias or name
+        for value in (Checks, FaultStep, Gate, Load, Minimum, Nemesis, Safety, Topology, Expectation)
+        for name, info in value.model_fields.items()
+        if name != "settings"
+    ]
+    settings = [name for family in FAMILIES.values() for name in family.model_fields]
+    missing = [name for name in [*FAMILIES, *fields, *settings] if f"`{name}`" not in text and f"{name}:" not in text]
+
+    assert [name for name in missing if f".{name}`" not in text] == []
