@@ -230,12 +230,13 @@ class Nemesis(Value):
     Random faults, all of them decided by the seed before the run starts.
 
     Gaps between faults are exponential with mean `interval`; a fault that would make more than `at_once` at a
-    time, or hit a node that another still holds, is left out.
+    time, or hit a node that another holds or that has not rested from one, is left out.
     """
 
     interval: Annotated[Seconds, Field(gt=0)]
     at_once: int = Field(default=1, ge=1, le=16)
     after: Seconds = 3.0
+    rest: Seconds = Field(default=5.0, description="a node is left alone for so long: it must come back first")
     faults: tuple[NemesisFault, ...] = Field(min_length=1)
 
 
@@ -477,7 +478,6 @@ class SelfTest(Value):
     The checker tried on one run's evidence.
     """
 
-    run: str
     defects: tuple[Planted, ...]
 
     @property

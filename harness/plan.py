@@ -152,12 +152,19 @@ def _nemesis(
     while (at := at + draw.expovariate(1 / nemesis.interval)) < scenario.load.duration:
         fault = draw.choices(nemesis.faults, [one.weight for one in nemesis.faults])[0]
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
-        overlapping = [step for step in taken if step.at < at + fault.hold and at < step.at + step.hold]
-        held = {node for step in overlapping for node in step.nodes}
+        overlapping = _overlapping(taken, at, fault.hold)
+        held = {node for step in _overlapping(taken, at, fault.hold, nemesis.rest) for node in step.nodes}
         if len(overlapping) < nemesis.at_once and held.isdisjoint(nodes):
             step = _step(fault, nodes, at)
             taken.append(step)
             yield step
+
+
+def _overlapping(steps: Sequence[Step], at: float, hold: float, apart: float = 0.0) -> list[Step]:
+    """
+    The steps that are in force at some time from `at` for `hold` seconds, or less than `apart` seconds from it.
+    """
+    return [step for step in steps if step.at < at + hold + apart and at < step.at + step.hold + apart]
 
 
 def _step(fault: FaultStep | NemesisFault, nodes: tuple[str, ...], at: float) -> Step:

@@ -136,11 +136,12 @@ finally:
 """
 
 
-def test_the_same_seed_gives_the_same_bytes_in_two_processes_that_touch_nothing(pytestconfig):
+@pytest.mark.parametrize("name", [PAYMENTS, "scenarios/storm.yaml"])
+def test_the_same_seed_gives_the_same_bytes_in_two_processes_that_touch_nothing(pytestconfig, name):
     """`harness plan` opens no socket and starts no process; an audit hook watches it."""
     answers = [
         subprocess.run(
-            [sys.executable, "-c", _WATCHED, str(pytestconfig.rootpath / PAYMENTS)],
+            [sys.executable, "-c", _WATCHED, str(pytestconfig.rootpath / name)],
             capture_output=True,
             check=True,
             env={"PYTHONHASHSEED": hashseed},
@@ -200,6 +201,15 @@ def overlaps(steps):
 def test_the_nemesis_is_decided_by_the_seed(read):
     assert nemesis(read) == nemesis(read)
     assert times(nemesis(read)) != times(nemesis(read, seed=2))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_nemesis_lets_a_node_rest(read, seed):
+    ends = {}
+    for step in nemesis(read, seed, at_once=3, rest=1.5).steps:
+        for node in step.nodes:
+            assert step.at >= ends.get(node, -100) + 1.499
+            ends[node] = step.at + step.hold
 
 
 @pytest.mark.parametrize("seed", range(10))
