@@ -132,9 +132,11 @@ def build(environment: Environment) -> FastAPI:
         return found
 
     @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
+        # Not on a thread of the pool: all of those may be waiting for an engine that does not answer.
         try:
-            httpx.get(f"{environment.sidecar_url}/v1.0/healthz", timeout=1).raise_for_status()
+            async with httpx.AsyncClient(timeout=1) as sidecar:
+                (await sidecar.get(f"{environment.sidecar_url}/v1.0/healthz")).raise_for_status()
         except httpx.HTTPError as error:
             raise HTTPException(503, "the sidecar does not answer") from error
         return {"node": environment.node}
