@@ -275,6 +275,48 @@ def check(
 
 
 @app.command()
+def selftest(name: RunName, runs: Out = Path("runs")) -> None:
+    """
+    Plant defects in copies of a run's evidence, and see whether the invariants that name them catch them.
+    """
+    from rich.progress import track
+
+    from harness import rundir
+    from harness.checkers.selftest import DEFECTS, tried
+    from harness.model import SelfTest
+
+    folder = rundir.find(runs, name)
+    made = folder.load_plan()
+    result = SelfTest(
+        defects=tuple(
+            track(
+                tried(made, folder.evidence),
+                "planting",
+                total=len(DEFECTS),
+                console=err,
+                transient=True,
+                disable=not err.is_terminal,
+            )
+        )
+    )
+    folder.save_selftest(result)
+    table = Table("", "defect", "table", "invariants that name it", box=None)
+    for one in result.defects:
+        mark = "-" if not one.planted else "✓" if one in result.caught else "✗"
+        missed = [f"{name} (missed)" if one.planted and name not in one.caught else name for name in one.expected]
+        table.add_row(
+            mark, one.defect, one.table, ", ".join(missed) if one.planted else "no row of this run to plant it in"
+        )
+    out.print(table)
+    out.print(
+        f"{len(result.caught)} of {len(result.planted)} planted defects were caught by every invariant that names them"
+    )
+    raise typer.Exit(
+        Exit.UNKNOWN if not result.planted else Exit.HOLDS if result.caught == result.planted else Exit.VIOLATED
+    )
+
+
+@app.command()
 def report(name: RunName, runs: Out = Path("runs")) -> None:
     """
     Draw the reports of a judged run again.

@@ -129,6 +129,18 @@ class EffectPair(Value):
     compensation: str
 
 
+class Retry(Value):
+    """
+    How often the workflow's code has an activity tried, and how long it waits: before try n + 1 it is
+    `first` * `backoff` ** (n - 1) seconds, at most `max`. A backoff of 1 is a constant wait.
+    """
+
+    attempts: int = Field(ge=1, description="tries of one call, the first included")
+    first: Seconds = 0.0
+    backoff: float = Field(default=1.0, ge=1, le=100)
+    max: Seconds | None = None
+
+
 class HttpLedger(Value):
     """
     A ledger that a service gives as JSON lines: `GET <path>` on `service`.
@@ -161,6 +173,7 @@ class Target(Value):
     configuration: Path
     state_store: str = "statestore"
     workflows: Mapping[str, Workflow] = Field(min_length=1)
+    activities: Mapping[str, Retry] = Field(default={}, description="registered name -> its retry policy")
     effects: tuple[EffectPair, ...] = Field(min_length=1)
     ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
     defects: Mapping[str, str] = {}

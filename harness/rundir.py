@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError, UsageError
-from harness.model import Plan, Stall, Verdict
+from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
 
@@ -83,6 +83,13 @@ class RunDir:
         return self.path / "SHA256SUMS"
 
     @property
+    def selftest(self) -> Path:
+        """
+        What the checker caught of the defects that were planted in copies of the evidence.
+        """
+        return self.path / "selftest.json"
+
+    @property
     def stalled(self) -> Path:
         """
         What stood still, if anything ever did.
@@ -118,6 +125,21 @@ class RunDir:
         """
         try:
             return Stall.model_validate_json(self.stalled.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def save_selftest(self, selftest: SelfTest) -> None:
+        """
+        Write selftest.json, whole or not at all.
+        """
+        _write(self.selftest, selftest.model_dump_json(indent=2) + "\n")
+
+    def load_selftest(self) -> SelfTest | None:
+        """
+        Read selftest.json; None if it was never made, or it cannot be read.
+        """
+        try:
+            return SelfTest.model_validate_json(self.selftest.read_bytes())
         except (OSError, ValidationError):
             return None
 

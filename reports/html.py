@@ -91,6 +91,7 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
             cases=cases,
             phases=phases,
             stall=RunDir(run).load_stall(),
+            selftest=RunDir(run).load_selftest(),
             drawing=drawing,
             figures=_figures(summed),
             models={chart.name: chart.model for chart in drawing.charts if chart.model is not None},

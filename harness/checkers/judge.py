@@ -76,7 +76,7 @@ def _findings(database: Database, plan: Plan) -> Iterator[Finding]:
     start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
     telling = Telling(start[0]["load_start_ns"])
     for name, text in invariant.load(invariant.GENERAL).items():
-        yield _finding(database, telling, name, text, "general")
+        yield examine(database, telling, name, text, "general")
     if plan.target.invariants is not None:
         try:
             own = invariant.load(plan.target.invariants)
@@ -85,12 +85,15 @@ def _findings(database: Database, plan: Plan) -> Iterator[Finding]:
             yield _unknown("invariants", "The target's own invariants hold.", reason, "target")
         else:
             for name, text in own.items():
-                yield _finding(database, telling, name, text, "target")
+                yield examine(database, telling, name, text, "target")
 
 
-def _finding(
+def examine(
     database: Database, telling: Telling, name: str, text: str, origin: Literal["general", "target"]
 ) -> Finding:
+    """
+    What the invariant `name`, the content of whose file is `text`, says of this evidence.
+    """
     try:
         each = invariant.parse(text)
     except ValueError as error:
