@@ -19,7 +19,7 @@ from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageEr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.model import Plan, Result, Verdict
+    from harness.model import Plan, Result, Scenario, Target, Verdict
     from harness.rundir import RunDir
 
 app = typer.Typer(
@@ -60,7 +60,6 @@ def _plan(
     """
     From the command line to a plan. Opens nothing but the two YAML files.
     """
-    from harness import plan
     from harness import scenario as scenarios
     from harness import target as targets
     from harness.faults import FAMILIES
@@ -72,14 +71,15 @@ def _plan(
     if duration is not None:
         overrides.append(f"load.duration={duration}")
     read = scenarios.load(scenarios.find(scenario), FAMILIES, overrides)
-    return plan.make(
-        read,
-        targets.load(target or read.target),
-        {name: family.hits for name, family in FAMILIES.items()},
-        seed=seed,
-        dapr_version=dapr_version or DAPR,
-        defect=defect,
-    )
+    return _planned(read, targets.load(target or read.target), seed, dapr_version or DAPR, defect)
+
+
+def _planned(read: Scenario, target: Target, seed: int, dapr_version: str, defect: str | None = None) -> Plan:
+    from harness import plan
+    from harness.faults import FAMILIES
+
+    hits = {name: family.hits for name, family in FAMILIES.items()}
+    return plan.make(read, target, hits, seed=seed, dapr_version=dapr_version, defect=defect)
 
 
 @app.command("list")
@@ -120,7 +120,12 @@ def plan(
     table = Table("at", "fault", "nodes", "until", "settings", box=None)
     for step in made.steps:
         settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
-        table.add_row(f"{step.at:g} s", step.fault, ", ".join(step.nodes), f"{step.at + step.hold:g} s", settings_text)
+        if step.aim is None:
+            at, nodes, until = f"{step.at:g} s", ", ".join(step.nodes), f"{step.at + step.hold:g} s"
+        else:
+            nodes = (" or " if step.aim.own else ", ").join(step.nodes)
+            at, until = f"from {step.at:g} s, {step.aim}", f"{step.hold:g} s later"
+        table.add_row(at, step.fault, nodes, until, settings_text)
     out.print(table if made.steps else "no faults")
 
 
@@ -246,6 +251,53 @@ def _one(made: Plan, runs: Path, console: Console, *, attached: bool = False) ->
         screen.say("judging")
         verdict = _judge(folder, made)
     return Done(_code(verdict, interrupted=ended.interrupted), verdict, folder)
+
+
+@app.command()
+def sweep(
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="one of the target's workflows")],
+    seed: Seed = 1,
+    target: TargetFile = None,
+    activity: Annotated[str | None, typer.Option(help="only the crash points of this activity")] = None,
+    dapr_version: DaprVersion = None,
+    runs: Out = Path("runs"),
+) -> None:
+    """
+    A crash at every step point of a workflow, each in a run of its own: a matrix of step x fault.
+
+    Run again, it goes on where it was left, and tries anew what came to no verdict.
+    """
+    from harness import scenario as scenarios
+    from harness import sweep as sweeps
+    from harness import target as targets
+    from harness.runtime.versions import DAPR
+    from reports import sweep as drawing
+    from reports import words
+
+    file = target or scenarios.REFERENCE_TARGET
+    described = targets.load(file)
+    folder = runs / f"sweep-{workflow}-{seed}"
+    made = sweeps.matrix(described, workflow, seed=seed, dapr_version=dapr_version or DAPR)
+    made = sweeps.resumed(made, folder / drawing.DATA)
+    cells = sweeps.todo(made, activity)
+    if made.judged:
+        _say(f"{folder}: {words.counts(made.counts())}; {words.count(len(cells), 'cell')} to run")
+
+    def run_cell(cell: sweeps.Cell) -> sweeps.Ran:
+        done = _one(
+            _planned(sweeps.scenario(made, described, file, cell), described, seed, made.dapr_version),
+            folder,
+            Console(quiet=True),
+        )
+        return sweeps.Ran(done.verdict, done.folder.name, done.code == Exit.INTERRUPTED)
+
+    try:
+        for made, told in sweeps.go(made, cells, run_cell):  # noqa: B020 - each is the one before, and a cell more
+            drawing.write(made, folder)
+            _say(f"{len(made.judged)}/{len(made.cells)}  {drawing.in_brief(told)}")
+    finally:
+        out.print(drawing.terminal(made, folder))
+    raise typer.Exit(sweeps.exit_code(made, activity))
 
 
 @app.command()

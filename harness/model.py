@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -108,9 +108,19 @@ class Outcome(Value):
     effects: tuple[str, ...] = ()
 
 
+class Activity(Value):
+    """
+    One activity of a workflow, as a step that faults can be aimed at.
+    """
+
+    effect: str | None = Field(default=None, description="the effect that it makes; none if it only asks")
+
+
 class Workflow(Value):
     """
     One workflow of the target: how it is started, with what, and how it may end.
+
+    `steps` are the activities that faults can be aimed at, in the order in which they run.
     """
 
     start: HttpStart | DaprStart
@@ -118,6 +128,7 @@ class Workflow(Value):
     kinds: Mapping[str, Kind] = Field(min_length=1)
     outcome: str = Field(description="field of the workflow's JSON output that names its outcome")
     outcomes: Mapping[str, Outcome] = Field(min_length=1)
+    steps: Mapping[str, Activity] = {}
 
 
 class EffectPair(Value):
@@ -204,6 +215,31 @@ class Load(Value):
     retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
 
 
+Point = Literal["before_effect", "after_effect", "after_return"]
+"""Where an execution of an activity stands: nothing done yet; its effect committed and its body not returned; returned,
+and the engine has not recorded it."""
+
+
+class StepPoint(Value):
+    """
+    A point in an activity, in place of a time: the fault lands while an execution is held there.
+
+    Counted are the instances that come there for the first time, from `after` on (seconds after the load began).
+    """
+
+    activity: str
+    point: Point
+    occurrence: int | None = Field(default=None, ge=1, description="which to come there; default: by the seed")
+    after: Seconds = 0.0
+
+
+def _kind_of_moment(value: object) -> str:
+    return "step" if isinstance(value, Mapping | StepPoint) else "time"
+
+
+Moment = Annotated[Annotated[Seconds, Tag("time")] | Annotated[StepPoint, Tag("step")], Discriminator(_kind_of_moment)]
+
+
 class FaultStep(Value):
     """
     One line of the scenario's timeline, before the seed chose its targets.
@@ -213,8 +249,10 @@ class FaultStep(Value):
 
     fault: str
     on: NodeName = Field(description="a node, a role (`sidecar`), or a pattern (`sidecar-*->redis`)")
-    pick: Literal["one", "all"] | Annotated[int, Field(ge=1)] = "one"
-    at: Seconds = Field(description="after the load began")
+    pick: Literal["one", "all", "own"] | Annotated[int, Field(ge=1)] = Field(
+        default="one", description="by the seed; `own`: of the replica where the step is that `at` names"
+    )
+    at: Moment = Field(description="after the load began, or a point in an activity")
     hold: Seconds = Field(description="how long until it is healed", alias="for")
     at_jitter: Seconds = Field(
         default=0.0, description="each time is moved by up to this much, either way, by the seed"
@@ -223,6 +261,21 @@ class FaultStep(Value):
     times: int | None = Field(default=None, ge=1, description="how often in all; default: until the load ends")
     stagger: Seconds = Field(default=0.0, description="between one chosen node and the next: a rolling fault")
     settings: Mapping[str, JsonValue] = {}
+
+    @property
+    def since(self) -> float:
+        """
+        Seconds after the load began: when it happens, or from when on it waits for its step.
+        """
+        return self.at.after if isinstance(self.at, StepPoint) else self.at
+
+    @model_validator(mode="after")
+    def _aims_or_not(self) -> FaultStep:
+        if self.pick == "own" and not isinstance(self.at, StepPoint):
+            raise ValueError("pick: own is for a fault whose `at` names a point in an activity")
+        if self.stagger and isinstance(self.at, StepPoint):
+            raise ValueError("stagger is for a fault at a time, and this one waits for a step")
+        return self
 
 
 class NemesisFault(Value):
@@ -335,9 +388,9 @@ class Scenario(Value):
     @model_validator(mode="after")
     def _faults_fit_the_load(self) -> Scenario:
         for step in self.faults:
-            if step.at > self.load.duration:
+            if step.since > self.load.duration:
                 raise ValueError(
-                    f"fault {step.fault} at {step.at:g} s comes after the load has ended ({self.load.duration:g} s)"
+                    f"fault {step.fault} at {step.since:g} s comes after the load has ended ({self.load.duration:g} s)"
                 )
         return self
 
@@ -345,9 +398,28 @@ class Scenario(Value):
 # --- plan: a scenario made concrete by a seed --------------------------------------------------------
 
 
+class Aim(Value):
+    """
+    The point at which an aimed fault lands: when the `occurrence`th instance (from 1) comes to `point` of `activity`.
+
+    `own`: of the step's nodes only those of the replica that announces it are hit.
+    """
+
+    activity: str
+    point: Point
+    occurrence: int
+    own: bool
+
+    def __str__(self) -> str:
+        """
+        `after_effect of ship_v1, instance 3`.
+        """
+        return f"{self.point} of {self.activity}, instance {self.occurrence}"
+
+
 class Step(Value):
     """
-    One fault on its chosen nodes, at its time after the load began.
+    One fault on its chosen nodes, at its time after the load began. An aimed one waits for its point from `at` on.
     """
 
     step: int
@@ -356,6 +428,7 @@ class Step(Value):
     at: float
     hold: float
     settings: Mapping[str, JsonValue]
+    aim: Aim | None = None
 
 
 class Plan(Value):

@@ -6,12 +6,29 @@ from __future__ import annotations
 
 import fnmatch
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.model import DaprStart, FaultStep, Nemesis, NemesisFault, Plan, Scenario, Step, Target
+from harness.model import (
+    Aim,
+    DaprStart,
+    FaultStep,
+    Nemesis,
+    NemesisFault,
+    Plan,
+    Scenario,
+    Step,
+    StepPoint,
+    Target,
+    Workflow,
+)
 from harness.yamlfile import did_you_mean
+
+_MOST_PASSED = 5
+"""An aimed fault that does not say which instance it wants takes one of the first few to come."""
+_OF_A_REPLICA = re.compile(r"(?:^|->)(?:sidecar|app)-(\d+)(?:->|$)")
 
 
 def nodes(target: Target, replicas: int) -> tuple[str, ...]:
@@ -84,6 +101,7 @@ def make(
     all_nodes = nodes(target, scenario.topology.replicas)
     all_links = links(target, scenario.topology.replicas)
     ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
+    _refuse_unknown_activities(scenario, workflow)
     of = {"nodes": all_nodes, "links": all_links, "services": ready}
     known = {name: of[kind] for name, kind in hits.items()}
     rng = random.Random(seed)
@@ -130,12 +148,12 @@ def _timeline(fault: FaultStep, known: Known, rng: random.Random, scenario: Scen
     """
     draw = random.Random(rng.getrandbits(64))
     times = 1 if fault.every is None else fault.times
-    at, count = fault.at, 0
+    at, count = fault.since, 0
     while at <= scenario.load.duration and (times is None or count < times):
         moved = min(max(0.0, at + draw.uniform(-fault.at_jitter, fault.at_jitter)), scenario.load.duration)
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
         for number, group in enumerate([(node,) for node in nodes] if fault.stagger else [nodes]):
-            yield _step(fault, group, moved + number * fault.stagger)
+            yield _step(fault, group, moved + number * fault.stagger, _aim(fault, draw))
         count += 1
         at += fault.every or 0.0
 
@@ -167,11 +185,29 @@ def _overlapping(steps: Sequence[Step], at: float, hold: float, apart: float = 0
     return [step for step in steps if step.at < at + hold + apart and at < step.at + step.hold + apart]
 
 
-def _step(fault: FaultStep | NemesisFault, nodes: tuple[str, ...], at: float) -> Step:
+def _step(fault: FaultStep | NemesisFault, nodes: tuple[str, ...], at: float, aim: Aim | None = None) -> Step:
     """
     A step that has no number yet; times are whole milliseconds.
     """
-    return Step(step=0, fault=fault.fault, nodes=nodes, at=round(at, 3), hold=fault.hold, settings=fault.settings)
+    return Step(
+        step=0, fault=fault.fault, nodes=nodes, at=round(at, 3), hold=fault.hold, settings=fault.settings, aim=aim
+    )
+
+
+def _aim(fault: FaultStep, draw: random.Random) -> Aim | None:
+    if not isinstance(fault.at, StepPoint):
+        return None
+    occurrence = fault.at.occurrence or draw.randint(1, _MOST_PASSED)
+    return Aim(activity=fault.at.activity, point=fault.at.point, occurrence=occurrence, own=fault.pick == "own")
+
+
+def _refuse_unknown_activities(scenario: Scenario, workflow: Workflow) -> None:
+    for fault in scenario.faults:
+        if isinstance(fault.at, StepPoint) and fault.at.activity not in workflow.steps:
+            raise UsageError(
+                f'scenario {scenario.name}: fault {fault.fault}: "{fault.at.activity}" is not a step of '
+                f"{scenario.load.workflow} that can be aimed at; {did_you_mean(fault.at.activity, workflow.steps)}"
+            )
 
 
 def _chosen(
@@ -186,9 +222,15 @@ def _chosen(
             f'scenario {scenario}: fault {fault.fault}: nothing is called "{fault.on}"; '
             + did_you_mean(fault.on, {*known, *(_role(name) for name in known)})
         )
-    if fault.pick == "all":
+    if fault.pick == "own":
+        foreign = next((name for name in candidates if replica(name) is None), None)
+        if foreign is not None:
+            raise UsageError(
+                f"scenario {scenario}: fault {fault.fault}: pick: own, but {foreign} is not of one replica"
+            )
+    if fault.pick in ("all", "own"):
         return tuple(candidates)
-    count = 1 if fault.pick == "one" else fault.pick
+    count = fault.pick if isinstance(fault.pick, int) else 1
     if count > len(candidates):
         raise UsageError(
             f'scenario {scenario}: fault {fault.fault}: pick {count} of "{fault.on}", '
@@ -200,6 +242,15 @@ def _chosen(
 
 def _matches(pattern: str, name: str) -> bool:
     return pattern == _role(name) or fnmatch.fnmatchcase(name, pattern)
+
+
+def replica(name: str) -> int | None:
+    """
+    The replica that a node or link belongs to: 0 for `app-0`, `sidecar-0->redis` and `client->app-0`; None for one
+    that serves all.
+    """
+    found = _OF_A_REPLICA.search(name)
+    return int(found[1]) if found else None
 
 
 def _role(name: str) -> str:

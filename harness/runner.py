@@ -22,6 +22,7 @@ from harness.backends.base import Backend, Endpoints
 from harness.errors import EvidenceError, LeftError, NodeError
 from harness.evidence import collect, manifest, stall
 from harness.evidence.engine import Engine
+from harness.faults.aim import StepPoints
 from harness.faults.controller import Controller
 from harness.journal import Journal
 from harness.load import generators
@@ -33,6 +34,7 @@ from harness.model import Plan, Workflow
 from harness.rundir import RunDir
 from harness.safety import Lookout
 from harness.screen import Progress, Screen
+from harness.testimony import Sources
 from harness.watch import Watch
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,8 @@ _TICK = 0.25
 _CANARY_PATIENCE = 60.0
 _LOAD_PATIENCE = 60.0
 _MOST_TOLD = 5
+_AIM_PATIENCE = 30.0
+"""Seconds after the load within which an instance may still come to where a fault waits for it."""
 
 
 class Interruption:
@@ -124,7 +128,8 @@ class Run:
                 self._exits.callback(engine.close)
                 watch = Watch(self._run.journal, engine, self._workflow.outcome)
                 self._canaries(endpoints, watch)
-            controller = Controller(self._plan.steps, self._backend, self._faults)
+            points = self._step_points(endpoints, engine)
+            controller = Controller(self._plan.steps, self._backend, self._faults, points)
             self._exits.callback(self._generator.stop)
             self._exits.callback(controller.stop)
             interruption.graceful = True
@@ -150,6 +155,18 @@ class Run:
     @property
     def _workflow(self) -> Workflow:
         return self._plan.target.workflows[self._plan.scenario.load.workflow]
+
+    def _step_points(self, endpoints: Endpoints, engine: Engine) -> StepPoints | None:
+        """
+        Where executions announce their step points, if the plan aims at any.
+        """
+        if endpoints.steps is None:
+            return None
+        journal = self._exits.enter_context(Journal(self._run.journal / "steps.jsonl"))
+        sources = Sources(self._plan.target, self._workflow, endpoints, engine, self._run.journal)
+        points = StepPoints(endpoints.steps, journal, sources.testify)
+        self._exits.callback(points.close)
+        return points
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -214,6 +231,8 @@ class Run:
                 break
             elapsed = (time.time_ns() - progress.began_ns) / 1e9
             self._look(watch, controller, elapsed)
+            if over and (watch.unsettled == 0 or elapsed > self._plan.scenario.load.duration + _AIM_PATIENCE):
+                controller.disarm()
         if interruption.requested:
             self._screen.say("interrupted: healing, settling and judging what there is (again to leave at once)")
         if progress.dropped:
@@ -223,7 +242,7 @@ class Run:
         self._poll(watch)
         self._sample(watch)
         self._note_deaths()
-        coming = next((step for step in self._plan.steps if step.at > elapsed), None)
+        coming = next((step for step in self._plan.steps if step.aim is None and step.at > elapsed), None)
         self._screen.show(
             Progress(
                 phase="load",

@@ -67,12 +67,19 @@ def _check(document: Document, target: Target) -> None:
     What the model cannot see: names that point at each other.
     """
     forwards = {pair.forward for pair in target.effects}
+    known = forwards | {pair.compensation for pair in target.effects}
     for name, workflow in target.workflows.items():
         for outcome, meaning in workflow.outcomes.items():
             for effect in set(meaning.effects) - forwards:
                 document.problem(
                     ("workflows", name, "outcomes", outcome, "effects"),
                     f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
+                )
+        for activity, of in workflow.steps.items():
+            if of.effect is not None and of.effect not in known:
+                document.problem(
+                    ("workflows", name, "steps", activity, "effect"),
+                    f'"{of.effect}" is not an effect of this target; {did_you_mean(of.effect, known)}',
                 )
         if isinstance(workflow.start, HttpStart) and not workflow.start.http.startswith("/"):
             document.problem(("workflows", name, "start", "http"), "a route starts with /")

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -83,12 +83,12 @@ class Document:
         except ValidationError as error:
             for problem in error.errors(include_url=False):
                 location = (*at, *problem["loc"])
-                self.problem(location, _sentence(model, problem))
+                self.problem(location, _sentence(model, problem, data))
             return None
 
 
-def _sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
+def _sentence(model: type[BaseModel], problem: Mapping[str, Any], data: object) -> str:
+    where = _in_file(problem, data)
     match problem["type"]:
         case "extra_forbidden":
             return f'"{problem["loc"][-1]}" is not known here; ' + did_you_mean(
@@ -104,19 +104,38 @@ def _sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
             return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}{found}"
 
 
+def _in_file(problem: Mapping[str, Any], data: object) -> str:
+    """
+    Where a problem stands, in the file's own words: without the names of union members.
+    """
+    told, node = [], data
+    for part in problem["loc"]:
+        if (isinstance(node, Mapping) and part in node) or (
+            isinstance(node, list | tuple) and isinstance(part, int) and part < len(node)
+        ):
+            told.append(str(part))
+            node = node[part]
+    if problem["type"] == "missing":
+        told.append(str(problem["loc"][-1]))
+    return ".".join(told)
+
+
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """
-    The YAML names of the fields of the model that stands at `location` inside `model`; empty if it is no model.
+    The YAML names of the fields of the models that may stand at `location` inside `model`; empty if none may.
     """
-    current: object = model
+    current = [model]
     for part in location:
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
-            return []
-        info = current.model_fields.get(str(part))
-        current = info.annotation if info else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [info.alias or name for name, info in current.model_fields.items()]
-    return []
+        fields = [each.model_fields[str(part)] for each in current if str(part) in each.model_fields]
+        if fields:  # what is no field is an index, or the name of a union's member
+            current = [found for info in fields for found in _models(info.annotation)]
+    return [info.alias or name for each in current for name, info in each.model_fields.items()]
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models(part)]
 
 
 def read(file: Path) -> Document:

@@ -1,14 +1,11 @@
 """
 The HTML report: one file that works offline and loads nothing.
 
-Whatever came from outside is escaped by Jinja. Beyond that the page's own content security policy lets no script
-run but the two that are put in here, known by their SHA-256, and nothing be loaded (W3C CSP Level 3).
+Whatever came from outside is escaped, and no script runs but the two that are put in here (`reports/page.py`).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping
@@ -18,19 +15,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from harness.model import Finding, Plan, Result, Verdict, Witness
 from harness.rundir import RunDir
-from reports import charts, palette, series, timeline, words
+from reports import charts, page, palette, series, timeline, words
 from reports.evidence import Evidence, MissingError, Row, opened
 from reports.series import Missing, Series
 from reports.timeline import Timeline
 
 _MOST_WITNESSES = 10
 _MOST_TIMELINES = 40
-
-_TEMPLATES = files(__package__).joinpath("templates")
 
 _LIBRARY = files("bokeh").joinpath("server/static/js/bokeh.min.js")
 """BokehJS without widgets and tables. Not by bokeh.resources, which the environment can send to a network."""
@@ -80,10 +73,10 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
         cases = tuple(_cases(evidence, verdict, summed.axis.origin_ns))
         phases = tuple(_phases(evidence))
     drawing = charts.draw(summed, verdict.faults)
-    script = _TEMPLATES.joinpath("report.js").read_text(encoding="utf-8")
+    script = page.TEMPLATES.joinpath("report.js").read_text(encoding="utf-8")
     library = _LIBRARY.read_text(encoding="utf-8")
-    page = (
-        _environment()
+    text = (
+        page.environment()
         .get_template("report.html.j2")
         .render(
             plan=plan,
@@ -96,10 +89,10 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
             figures=_figures(summed),
             models={chart.name: chart.model for chart in drawing.charts if chart.model is not None},
             palette=palette,
-            style=_TEMPLATES.joinpath("report.css").read_text(encoding="utf-8"),
+            style=page.style(),
             script=script,
             library=library,
-            policy=_policy(script, library),
+            policy=page.policy(script, library),
             versions=_versions(plan),
             words=words,
             Result=Result,
@@ -107,41 +100,8 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
         )
     )
     file = run / "report.html"
-    file.write_text(page, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     return file
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_told,
-    )
-    # Bokeh's documents refer back to what came before in them.
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    return environment
-
-
-def _told(value: object) -> object:
-    """
-    Text as it is put on the page: in one line, and without characters that cannot be seen or turn the text round.
-    """
-    return words.printable(value) if type(value) is str else value
-
-
-def _policy(*scripts: str) -> str:
-    """
-    The content security policy: these scripts, inline styles, images that are in the file; nothing else.
-    """
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
 
 
 def _cases(evidence: Evidence, verdict: Verdict, origin_ns: int) -> Iterator[Case]:

@@ -13,6 +13,7 @@ from target import workflows
 from target.contract import Attempts
 from target.inventory import Inventory
 from target.logistics import Logistics, RefusedError
+from target.steps import AFTER_EFFECT, BEFORE_EFFECT, Execution, StepPoints
 
 Body = Callable[[Mapping[str, Any]], Any]
 
@@ -65,9 +66,10 @@ class Activities:
         if self._releases:
             self._inventory.release(order["order_id"], order["sku"])
 
-    def register_with(self, runtime: WorkflowRuntime, attempts: Attempts) -> None:
+    def register_with(self, runtime: WorkflowRuntime, attempts: Attempts, points: StepPoints) -> None:
         """
-        Make the activities known to the worker, each under its versioned name, every execution written down.
+        Make the activities known to the worker, each under its versioned name, every execution written down, and its
+        step points announced.
         """
         bodies: Mapping[str, Body] = {
             workflows.RESERVE: self.reserve_stock,
@@ -77,18 +79,24 @@ class Activities:
             workflows.RELEASE: self.release_stock,
         }
         for name, body in bodies.items():
-            runtime.register_activity(_recorded(name, body, attempts), name=name)
+            runtime.register_activity(_recorded(name, body, attempts, points), name=name)
 
 
-def _recorded(name: str, body: Body, attempts: Attempts) -> Callable[[WorkflowActivityContext, Any], Any]:
+def _recorded(
+    name: str, body: Body, attempts: Attempts, points: StepPoints
+) -> Callable[[WorkflowActivityContext, Any], Any]:
     def execute(ctx: WorkflowActivityContext, given: dict[str, Any]) -> Any:
         attempt = attempts.begin(ctx.workflow_id, name, ctx.task_id)
+        execution = Execution(ctx.workflow_id, name, ctx.task_id, attempt, attempts.node)
         try:
+            points.reach(execution, BEFORE_EFFECT)
             result = body(given)
+            points.reach(execution, AFTER_EFFECT)
         except BaseException as error:
             attempts.end(attempt, error)
             raise
         attempts.end(attempt, None)
+        points.returns(execution)
         return result
 
     return execute

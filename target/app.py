@@ -27,6 +27,7 @@ from target.activities import Activities
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
 from target.logistics import Logistics
+from target.steps import BeforeSending, StepPoints
 
 _WORKER_THREADS = 32  # a provider that does not answer holds a thread for a second
 _LATE_BY = 0.5
@@ -98,13 +99,17 @@ def build(environment: Environment) -> FastAPI:
     The app over real Dapr, as `environment` says where to find it.
     """
     planted = environment.defect
-    runtime = WorkflowRuntime(maximum_thread_pool_workers=_WORKER_THREADS)
+    points = StepPoints.read()
+    runtime = WorkflowRuntime(
+        interceptors=[BeforeSending(points)],
+        maximum_thread_pool_workers=_WORKER_THREADS,
+    )
     runtime.register_workflow(workflows.order_v1, name=workflows.NAME)
     client = DaprClient()
     inventory = Inventory(client, environment.state_store, guarded=planted != defects.LOST_UPDATE)
     logistics = Logistics(environment.provider_url, same_key=planted != defects.DOUBLE_SHIP)
     activities = Activities(inventory, logistics, releases=planted != defects.SKIP_RELEASE)
-    activities.register_with(runtime, Attempts(environment.attempts, environment.node))
+    activities.register_with(runtime, Attempts(environment.attempts, environment.node), points)
     orders = Orders(DaprWorkflowClient(), early=planted == defects.EARLY_ACK)
 
     @asynccontextmanager

@@ -69,7 +69,7 @@ class Attempts:
 
     def __init__(self, file: Path, node: str) -> None:
         self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._node = node
+        self.node = node
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             os.write(self._fd, b"\n")
@@ -86,7 +86,7 @@ class Attempts:
                 "instance_id": instance_id,
                 "activity": activity,
                 "task_id": task_id,
-                "node": self._node,
+                "node": self.node,
                 "at_ns": time.time_ns(),
             }
         )

@@ -54,6 +54,8 @@ class Endpoints(Value):
     services: Mapping[str, Address]
     redis: Address
     links: Mapping[str, Address]
+    steps: Address | None = None
+    """Where the harness takes announcements of step points; None if the plan aims at none."""
 
 
 @dataclass(frozen=True)

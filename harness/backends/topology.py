@@ -55,6 +55,8 @@ class Topology:
         self._replicas = range(plan.scenario.topology.replicas)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
+        self._aims = tuple(step.aim for step in plan.steps if step.aim is not None)
+        self._steps = take() if self._aims else None
         self._sidecar_http = {f"sidecar-{i}": take() for i in self._replicas}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
@@ -71,6 +73,7 @@ class Topology:
             services={f"{name}-0": self._at[f"{name}-0"] for name in self._plan.target.services},
             redis=self._at["redis"],
             links={name: link.listen for name, link in self.links.items()},
+            steps=self._steps,
         )
 
     def stages(self) -> tuple[tuple[Spec, ...], ...]:
@@ -213,7 +216,16 @@ class Topology:
             "DAPR_HTTP_PORT": str(self._sidecar_http[sidecar].port),
             "DAPR_GRPC_PORT": str(self.links[f"{name}->{sidecar}"].listen.port),
         }
-        return self._program(name, self._plan.target.app, {**services, **dapr})
+        return self._program(name, self._plan.target.app, {**services, **dapr, **self._announcing()})
+
+    def _announcing(self) -> Mapping[str, str]:
+        """
+        What an app is told if step points are to be announced; nothing if the plan aims at none.
+        """
+        if self._steps is None:
+            return {}
+        points = dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in self._aims)
+        return {"STEP_URL": f"{self._steps.url}/", "STEP_POINTS": ",".join(points)}
 
     def _program(self, name: str, program: Program, env: Mapping[str, str]) -> Spec:
         command = program.command

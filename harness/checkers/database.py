@@ -257,10 +257,15 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             for status in statuses
         ],
     )
+    # `node` is NULL where the run decides which of `nodes` is hit; `aim` is the point of an aimed fault, in words.
     _table(
         connection,
-        "steps(step INTEGER, fault VARCHAR, node VARCHAR, at_ns BIGINT)",
-        [(step.step, step.fault, node, round(step.at * 1e9)) for step in plan.steps for node in step.nodes],
+        "steps(step INTEGER, fault VARCHAR, node VARCHAR, at_ns BIGINT, nodes VARCHAR[], aim VARCHAR)",
+        [
+            (step.step, step.fault, node, round(step.at * 1e9), list(step.nodes), step.aim and str(step.aim))
+            for step in plan.steps
+            for node in ((None,) if step.aim is not None and step.aim.own else step.nodes)
+        ],
     )
 
 

@@ -10,15 +10,25 @@ from harness.checkers.database import Database
 from harness.model import FaultFinding, Minimum, Plan
 
 _NOT_FELT = """
-    SELECT steps.step, steps.fault, steps.node, faults.applied_ns, faults.felt_ns, faults.healed_ns
+    SELECT
+        steps.step,
+        steps.fault,
+        coalesce(faults.node, steps.node, array_to_string(steps.nodes, ' or ')) AS node,
+        steps.aim,
+        faults.applied_ns,
+        faults.felt_ns,
+        faults.healed_ns
     FROM steps
-    LEFT JOIN faults USING (step, node)
-    ORDER BY steps.step, steps.node
+    LEFT JOIN faults ON faults.step = steps.step AND faults.node = coalesce(steps.node, faults.node)
+    ORDER BY ALL
 """
 _FOREIGN = """
     SELECT step, fault, node
     FROM faults
-    ANTI JOIN steps USING (step, node, fault)
+    ANTI JOIN steps
+        ON steps.step = faults.step
+        AND steps.fault = faults.fault
+        AND list_contains(steps.nodes, faults.node)
     ORDER BY step, node
 """
 _UNFINISHED = """
@@ -61,7 +71,9 @@ def reasons(
 def _unfelt(database: Database) -> Iterator[str]:
     for step in database.rows(_NOT_FELT):
         name = f"{step['fault']} of {step['node']} (step {step['step']})"
-        if step["applied_ns"] is None:
+        if step["applied_ns"] is None and step["aim"] is not None:
+            yield f"{name} was never applied: {step['aim']}, did not come"
+        elif step["applied_ns"] is None:
             yield f"{name} was never applied"
         elif step["felt_ns"] is None:
             yield f"{name} was not felt"

@@ -145,6 +145,30 @@ class Engine:
         except (redis.RedisError, DecodeError) as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
 
+    def events(self, instance_id: str) -> list[Row]:
+        """
+        What is stored of one instance: its rows of `history`, then those of its inbox, which will be. Empty
+        if the engine does not know it.
+
+        Raises EvidenceError as `rows` does.
+        """
+        try:
+            raw: Any = self._redis.hget(f"{self._prefix}{instance_id}||metadata", "data")
+            metadata = _metadata(raw or b"")
+            pipe = self._redis.pipeline(transaction=False)
+            for suffix, length in (("history", metadata.historyLength), ("inbox", metadata.inboxLength)):
+                for position in range(length):
+                    pipe.hget(f"{self._prefix}{instance_id}||{suffix}-{position:06d}", "data")
+            rows = []
+            for position, stored in enumerate(pipe.execute()):
+                event = history_events_pb2.HistoryEvent()
+                event.ParseFromString(stored or b"")
+                if event.WhichOneof("eventType"):
+                    rows.append(_history(instance_id, position, event))
+        except (redis.RedisError, DecodeError) as error:
+            raise EvidenceError(f"the state store could not be read: {error}") from error
+        return rows
+
     def rows(self) -> Iterator[tuple[Row, list[Row]]]:
         """
         Every instance as (its row of `instances`, its rows of `history`), in order of instance id.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -14,9 +15,11 @@ import structlog
 from harness.backends.base import Backend
 from harness.errors import UsageError
 from harness.faults import make
-from harness.faults.base import Fault, NotFeltError
+from harness.faults.aim import Held, StepPoints
+from harness.faults.base import Fault, NotFeltError, Proof
 from harness.journal import Journal
-from harness.model import Plan, Step
+from harness.model import Aim, Plan, Step
+from harness.plan import replica
 
 log = structlog.get_logger(__name__)
 
@@ -46,22 +49,31 @@ def refuse_unservable(plan: Plan, backend: Backend) -> None:
 
 class Controller:
     """
-    Runs the steps of a plan against a backend, one thread for each node of each step.
+    Runs the steps of a plan against a backend: one thread for each node of a step, and one for a step that is aimed,
+    which waits at `points` (needed only if there are such steps).
 
     `start` once; `stop` any number of times. The journal gets, for each node: intent (on disk before anything
     is touched), applied, felt or unfelt, healed or unhealed.
     """
 
-    def __init__(self, steps: Sequence[Step], backend: Backend, journal: Journal) -> None:
+    def __init__(
+        self, steps: Sequence[Step], backend: Backend, journal: Journal, points: StepPoints | None = None
+    ) -> None:
         self._backend = backend
         self._journal = journal
+        self._points = points
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._active: dict[tuple[int, str], Active] = {}
         self._threads = [
-            (step, node, threading.Thread(target=self._run, args=(step, node), name=f"{step.fault} {node}"))
+            threading.Thread(target=self._timed, args=(step, node), name=f"{step.fault} {node}")
             for step in steps
+            if step.aim is None
             for node in step.nodes
+        ] + [
+            threading.Thread(target=self._aimed, args=(step, step.aim, points), name=f"{step.fault} {step.aim}")
+            for step in steps
+            if step.aim is not None
         ]
         self._origin_ns = 0
 
@@ -70,7 +82,7 @@ class Controller:
         Begin the timeline; a step's `at` counts from `origin_ns` (nanoseconds since the epoch).
         """
         self._origin_ns = origin_ns
-        for _, _, thread in self._threads:
+        for thread in self._threads:
             thread.start()
 
     def active(self) -> list[Active]:
@@ -84,39 +96,90 @@ class Controller:
         """
         Has every step been applied and healed?
         """
-        return not any(thread.is_alive() for _, _, thread in self._threads)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def disarm(self) -> None:
+        """
+        Wait for no step point any more: nothing will come there.
+        """
+        if self._points is not None:
+            self._points.disarm()
 
     def stop(self) -> None:
         """
         Apply nothing more, heal whatever is in force, and return once that is done.
         """
         self._stopping.set()
-        for _, _, thread in self._threads:
+        self.disarm()
+        for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
 
-    def _run(self, step: Step, node: str) -> None:
-        planned_ns = self._origin_ns + round(step.at * 1e9)
+    def _timed(self, step: Step, node: str) -> None:
+        planned_ns = self._planned_ns(step)
         if self._wait_until(planned_ns):
             return
-        fault = make(step.fault, step.settings)
+        try:
+            self._hit(step, node)
+        finally:
+            self._relieve(step, node)
+
+    def _aimed(self, step: Step, aim: Aim, points: StepPoints) -> None:
+        """
+        Nodes are hit one after the other, while the execution is held, and healed side by side.
+        """
+        if self._wait_until(self._planned_ns(step)):
+            return
+        held = points.ambush(step.step, aim)
+        if held is None:
+            return
+        announced = replica(held.announcement.node)
+        nodes = [node for node in step.nodes if not aim.own or replica(node) == announced]
+        hit: list[str] = []
+        try:
+            for node in nodes:
+                hit.append(node)
+                self._hit(step, node, held)
+        finally:
+            points.let_go(step.step, held, f"landed on {', '.join(nodes)}" if nodes else "nothing to hit there")
+            if hit:
+                with ThreadPoolExecutor(len(hit)) as pool:
+                    list(pool.map(lambda node: self._relieve(step, node), hit))
+
+    def _planned_ns(self, step: Step) -> int:
+        return self._origin_ns + round(step.at * 1e9)
+
+    def _hit(self, step: Step, node: str, held: Held | None = None) -> None:
         base = {"step": step.step, "fault": step.fault, "node": node}
+        planned_ns = self._planned_ns(step)
         self._journal.write({**base, "event": "intent", "at_ns": time.time_ns(), "planned_ns": planned_ns}, sync=True)
         applied_ns = time.time_ns()
         self._journal.write({**base, "event": "applied", "at_ns": applied_ns})
         with self._lock:
             self._active[step.step, node] = Active(step.fault, node, applied_ns)
+        self._apply(make(step.fault, step.settings), base, node, held)
+
+    def _relieve(self, step: Step, node: str) -> None:
+        """
+        Keep what was applied in force for its time, then heal it; if nothing was, do nothing.
+        """
+        with self._lock:
+            active = self._active.get((step.step, node))
+        if active is None:
+            return
         try:
-            self._apply(fault, base, node)
-            self._wait_until(applied_ns + round(step.hold * 1e9))
+            self._wait_until(active.since_ns + round(step.hold * 1e9))
         finally:
-            self._heal(fault, base, node)
+            base = {"step": step.step, "fault": step.fault, "node": node}
+            self._heal(make(step.fault, step.settings), base, node)
             with self._lock:
                 del self._active[step.step, node]
 
-    def _apply(self, fault: Fault, base: dict[str, object], node: str) -> None:
+    def _apply(self, fault: Fault, base: dict[str, object], node: str, held: Held | None) -> None:
         try:
             proof = fault.apply(self._backend, node)
+            if held is not None and self._points is not None:
+                proof = _both(proof, self._points, held)
         except NotFeltError as error:
             self._journal.write(
                 {
@@ -160,3 +223,13 @@ class Controller:
         Wait until a moment; True if the controller was told to stop before.
         """
         return self._stopping.wait(max(0.0, (at_ns - time.time_ns()) / 1e9))
+
+
+def _both(felt: Proof, points: StepPoints, held: Held) -> Proof:
+    """
+    The fault's own proof, and that of the point it landed at. Raises NotFeltError, with both, if the latter is none.
+    """
+    try:
+        return {**felt, **points.landed(held)}
+    except NotFeltError as error:
+        raise NotFeltError(str(error), {**felt, **error.proof}) from error

@@ -107,6 +107,16 @@ def test_how_an_instance_stands_is_read_from_its_last_event_alone(redis_at, payi
     assert (b["instance_id"], b["last"]) == ("b", None)
 
 
+def test_what_is_stored_of_an_instance_is_its_history_and_its_inbox(redis_at, paying):
+    at, client = redis_at
+    store_instance(client, "a", STARTED, inbox=[event(-1, "taskCompleted", 140, taskScheduledId=0)])
+
+    events = Engine(at, paying).events("a")
+
+    assert [(row["event"], row["task_id"]) for row in events[-2:]] == [("taskScheduled", 0), ("taskCompleted", 0)]
+    assert Engine(at, paying).events("nobody") == []
+
+
 def test_a_finished_instance_is_read_with_its_outcome_and_history(redis_at, paying):
     at, client = redis_at
     store_instance(client, "a", ENDED)

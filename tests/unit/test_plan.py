@@ -5,11 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import ValidationError
 
 from harness import plan, scenario, target
 from harness.errors import UsageError
 from harness.faults import FAMILIES
-from harness.model import FaultStep, Nemesis
+from harness.model import Activity, FaultStep, Nemesis
 
 HITS = {name: family.hits for name, family in FAMILIES.items()}
 PAYMENTS = "tests/targets/payments_sidecar_kill.yaml"
@@ -218,3 +219,60 @@ def test_the_nemesis_never_exceeds_its_limit_and_never_hits_a_node_twice_at_once
 
     assert max(count for count, _ in found) == 2
     assert not any(shared for _, shared in found)
+
+
+AT = {"activity": "hold_v1", "point": "after_effect"}
+
+
+@pytest.fixture(name="aimable")
+def _aimable(read):
+    read_scenario, described = read
+    name = read_scenario.load.workflow
+    workflow = described.workflows[name].model_copy(update={"steps": {"hold_v1": Activity()}})
+    return read_scenario, described.model_copy(update={"workflows": {name: workflow}})
+
+
+def test_an_aimed_fault_waits_for_a_step_and_the_run_decides_which_replica(aimable):
+    (step,) = make(
+        aimable, {"fault": "kill", "on": "sidecar", "pick": "own", "at": {**AT, "occurrence": 3, "after": "2s"}}
+    ).steps
+
+    assert (step.at, step.nodes) == (2.0, ("sidecar-0", "sidecar-1"))
+    assert str(step.aim) == "after_effect of hold_v1, instance 3"
+    assert step.aim.own
+
+
+def test_the_seed_decides_which_instance_an_aimed_fault_waits_for(aimable):
+    fault = {"fault": "kill", "on": "app", "at": AT, "every": 0.1, "times": 8}
+
+    def wanted(seed):
+        return [step.aim.occurrence for step in make(aimable, fault, seed=seed).steps]
+
+    assert wanted(1) == wanted(1)
+    assert wanted(1) != wanted(2)
+
+
+def test_an_activity_that_is_not_there_is_told_with_the_nearest(aimable):
+    with pytest.raises(UsageError, match='did you mean "hold_v1"'):
+        make(aimable, {"fault": "kill", "on": "app", "at": {**AT, "activity": "hold"}})
+
+
+def test_what_serves_all_replicas_is_nobody_s_own(aimable):
+    with pytest.raises(UsageError, match="redis is not of one replica"):
+        make(aimable, {"fault": "kill", "on": "redis", "pick": "own", "at": AT})
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [({"at": 1, "pick": "own"}, "pick: own"), ({"at": AT, "stagger": 1}, "stagger")]
+)
+def test_what_goes_only_with_one_kind_of_moment_is_refused(fault, told):
+    with pytest.raises(ValidationError, match=told):
+        FaultStep.model_validate({"fault": "kill", "on": "app", "for": 1, **fault})
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("app-0", 0), ("sidecar-1->redis", 1), ("client->app-1", 1), ("app-0->provider-0", 0), ("provider-0", None)],
+)
+def test_a_node_or_link_is_of_one_replica_or_of_none(name, number):
+    assert plan.replica(name) == number

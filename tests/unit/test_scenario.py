@@ -75,6 +75,14 @@ def test_every_problem_is_told_at_once(tmp_path):
     assert "DIR/mine.yaml:9: faults.0.at: a duration is a number with ms, s, m or h" in told
 
 
+def test_a_misspelled_part_of_an_aim_is_told_with_the_nearest_name(tmp_path):
+    aimed = GOOD.replace("at: 6s", "at: {activity: x_v1, pont: after_effect}")
+
+    told = refusal(tmp_path, aimed)
+    assert 'faults.0.at.point" is missing' in told
+    assert '"pont" is not known here; did you mean "point"?' in told
+
+
 def test_a_fault_after_the_load_is_refused(tmp_path):
     assert "fault kill at 6 s comes after the load has ended (5 s)" in refusal(tmp_path, GOOD, ["load.duration=5s"])
 

@@ -4,7 +4,7 @@
 -- run waited for its instances to end, and was not cut short.
 SELECT
     coalesce(
-        (SELECT min(faults.planned_ns - steps.at_ns) FROM faults JOIN steps USING (step, node)),
+        (SELECT min(faults.planned_ns - steps.at_ns) FROM faults JOIN steps USING (step)),
         (SELECT min(intended_ns) FROM operations WHERE client <> 'canary'),
         (SELECT min(started_ns) FROM phases WHERE phase = 'load'),
         0

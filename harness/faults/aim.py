@@ -1,0 +1,308 @@
+"""
+Aimed faults: executions of activities that announce where they stand, and are held there until a fault has landed.
+
+The target announces (docs/target-contract.md, "Step points"). Each announcement is answered at once, but for the one
+that an aimed fault waits for: that one is answered when the fault has landed. What an execution says of itself is
+believed only if the other sources agree: its attempt, the ledgers and the engine's own history.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
+from typing import Literal
+
+import structlog
+from pydantic import ValidationError
+
+from harness.backends.base import Address
+from harness.errors import EvidenceError
+from harness.faults.base import NotFeltError, Proof
+from harness.journal import Journal
+from harness.model import Aim, Point, Value
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 20.0
+"""Seconds after which an execution goes on, landed or not: a target that waits for ever would be our fault."""
+
+_MOST_BYTES = 10_000
+
+
+class Announcement(Value):
+    """
+    An execution of an activity says where it stands. `node` is the replica, `at_ns` its own clock.
+    """
+
+    instance_id: str
+    activity: str
+    task_id: int
+    attempt_id: str
+    node: str
+    point: Point
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """
+    What the sources show of one execution at one moment.
+
+    `attempt`: as the attempts file has it, None if it has none. `effects`: rows of the activity's effect that the
+    ledgers have of the instance, None if it makes none. `scheduled`, `recorded`: does the engine's stored state have
+    that the task was scheduled, that it ended?
+    """
+
+    attempt: Literal["begun", "returned", "raised"] | None
+    effects: int | None
+    scheduled: bool
+    recorded: bool
+
+    def against(self, point: Point) -> str | None:
+        """
+        Why an execution that this is said of does not stand at `point`; None if nothing speaks against it.
+        """
+        attempt = "returned" if point == "after_return" else "begun"
+        if self.attempt != attempt:
+            return f"its attempt should have {attempt}, and the attempts file says: {self.attempt or 'nothing'}"
+        if self.recorded:
+            return "the engine has recorded the end of its task"
+        if self.effects is not None and (self.effects > 0) != (point != "before_effect"):
+            return f"the ledgers have its effect {self.effects} times"
+        return None
+
+
+Testify = Callable[[Announcement], Testimony]
+"""Asks the sources; raises EvidenceError if one does not answer."""
+
+
+class Held:
+    """
+    An execution that stands still until it is let go, but no longer than LIMIT.
+    """
+
+    def __init__(self, announcement: Announcement) -> None:
+        self.announcement = announcement
+        self.since_ns = time.time_ns()
+        self._until = time.monotonic() + LIMIT
+        self._go = threading.Event()
+
+    def wait(self) -> None:
+        """
+        Return when it may go on.
+        """
+        self._go.wait(max(0.0, self._until - time.monotonic()) + 1.0)  # a second more: `stands` must not be late
+
+    def let_go(self) -> None:
+        """
+        Let it go on.
+        """
+        self._go.set()
+
+    @property
+    def stands(self) -> bool:
+        """
+        Has it not gone on yet?
+        """
+        return not self._go.is_set() and time.monotonic() < self._until
+
+
+class _Ambush:
+    """
+    One aimed fault that waits for its execution.
+    """
+
+    def __init__(self, aim: Aim) -> None:
+        self._aim = aim
+        self._taken = False
+        self.came = 0
+        self.caught: SimpleQueue[Held | None] = SimpleQueue()
+
+    def offer(self, announcement: Announcement, *, free: bool) -> Held | None:
+        """
+        Count it; take it if it is the one, and no other fault has it already.
+        """
+        if (announcement.activity, announcement.point) != (self._aim.activity, self._aim.point):
+            return None
+        self.came += 1
+        if not free or self._taken or self.came < self._aim.occurrence:
+            return None
+        self._taken = True
+        held = Held(announcement)
+        self.caught.put(held)
+        return held
+
+    def again(self) -> None:
+        """
+        The one that was taken is not the one; take the next.
+        """
+        self._taken = False
+
+
+class StepPoints:
+    """
+    Takes announcements at an address. Safe to share between threads; close it.
+
+    The journal gets a row for each execution that was held: held, then landed on, passed over (and why) or let go;
+    and one for each aim whose execution never came.
+    """
+
+    def __init__(self, at: Address, journal: Journal, testify: Testify) -> None:
+        self._journal = journal
+        self._testify = testify
+        self._lock = threading.Lock()
+        self._seen: set[tuple[str, str, str]] = set()
+        self._ambushes: list[_Ambush] = []
+        self._disarmed = False
+        self._server = ThreadingHTTPServer((at.host, at.port), _handler(self.announce))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread.start()
+
+    def announce(self, announcement: Announcement) -> None:
+        """
+        Return when the execution may go on. An instance counts when it first comes to a point: what it does there
+        again is a repetition, before whose effect there was one.
+        """
+        came = (announcement.instance_id, announcement.activity, announcement.point)
+        held: Held | None = None
+        with self._lock:
+            if self._disarmed or came in self._seen:
+                return
+            self._seen.add(came)
+            for ambush in self._ambushes:
+                held = ambush.offer(announcement, free=held is None) or held
+        if held is not None:
+            held.wait()
+
+    def ambush(self, step: int, aim: Aim) -> Held | None:
+        """
+        Wait for the execution that step number `step` aims at, and hold it; None if it is not waited for any more.
+
+        One that another source contradicts is let go, and the next that comes is taken.
+        """
+        ambush = _Ambush(aim)
+        with self._lock:
+            if self._disarmed:
+                return None
+            self._ambushes.append(ambush)
+        try:
+            while (held := ambush.caught.get()) is not None:
+                self._write("held", step, held)
+                why = "the fault was called off" if self._disarmed else self._doubt(held)
+                if why is None:
+                    return held
+                self.let_go(step, held, f"passed over: {why}")
+                ambush.again()
+        finally:
+            with self._lock:
+                self._ambushes.remove(ambush)
+        self._journal.write({"event": "never", "step": step, "at_ns": time.time_ns(), "came": ambush.came})
+        return None
+
+    def landed(self, held: Held) -> Proof:
+        """
+        What proves that a fault, which has just landed, landed at the point. Raises NotFeltError if nothing does.
+        """
+        now_ns = time.time_ns()
+        announced = held.announcement
+        proof: dict[str, str | int | float | None] = {
+            **announced.model_dump(exclude={"at_ns", "node"}),
+            "announced_by": announced.node,
+            "held_ms": round((now_ns - held.since_ns) / 1e6, 3),
+        }
+        if not held.stands:
+            raise NotFeltError(f"the execution was held for {LIMIT:g} s, and the fault had not landed then", proof)
+        try:
+            found = self._testify(announced)
+        except EvidenceError as error:  # the store may be what was hit; before, it agreed
+            return {**proof, "sources_afterwards": str(error)}
+        proof |= asdict(found)
+        if (against := found.against(announced.point)) is not None:
+            raise NotFeltError(f"the execution had moved on when the fault landed: {against}", proof)
+        return proof
+
+    def let_go(self, step: int, held: Held, why: str) -> None:
+        """
+        Let an execution go on, and write down why.
+        """
+        held.let_go()
+        self._write("let go", step, held, why)
+
+    def disarm(self) -> None:
+        """
+        Nothing is waited for any more.
+        """
+        with self._lock:
+            self._disarmed = True
+            for ambush in self._ambushes:
+                ambush.caught.put(None)
+
+    def close(self) -> None:
+        """
+        Disarm, and take no more announcements.
+        """
+        self.disarm()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _doubt(self, held: Held) -> str | None:
+        try:
+            return self._testify(held.announcement).against(held.announcement.point)
+        except EvidenceError as error:
+            return str(error)
+
+    def _write(self, event: str, step: int, held: Held, why: str | None = None) -> None:
+        announced = held.announcement.model_dump()
+        self._journal.write(
+            {**announced, "event": event, "step": step, "at_ns": time.time_ns(), "announced_ns": announced["at_ns"]}
+            | ({"why": why} if why is not None else {})
+        )
+
+
+def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHandler]:
+    """
+    What answers an announcement: 204 when the execution may go on, 400 if it is not understood.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 2 * LIMIT
+
+        def do_POST(self) -> None:
+            """
+            Take one announcement.
+            """
+            size = int(self.headers.get("Content-Length") or 0)
+            try:
+                announcement = Announcement.model_validate_json(self.rfile.read(min(size, _MOST_BYTES)))
+            except ValidationError as error:
+                log.warning("an announcement of a step point was not understood", error=str(error))
+                self._answer(HTTPStatus.BAD_REQUEST, str(error))
+                return
+            announce(announcement)
+            self._answer(HTTPStatus.NO_CONTENT)
+
+        def _answer(self, status: HTTPStatus, text: str = "") -> None:
+            body = text.encode()
+            try:
+                self.send_response(status)
+                if status is not HTTPStatus.NO_CONTENT:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            except OSError:
+                self.close_connection = True  # whoever announced may be what was killed
+
+        def log_message(self, *_: object) -> None:
+            """
+            Nothing on standard error for each request.
+            """
+
+    return Handler

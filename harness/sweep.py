@@ -1,0 +1,290 @@
+"""
+The sweep: a crash at every step point of a workflow, and what became of it: a matrix of step x fault.
+
+One cell is one run of its own, on a system of its own: a short load, one aimed fault on the replica that executes the
+step, and a verdict. A violation can then come from no other cell, and any cell can be looked at and replayed alone.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from pydantic import JsonValue, ValidationError
+
+from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
+from harness.faults import FAMILIES
+from harness.model import (
+    Checks,
+    FaultStep,
+    Load,
+    Minimum,
+    NodeName,
+    Point,
+    Result,
+    Scenario,
+    StepPoint,
+    Target,
+    Value,
+    Verdict,
+)
+from harness.yamlfile import did_you_mean
+
+POINTS: tuple[Point, ...] = get_args(Point)
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "kill app": ("kill", "app"),
+    "kill sidecar": ("kill", "sidecar"),
+    "pause sidecar": ("pause", "sidecar"),
+    "reset link": ("reset", "app->sidecar"),
+}
+"""What is done at each point: the fault, and the role that it hits, always of the replica that executes the step."""
+
+_RATE = 4.0
+_DURATION = 24.0
+_AFTER = 3.0
+_HOLD = 2.0
+_MOST_PASSED = 3
+_LEAST = 20
+
+
+class Outcome(StrEnum):
+    """
+    What is known of a cell. NOT EXERCISED: the fault never landed, because nothing came to the point.
+    """
+
+    HOLDS = "HOLDS"
+    VIOLATED = "VIOLATED"
+    UNKNOWN = "UNKNOWN"
+    NOT_EXERCISED = "NOT EXERCISED"
+
+
+_CODES = {
+    Outcome.HOLDS: Exit.HOLDS,
+    Outcome.VIOLATED: Exit.VIOLATED,
+    Outcome.UNKNOWN: Exit.UNKNOWN,
+    Outcome.NOT_EXERCISED: Exit.UNKNOWN,
+}
+
+
+class Cell(Value):
+    """
+    One fault at one point of one activity.
+    """
+
+    activity: str
+    point: Point
+    fault: str
+
+    def __str__(self) -> str:
+        """
+        `kill app, after_effect of ship_v1`.
+        """
+        return f"{self.fault}, {self.point} of {self.activity}"
+
+
+class Judged(Value):
+    """
+    What became of a cell: `run` is its run directory's name, None if it left none; times are in seconds.
+    """
+
+    cell: Cell
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    violated: tuple[str, ...] = ()
+    run: str | None = None
+    took: float
+    node: NodeName | None = None
+    recovery: float | None = None
+    proof: Mapping[str, JsonValue] = {}
+
+
+class Matrix(Value):
+    """
+    A sweep as far as it got: every cell of the workflow, and those that were judged.
+    """
+
+    workflow: str
+    target: str
+    seed: int
+    dapr_version: str
+    cells: tuple[Cell, ...]
+    judged: tuple[Judged, ...] = ()
+
+    def of(self, cell: Cell) -> Judged | None:
+        """
+        What became of a cell; None if it was not run yet.
+        """
+        return next((judged for judged in self.judged if judged.cell == cell), None)
+
+    def with_(self, judged: Judged) -> Matrix:
+        """
+        The matrix with one more cell judged, or judged anew.
+        """
+        others = tuple(other for other in self.judged if other.cell != judged.cell)
+        return self.model_copy(update={"judged": (*others, judged)})
+
+    def counts(self) -> dict[str, int]:
+        """
+        Outcome -> cells, those that were not run last; without what there is none of.
+        """
+        found = {outcome.value: sum(one.outcome is outcome for one in self.judged) for outcome in Outcome}
+        return {
+            name: number for name, number in {**found, "not run": len(self.cells) - len(self.judged)}.items() if number
+        }
+
+
+class Ran(NamedTuple):
+    """
+    One cell's run: its verdict, its run directory's name, and whether the user cut it short.
+    """
+
+    verdict: Verdict
+    run: str
+    interrupted: bool
+
+
+def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Matrix:
+    """
+    The sweep of a workflow before its first cell. Raises UsageError if the target does not say enough.
+    """
+    if workflow not in target.workflows:
+        raise UsageError(
+            f'target {target.name} has no workflow "{workflow}"; {did_you_mean(workflow, target.workflows)}'
+        )
+    activities = target.workflows[workflow].steps
+    if not activities:
+        raise UsageError(f"target {target.name} names no steps of {workflow}: there is nothing to aim at")
+    cells = tuple(
+        Cell(activity=activity, point=point, fault=fault)
+        for activity in activities
+        for point in POINTS
+        for fault in FAULTS
+    )
+    return Matrix(workflow=workflow, target=target.name, seed=seed, dapr_version=dapr_version, cells=cells)
+
+
+def resumed(made: Matrix, file: Path) -> Matrix:
+    """
+    `made` with what an earlier sweep left in `file`, if it did. Raises UsageError if that was of something else.
+    """
+    try:
+        before = Matrix.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return made
+    except ValidationError as error:
+        raise EvidenceError(f"{file} was not written by this version of the harness: {error}") from error
+    if before.model_copy(update={"judged": ()}) != made:
+        raise UsageError(f"{file} is of another target, or of another release of Dapr; give another --out")
+    return before
+
+
+def todo(made: Matrix, activity: str | None) -> list[Cell]:
+    """
+    The cells that are still to be run, of one activity or of all: what did not come to HOLDS or VIOLATED is run again.
+
+    Raises UsageError if there is no such activity.
+    """
+    activities = dict.fromkeys(cell.activity for cell in made.cells)
+    if activity is not None and activity not in activities:
+        raise UsageError(
+            f'"{activity}" is not an activity of {made.workflow} that can be aimed at; '
+            + did_you_mean(activity, activities)
+        )
+    decided = {one.cell for one in made.judged if one.outcome in (Outcome.HOLDS, Outcome.VIOLATED)}
+    return [cell for cell in made.cells if cell not in decided and activity in (None, cell.activity)]
+
+
+def scenario(made: Matrix, target: Target, file: Path, cell: Cell) -> Scenario:
+    """
+    The scenario of one cell, with every kind of start equally often: a short load, and one aimed fault.
+
+    Which instance is hit is decided by the seed and the cell; which replica, by where that one is executed.
+    """
+    fault, on = FAULTS[cell.fault]
+    draw = random.Random(f"{made.seed} {cell}")
+    step = FaultStep(
+        fault=fault,
+        on=on,
+        pick="own",
+        at=StepPoint(activity=cell.activity, point=cell.point, occurrence=draw.randint(1, _MOST_PASSED), after=_AFTER),
+        **{"for": _HOLD},
+        settings=FAMILIES[fault]().model_dump(mode="json"),
+    )
+    return Scenario(
+        name=f"{cell.activity}-{cell.point}-{cell.fault}".replace(" ", "_"),
+        claim=f"A crash at this point loses nothing and repeats no effect: {cell}.",
+        target=file,
+        load=Load(
+            workflow=made.workflow,
+            rate=_RATE,
+            duration=_DURATION,
+            mix=dict.fromkeys(target.workflows[made.workflow].kinds, 1),
+        ),
+        faults=(step,),
+        checks=Checks(minimum=Minimum(instances=_LEAST)),
+    )
+
+
+def judged(cell: Cell, ran: Ran, took: float) -> Judged:
+    """
+    What a run says of its cell. A violation counts also if the fault never landed: it was seen.
+    """
+    verdict = ran.verdict
+    landed = [fault for fault in verdict.faults if fault.at is not None]
+    violated = verdict.result is Result.VIOLATED
+    outcome = Outcome(verdict.result.value) if violated or landed else Outcome.NOT_EXERCISED
+    return Judged(
+        cell=cell,
+        outcome=outcome,
+        reasons=verdict.reasons,
+        violated=tuple(found.name for found in verdict.findings if found.result is Result.VIOLATED),
+        run=ran.run,
+        took=round(took, 1),
+        node=landed[0].node if landed else None,
+        recovery=landed[0].recovery if landed else None,
+        proof=landed[0].proof if landed else {},
+    )
+
+
+def go(made: Matrix, cells: Iterable[Cell], run: Callable[[Cell], Ran]) -> Iterator[tuple[Matrix, Judged]]:
+    """
+    Run cell after cell; after each, the matrix so far, and what became of the cell.
+
+    A cell whose run fails is UNKNOWN. One that the user cuts short is not judged, and is the last.
+    """
+    for cell in cells:
+        began = time.monotonic()
+        try:
+            ran = run(cell)
+        except (UsageError, LeftError):
+            raise
+        except HarnessError as error:
+            told = Judged(
+                cell=cell,
+                outcome=Outcome.UNKNOWN,
+                reasons=(f"the run failed: {error}",),
+                took=round(time.monotonic() - began, 1),
+            )
+        else:
+            if ran.interrupted:
+                raise LeftError("interrupted; the cell that was running is not judged")
+            told = judged(cell, ran, time.monotonic() - began)
+        made = made.with_(told)
+        yield made, told
+
+
+def exit_code(made: Matrix, activity: str | None) -> Exit:
+    """
+    The worst of the cells of one activity, or of all; one that was not run is as good as unknown.
+    """
+    codes = {Exit.HOLDS}
+    for cell in made.cells:
+        if activity in (None, cell.activity):
+            told = made.of(cell)
+            codes.add(Exit.UNKNOWN if told is None else _CODES[told.outcome])
+    return next(code for code in (Exit.VIOLATED, Exit.UNKNOWN, Exit.HOLDS) if code in codes)

@@ -1,0 +1,34 @@
+"""Aimed faults on real Dapr: they land where they were aimed at, and say so when they could not."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+KILLS = "tests/e2e/aimed_kills.yaml"
+ONCE = [part for number in range(3) for part in ("--set", f"faults.{number}.times=1")]
+
+
+def test_an_aimed_kill_lands_exactly_at_its_point(harness):
+    finished = harness.run(KILLS, "--duration", "26s", *ONCE)
+
+    proofs = [fault["proof"] for fault in finished.verdict["faults"]]
+    assert [proof["point"] for proof in proofs] == ["before_effect", "after_effect", "after_return"], finished.out
+    for fault, proof in zip(finished.verdict["faults"], proofs, strict=True):
+        assert fault["felt_after"] is not None, proof
+        assert fault["node"] == proof["announced_by"].replace("app", "sidecar")
+        assert (proof["status"], proof["recorded"]) == (-9, False)
+    assert [proof["attempt"] for proof in proofs] == ["begun", "begun", "returned"]
+    assert [proof["effects"] for proof in proofs] == [0, 1, 1]
+    held = [json.loads(line) for line in (finished.run / "journal/steps.jsonl").read_text().splitlines()]
+    assert [row["event"] for row in held if row.get("why", "landed").startswith("landed")] == ["held", "let go"] * 3
+
+
+def test_a_point_that_is_never_reached_is_unknown(harness):
+    never = ["--set", "faults.0.at.activity=release_stock_v1", "--set", "faults.1.at.activity=release_stock_v1"]
+    finished = harness.run(KILLS, "--duration", "8s", *ONCE, *never, "--set", "faults.2.at.after=3s")
+
+    told = "before_effect of release_stock_v1"
+    assert any(told in reason and "did not come" in reason for reason in finished.verdict["reasons"]), finished.out
+    assert finished.verdict["result"] != "HOLDS"

@@ -1,0 +1,145 @@
+"""The sweep: every crash point a cell, resumable, and honest about what was not exercised."""
+
+import pytest
+
+from harness import plan, sweep, target
+from harness.errors import LeftError, NodeError, UsageError
+from harness.faults import FAMILIES
+from harness.model import FaultFinding, Result
+from harness.scenario import REFERENCE_TARGET
+from harness.sweep import Cell, Outcome, Ran
+from reports import sweep as drawing
+from tests.unit import run_fixture
+
+
+@pytest.fixture(name="described", scope="module")
+def _described():
+    return target.load(REFERENCE_TARGET)
+
+
+@pytest.fixture(name="made")
+def _made(described):
+    return sweep.matrix(described, "order_v1", seed=1, dapr_version="1.18.2")
+
+
+def verdict(result, *, landed=True):
+    fault = FaultFinding(
+        step=0,
+        fault="kill",
+        node="app-0",
+        at=4.0,
+        felt_after=0.1,
+        healed_at=6.0,
+        in_flight=3,
+        recovery=None,
+        proof={"point": "after_effect"},
+    )
+    reasons = () if result is Result.HOLDS else ("something is wrong",)
+    return run_fixture.verdict().model_copy(
+        update={"result": result, "reasons": reasons, "faults": (fault,) if landed else (), "findings": ()}
+    )
+
+
+def ran(result=Result.HOLDS, *, landed=True, interrupted=False):
+    return Ran(verdict(result, landed=landed), "20260101T000000Z-cell-1", interrupted)
+
+
+def test_every_activity_has_a_cell_for_each_point_and_fault(made):
+    assert len(made.cells) == 5 * 3 * 4
+    assert made.cells[0] == Cell(activity="reserve_stock_v1", point="before_effect", fault="kill app")
+
+
+def test_every_cell_has_a_plan_that_aims_at_the_step_s_own_replica(made, described):
+    hits = {name: family.hits for name, family in FAMILIES.items()}
+    for cell in made.cells:
+        read = sweep.scenario(made, described, REFERENCE_TARGET, cell)
+        planned = plan.make(read, described, hits, seed=1, dapr_version="1.18.2")
+        again = plan.make(
+            sweep.scenario(made, described, REFERENCE_TARGET, cell), described, hits, seed=1, dapr_version="1.18.2"
+        )
+
+        (step,) = planned.steps
+        assert planned == again
+        assert (step.aim.activity, step.aim.point, step.aim.own) == (cell.activity, cell.point, True)
+        assert {plan.replica(node) for node in step.nodes} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("result", "landed", "outcome"),
+    [
+        (Result.HOLDS, True, Outcome.HOLDS),
+        (Result.VIOLATED, True, Outcome.VIOLATED),
+        (Result.VIOLATED, False, Outcome.VIOLATED),
+        (Result.UNKNOWN, True, Outcome.UNKNOWN),
+        (Result.UNKNOWN, False, Outcome.NOT_EXERCISED),
+    ],
+)
+def test_a_cell_whose_fault_never_landed_is_not_exercised(made, result, landed, outcome):
+    assert sweep.judged(made.cells[0], ran(result, landed=landed), 1.0).outcome is outcome
+
+
+def test_what_came_to_no_verdict_is_run_again(made):
+    for cell, outcome in zip(made.cells, Outcome, strict=False):
+        made = made.with_(sweep.Judged(cell=cell, outcome=outcome, took=1))
+
+    again = sweep.todo(made, None)
+
+    assert made.cells[0] not in again
+    assert made.cells[1] not in again
+    assert {*made.cells[2:4]} <= {*again}
+    assert {cell.activity for cell in sweep.todo(made, "quote_v1")} == {"quote_v1"}
+
+
+def test_a_matrix_is_gone_on_with_and_only_with_the_same(made, tmp_path):
+    file = tmp_path / drawing.DATA
+    assert sweep.resumed(made, file) == made
+    known = made.with_(sweep.Judged(cell=made.cells[0], outcome=Outcome.HOLDS, took=1))
+    drawing.write(known, tmp_path)
+
+    assert sweep.resumed(made, file) == known
+    with pytest.raises(UsageError, match="of another release of Dapr"):
+        sweep.resumed(made.model_copy(update={"dapr_version": "1.17.0"}), file)
+
+
+def test_a_run_that_fails_is_unknown_and_the_sweep_goes_on(made):
+    def run(cell):
+        if cell == made.cells[0]:
+            raise NodeError("app-0 was not ready")
+        return ran()
+
+    *_, (end, _) = sweep.go(made, made.cells[:2], run)
+
+    assert [one.outcome for one in end.judged] == [Outcome.UNKNOWN, Outcome.HOLDS]
+    assert end.judged[0].reasons == ("the run failed: app-0 was not ready",)
+
+
+def test_a_cell_that_was_cut_short_is_not_judged(made):
+    steps = sweep.go(made, made.cells[:2], lambda cell: ran(interrupted=cell == made.cells[1]))
+
+    end, _ = next(steps)
+    with pytest.raises(LeftError):
+        next(steps)
+    assert len(end.judged) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([Outcome.HOLDS] * 60, 0),
+        ([Outcome.HOLDS] * 59, 2),
+        ([Outcome.NOT_EXERCISED] + [Outcome.HOLDS] * 59, 2),
+        ([Outcome.UNKNOWN, Outcome.VIOLATED], 1),
+    ],
+)
+def test_the_exit_code_is_the_worst_of_the_cells(made, outcomes, code):
+    for cell, outcome in zip(made.cells, outcomes, strict=False):
+        made = made.with_(sweep.Judged(cell=cell, outcome=outcome, took=1))
+
+    assert sweep.exit_code(made, None) == code
+
+
+def test_a_workflow_or_an_activity_that_is_not_there_is_told(made, described):
+    with pytest.raises(UsageError, match='no workflow "order_v2"; did you mean "order_v1"'):
+        sweep.matrix(described, "order_v2", seed=1, dapr_version="1.18.2")
+    with pytest.raises(UsageError, match='did you mean "quote_v1"'):
+        sweep.todo(made, "quote")
