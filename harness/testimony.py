@@ -4,13 +4,15 @@ What the sources show of one execution of an activity, now: its attempt, the led
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Literal
 
 from harness.backends.base import Endpoints
-from harness.evidence import journals, ledgers
+from harness.evidence import ledgers
 from harness.evidence.engine import Engine
 from harness.faults.aim import Announcement, Testimony
+from harness.journal import Tail
 from harness.model import Target, Workflow
 
 _ENDINGS = ("taskCompleted", "taskFailed")
@@ -27,6 +29,9 @@ class Sources:
         self._endpoints = endpoints
         self._engine = engine
         self._journal = journal
+        self._lock = threading.Lock()
+        self._tails: dict[Path, Tail] = {}
+        self._attempts: dict[str, Literal["begun", "returned", "raised"]] = {}
 
     def testify(self, announced: Announcement) -> Testimony:
         """
@@ -45,12 +50,14 @@ class Sources:
         )
 
     def _attempt(self, attempt_id: str) -> Literal["begun", "returned", "raised"] | None:
-        for row in journals.attempts(self._journal):
-            if row["attempt_id"] == attempt_id:
-                if "ended_ns" not in row:
-                    return "begun"
-                return "returned" if row["outcome"] == "ok" else "raised"
-        return None
+        with self._lock:
+            for file in self._journal.glob("attempts-*.jsonl"):
+                for row in self._tails.setdefault(file, Tail(file)).poll():
+                    if row["event"] == "start":
+                        self._attempts[row["attempt_id"]] = "begun"
+                    else:
+                        self._attempts[row["attempt_id"]] = "returned" if row["outcome"] == "ok" else "raised"
+            return self._attempts.get(attempt_id)
 
     def _effects(self, announced: Announcement) -> int | None:
         activity = self._workflow.steps.get(announced.activity)

@@ -47,6 +47,13 @@ class Announcement(Value):
     point: Point
     at_ns: int
 
+    @property
+    def task(self) -> tuple[str, int, str]:
+        """
+        What it executes, and where it stands: the same for all executions of one task.
+        """
+        return self.instance_id, self.task_id, self.point
+
 
 @dataclass(frozen=True)
 class Testimony:
@@ -157,6 +164,7 @@ class StepPoints:
         self._testify = testify
         self._lock = threading.Lock()
         self._seen: set[tuple[str, str, str]] = set()
+        self._held: dict[tuple[str, int, str], Held] = {}
         self._ambushes: list[_Ambush] = []
         self._disarmed = False
         self._server = ThreadingHTTPServer((at.host, at.port), _handler(self.announce))
@@ -168,23 +176,28 @@ class StepPoints:
         """
         Return when the execution may go on. An instance counts when it first comes to a point: what it does there
         again is a repetition, before whose effect there was one.
+
+        Another execution of a task that is held waits with it: when a sidecar dies the engine gives the task to another
+        replica within milliseconds, and that one would do what this one is kept from.
         """
         came = (announcement.instance_id, announcement.activity, announcement.point)
-        held: Held | None = None
         with self._lock:
-            if self._disarmed or came in self._seen:
-                return
+            held = self._held.get(announcement.task)
+            if held is None and not self._disarmed and came not in self._seen:
+                for ambush in self._ambushes:
+                    held = ambush.offer(announcement, free=held is None) or held
+                if held is not None:
+                    self._held[announcement.task] = held
             self._seen.add(came)
-            for ambush in self._ambushes:
-                held = ambush.offer(announcement, free=held is None) or held
         if held is not None:
             held.wait()
 
-    def ambush(self, step: int, aim: Aim) -> Held | None:
+    def ambush(self, step: int, aim: Aim, refuse: Callable[[Announcement], str | None]) -> Held | None:
         """
         Wait for the execution that step number `step` aims at, and hold it; None if it is not waited for any more.
 
-        One that another source contradicts is let go, and the next that comes is taken.
+        One that another source contradicts, or that `refuse` has a reason against, is let go, and the next that comes
+        is taken.
         """
         ambush = _Ambush(aim)
         with self._lock:
@@ -194,7 +207,7 @@ class StepPoints:
         try:
             while (held := ambush.caught.get()) is not None:
                 self._write("held", step, held)
-                why = "the fault was called off" if self._disarmed else self._doubt(held)
+                why = "the fault was called off" if self._disarmed else self._doubt(held) or refuse(held.announcement)
                 if why is None:
                     return held
                 self.let_go(step, held, f"passed over: {why}")
@@ -232,6 +245,8 @@ class StepPoints:
         Let an execution go on, and write down why.
         """
         held.let_go()
+        with self._lock:
+            self._held.pop(held.announcement.task, None)
         self._write("let go", step, held, why)
 
     def disarm(self) -> None:

@@ -15,7 +15,7 @@ import structlog
 from harness.backends.base import Backend
 from harness.errors import UsageError
 from harness.faults import make
-from harness.faults.aim import Held, StepPoints
+from harness.faults.aim import Announcement, Held, StepPoints
 from harness.faults.base import Fault, NotFeltError, Proof
 from harness.journal import Journal
 from harness.model import Aim, Plan, Step
@@ -130,21 +130,39 @@ class Controller:
         """
         if self._wait_until(self._planned_ns(step)):
             return
-        held = points.ambush(step.step, aim)
+        nodes: tuple[str, ...] = ()
+
+        def taken(announcement: Announcement) -> str | None:
+            nonlocal nodes
+            there = replica(announcement.node)
+            nodes = tuple(node for node in step.nodes if not aim.own or replica(node) == there)
+            return self._reserve(step, nodes)
+
+        held = points.ambush(step.step, aim, taken)
         if held is None:
             return
-        announced = replica(held.announcement.node)
-        nodes = [node for node in step.nodes if not aim.own or replica(node) == announced]
-        hit: list[str] = []
         try:
             for node in nodes:
-                hit.append(node)
                 self._hit(step, node, held)
         finally:
-            points.let_go(step.step, held, f"landed on {', '.join(nodes)}" if nodes else "nothing to hit there")
-            if hit:
-                with ThreadPoolExecutor(len(hit)) as pool:
-                    list(pool.map(lambda node: self._relieve(step, node), hit))
+            points.let_go(step.step, held, f"landed on {', '.join(nodes)}")
+            with ThreadPoolExecutor(len(nodes)) as pool:
+                list(pool.map(lambda node: self._relieve(step, node), nodes))
+
+    def _reserve(self, step: Step, nodes: Sequence[str]) -> str | None:
+        """
+        Take nodes for a step, or say why that cannot be: where a fault waits for a step of the workflow, no plan
+        keeps it clear of the others.
+        """
+        with self._lock:
+            busy = sorted({node for _, node in self._active} & set(nodes))
+            if busy or not nodes:
+                return (
+                    f"{', '.join(busy)}: another fault is in force there" if busy else "there is nothing to hit there"
+                )
+            now_ns = time.time_ns()
+            self._active |= {(step.step, node): Active(step.fault, node, now_ns) for node in nodes}
+        return None
 
     def _planned_ns(self, step: Step) -> int:
         return self._origin_ns + round(step.at * 1e9)

@@ -11,7 +11,7 @@ ONCE = [part for number in range(3) for part in ("--set", f"faults.{number}.time
 
 
 def test_an_aimed_kill_lands_exactly_at_its_point(harness):
-    finished = harness.run(KILLS, "--duration", "26s", *ONCE)
+    finished = harness.run(KILLS, "--duration", "34s", *ONCE)
 
     proofs = [fault["proof"] for fault in finished.verdict["faults"]]
     assert [proof["point"] for proof in proofs] == ["before_effect", "after_effect", "after_return"], finished.out

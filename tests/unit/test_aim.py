@@ -23,9 +23,9 @@ RETURNED = aiming.Testimony(attempt="returned", effects=1, scheduled=True, recor
 ENDED = aiming.Testimony(attempt="returned", effects=1, scheduled=True, recorded=True)
 
 
-def announcement(instance="a", point="after_effect", node="app-1", activity="ship_v1"):
+def announcement(instance="a", point="after_effect", node="app-1", activity="ship_v1", task_id=5):
     return Announcement(
-        instance_id=instance, activity=activity, task_id=5, attempt_id="x", node=node, point=point, at_ns=7
+        instance_id=instance, activity=activity, task_id=task_id, attempt_id="x", node=node, point=point, at_ns=7
     )
 
 
@@ -89,7 +89,7 @@ def _post(tmp_path):
 def ambush(post, wanted):
     """Wait in a thread until an execution is caught; a function that gives it."""
     caught = []
-    thread = threading.Thread(target=lambda: caught.append(post.points.ambush(3, wanted)))
+    thread = threading.Thread(target=lambda: caught.append(post.points.ambush(3, wanted, lambda _: None)))
     thread.start()
     while not post.points._ambushes and thread.is_alive():
         time.sleep(0.005)
@@ -177,6 +177,21 @@ def test_two_faults_at_one_point_take_an_execution_each(post):
     assert {first().announcement.instance_id, second().announcement.instance_id} == {"a", "b"}
 
 
+def test_another_execution_of_a_task_that_is_held_waits_with_it(post):
+    caught = ambush(post, aim())
+    first = post.come("a", node="app-0")
+    held = caught()
+    second = post.come("a", node="app-1")
+    second.join(0.2)
+
+    assert second.is_alive()
+    post.pass_by("a", node="app-1", task_id=6)
+    post.points.let_go(3, held, "landed on app-0")
+    first.join(5)
+    second.join(5)
+    assert not second.is_alive()
+
+
 def test_a_point_that_nobody_comes_to_is_written_down(post):
     caught = ambush(post, aim(occurrence=2))
     post.pass_by("a")
@@ -189,7 +204,7 @@ def test_a_point_that_nobody_comes_to_is_written_down(post):
 def test_nothing_is_held_after_disarming(post):
     post.points.disarm()
 
-    assert post.points.ambush(0, aim()) is None
+    assert post.points.ambush(0, aim(), lambda _: None) is None
     post.pass_by()
 
 
@@ -287,6 +302,24 @@ def test_an_aimed_fault_may_hit_all_while_the_step_is_held(tmp_path, post):
     until_done(controller)
 
     assert {did for did in system.did if did[0] == "kill"} == {("kill", "sidecar-0"), ("kill", "sidecar-1")}
+
+
+def test_an_aimed_fault_keeps_clear_of_a_node_that_another_holds(tmp_path, post):
+    system = System()
+    steps = [
+        Step(step=0, fault="kill", nodes=("sidecar-1",), at=0, hold=60, settings={}),
+        Step(step=1, fault="kill", nodes=("sidecar-0", "sidecar-1"), at=0.05, hold=0, settings={}, aim=aim()),
+    ]
+    controller = Controller(steps, system, Journal(tmp_path / "faults.jsonl"), post.points)
+    controller.start(time.time_ns())
+    while not (post.points._ambushes and system.did):
+        time.sleep(0.005)
+    post.pass_by("a", node="app-1")
+    post.pass_by("b", node="app-0")
+    controller.stop()
+
+    assert system.did == [("kill", "sidecar-1"), ("kill", "sidecar-0"), ("start", "sidecar-0"), ("start", "sidecar-1")]
+    assert "sidecar-1: another fault is in force there" in post.rows()[1]["why"]
 
 
 def test_an_aimed_fault_whose_point_is_not_reached_does_nothing(tmp_path, post):
