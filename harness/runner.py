@@ -20,7 +20,7 @@ import structlog
 
 from harness.backends.base import Backend, Endpoints
 from harness.errors import EvidenceError, LeftError, NodeError
-from harness.evidence import collect, manifest, stall
+from harness.evidence import collect, jobs, manifest, stall
 from harness.evidence.engine import Engine
 from harness.faults.aim import StepPoints
 from harness.faults.controller import Controller
@@ -145,8 +145,9 @@ class Run:
                 self._settle(watch, engine, endpoints)
             with self._phase("collect"):
                 self._screen.say("collecting evidence")
+                missing = collect.from_sidecars(self._run, self._plan.target, endpoints, self._plan.seed)
                 self._backend.quiesce()
-                missing = collect.from_system(self._run, self._plan.target, endpoints)
+                missing += collect.from_system(self._run, self._plan.target, endpoints)
             self._backend.down()
         missing += collect.from_journals(self._run)
         manifest.write(self._run)
@@ -312,9 +313,20 @@ class Run:
             if not told and watch.unsettled and (still >= checks.stall or left <= 0):
                 told = True
                 self._tell_stall(watch, engine, endpoints, "settle")
-            if watch.unsettled == 0 or left <= 0 or self._gives_up():
+            done = watch.unsettled == 0 and self._idle(endpoints)
+            if done or left <= 0 or self._gives_up():
                 return
             time.sleep(_TICK)
+
+    def _idle(self, endpoints: Endpoints) -> bool:
+        """
+        Has the scheduler nothing left to do? The last acknowledgements come a moment after the last end.
+        """
+        try:
+            return next(jobs.left(self._plan.target, endpoints.scheduler), None) is None
+        except EvidenceError as error:
+            log.debug("the scheduler could not be asked", error=str(error))
+            return False
 
     def _note_deaths(self) -> None:
         """

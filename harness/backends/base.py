@@ -45,14 +45,15 @@ class Endpoints(Value):
     """
     Where the running system can be reached; saved as `endpoints.json` for the load generator.
 
-    `apps` and `sidecars` are by node; `redis` is the store itself, past Toxiproxy, for evidence; `links` are
-    the listeners of Toxiproxy.
+    `apps` and `sidecars` are by node; `redis` is the store itself and `scheduler` the scheduler itself, past
+    Toxiproxy, for evidence; `links` are the listeners of Toxiproxy.
     """
 
     apps: Mapping[str, Address]
     sidecars: Mapping[str, Address]
     services: Mapping[str, Address]
     redis: Address
+    scheduler: Address
     links: Mapping[str, Address]
     steps: Address | None = None
     """Where the harness takes announcements of step points; None if the plan aims at none."""

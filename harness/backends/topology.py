@@ -72,6 +72,7 @@ class Topology:
             sidecars={node: clients.get(node, http) for node, http in self._sidecar_http.items()},
             services={f"{name}-0": self._at[f"{name}-0"] for name in self._plan.target.services},
             redis=self._at["redis"],
+            scheduler=self._at["scheduler-0"],
             links={name: link.listen for name, link in self.links.items()},
             steps=self._steps,
         )

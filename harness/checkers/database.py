@@ -145,7 +145,8 @@ def opened(plan: Plan, evidence: Path) -> Iterator[Database]:
 
     Of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
     outcomes(workflow, outcome, ends, calls), outcome_effects(workflow, outcome, effect),
-    kinds(workflow, kind, ends), answers(workflow, status, outcome), steps(step, fault, node, at_ns).
+    kinds(workflow, kind, ends), answers(workflow, status, outcome), steps(step, fault, node, at_ns),
+    retries(activity, attempts, first, backoff, longest), times in seconds.
     Derived: one for each file in `tables/`, which says what its rows are.
     """
     with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch, duckdb.connect() as connection:
@@ -255,6 +256,14 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             if isinstance(about.start, HttpStart)
             for outcome, statuses in (("ok", about.start.accepted), ("fail", about.start.refused))
             for status in statuses
+        ],
+    )
+    _table(
+        connection,
+        "retries(activity VARCHAR, attempts INTEGER, first DOUBLE, backoff DOUBLE, longest DOUBLE)",
+        [
+            (name, retry.attempts, retry.first, retry.backoff, retry.max)
+            for name, retry in target.activities.items()
         ],
     )
     # `node` is NULL where the run decides which of `nodes` is hit; `aim` is the point of an aimed fault, in words.

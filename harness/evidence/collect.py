@@ -10,7 +10,7 @@ import structlog
 
 from harness.backends.base import Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import journals, ledgers, tables
+from harness.evidence import api, jobs, journals, ledgers, tables
 from harness.evidence.engine import Engine
 from harness.evidence.schema import (
     ATTEMPTS,
@@ -18,8 +18,10 @@ from harness.evidence.schema import (
     FAULTS,
     HISTORY,
     INSTANCES,
+    JOBS,
     OPERATIONS,
     PHASES,
+    READINGS,
     SAMPLES,
     Table,
 )
@@ -31,9 +33,27 @@ log = structlog.get_logger(__name__)
 Rows = Iterator[Mapping[str, object]]
 
 
+def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) -> list[str]:
+    """
+    What only living sidecars can tell: readings, of each instance that a client asked for or the engine has (of many,
+    of those that the seed draws). Return what could not be had, in words.
+    """
+
+    def readings() -> Rows:
+        engine = Engine(endpoints.redis, target)
+        try:
+            known = engine.ids() | {row["instance_id"] for row in journals.operations(run.journal)}
+        finally:
+            engine.close()
+        return api.readings(api.chosen(known, seed), endpoints.sidecars)
+
+    return _table(run, READINGS, readings)
+
+
 def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
     """
-    What only the running system can tell: instances, history, effects. Return what could not be had, in words.
+    What the stores, the scheduler and the ledgers kept: instances, history, jobs, effects. Return what could not be
+    had, in words.
     """
     missing = []
     engine = Engine(endpoints.redis, target)
@@ -50,6 +70,7 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
             missing += _table(run, HISTORY, lambda: iter(histories))
     finally:
         engine.close()
+    missing += _table(run, JOBS, lambda: jobs.left(target, endpoints.scheduler))
     return missing + _table(run, EFFECTS, lambda: ledgers.effects(target, endpoints))
 
 

@@ -141,10 +141,10 @@ HISTORY = Table(
             "completing one; else NULL",
         ),
         Column(
-            "execution_id",
-            "VARCHAR",
-            "taskExecutionId of a task, a result, or the timer of a retry: the same for all tries of one call of an "
-            "activity; else NULL",
+            "call_id",
+            "INTEGER",
+            "of a task, and of the timer before a retry: the task that was the first try of the same call of an "
+            "activity (by taskExecutionId); NULL where the SDK gives none, and of other events",
             later=True,
         ),
         Column(
@@ -152,6 +152,36 @@ HISTORY = Table(
         ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; else NULL"),
         Column("error", "VARCHAR", "failure in words; else NULL"),
+    ),
+)
+
+READINGS = Table(
+    "readings",
+    "one instance as Dapr's workflow API told of it, after everything had settled; of more than 3,000 a sample",
+    (
+        _INSTANCE,
+        Column("node", "VARCHAR", "sidecar that was asked, the last one if several were"),
+        Column("asked_ns", "BIGINT", "when it was asked"),
+        Column("answered_ns", "BIGINT", "when it answered or failed; NULL if there was no time left to ask"),
+        Column("status", "VARCHAR", "runtimeStatus; NULL if Dapr knows no such instance, or did not answer"),
+        Column("workflow", "VARCHAR", "workflowName; NULL as above, and while nothing of it has run"),
+        Column("output", "VARCHAR", "the workflow's output, JSON; NULL if it has none"),
+        Column("created_ns", "BIGINT", "createdAt; NULL as workflow"),
+        Column("updated_ns", "BIGINT", "lastUpdatedAt, the time of the last history event; NULL as workflow"),
+        Column("error", "VARCHAR", "why there is no reading, in words; NULL if there is one"),
+    ),
+)
+
+JOBS = Table(
+    "jobs",
+    "one job that the scheduler still holds for a workflow or an activity, after everything had settled",
+    (
+        _INSTANCE,
+        Column("kind", "VARCHAR", "`workflow` or `activity`: whom it would wake"),
+        Column("name", "VARCHAR", "of the reminder: run-activity, start-..., new-event-..., timer-..."),
+        Column("task_id", "INTEGER", "the task that it would run; NULL of a workflow's"),
+        Column("due", "VARCHAR", "when it was first due, RFC 3339; NULL if it does not say"),
+        Column("listed_ns", "BIGINT", "when the scheduler was asked"),
     ),
 )
 
@@ -192,4 +222,4 @@ SAMPLES = Table(
     ),
 )
 
-TABLES = (OPERATIONS, ATTEMPTS, EFFECTS, INSTANCES, HISTORY, FAULTS, PHASES, SAMPLES)
+TABLES = (OPERATIONS, ATTEMPTS, EFFECTS, INSTANCES, HISTORY, READINGS, JOBS, FAULTS, PHASES, SAMPLES)

@@ -149,7 +149,7 @@ def test_a_finished_instance_is_read_with_its_outcome_and_history(redis_at, payi
     ]
 
 
-def test_the_tries_of_one_call_and_the_timers_between_share_an_execution_id(redis_at, paying):
+def test_the_tries_of_one_call_and_the_timers_between_are_tied_together(redis_at, paying):
     at, client = redis_at
     retried = [
         event(1, "taskScheduled", 110, name="hold_v1", taskExecutionId="x"),
@@ -158,21 +158,39 @@ def test_the_tries_of_one_call_and_the_timers_between_share_an_execution_id(redi
         event(-1, "timerFired", 330, timerId=2, fire_at=321),
         event(3, "taskScheduled", 331, name="hold_v1", taskExecutionId="x"),
         event(4, "timerCreated", 332, fire_at=400),
+        event(5, "taskScheduled", 333, name="hold_v1"),
     ]
     store_instance(client, "a", [*STARTED[:2], *retried])
 
     ((_, history),) = Engine(at, paying).rows()
 
-    assert [(e["execution_id"], e["fire_at_ns"]) for e in history] == [
-        (None, None),
-        (None, None),
-        ("x", None),
-        ("x", None),
-        ("x", 321),
-        (None, 321),
-        ("x", None),
-        (None, 400),
+    assert [(e["event"], e["call_id"], e["fire_at_ns"]) for e in history[2:]] == [
+        ("taskScheduled", 1, None),
+        ("taskFailed", None, None),
+        ("timerCreated", 1, 321),
+        ("timerFired", None, 321),
+        ("taskScheduled", 1, None),
+        ("timerCreated", None, 400),
+        ("taskScheduled", None, None),
     ]
+
+
+def test_a_retry_whose_first_try_has_another_id_belongs_to_the_failure_of_its_turn(redis_at, paying):
+    """The engine took the answer to a cancelled turn for its repetition's, which has another time."""
+    at, client = redis_at
+    tries = [event(n, "taskScheduled", 110, name="hold_v1", taskExecutionId=of) for n, of in ((1, "x"), (2, "y"))]
+    failures = [event(-1, "taskFailed", 120, taskScheduledId=n) for n in (1, 2)]
+    again = [
+        event(3, "timerCreated", 121, fire_at=321, retry_of="z"),
+        event(4, "taskScheduled", 331, name="hold_v1", taskExecutionId="z"),
+    ]
+    store_instance(client, "one", [*STARTED[:2], *tries, STARTED[0], failures[1], *again])
+    store_instance(client, "two", [*STARTED[:2], *tries, STARTED[0], *failures, *again])
+
+    (_, one), (_, two) = Engine(at, paying).rows()
+
+    assert [row["call_id"] for row in one[-2:]] == [2, 2]
+    assert [row["call_id"] for row in two[-2:]] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +239,7 @@ def test_a_store_that_does_not_answer_is_an_evidence_error(paying):
 
 
 def endpoints(store, services=None):
-    return Endpoints(apps={}, sidecars={}, services=services or {}, redis=store, links={})
+    return Endpoints(apps={}, sidecars={}, services=services or {}, redis=store, scheduler=store, links={})
 
 
 def test_effects_are_read_from_documents_in_the_state_store(redis_at, paying):

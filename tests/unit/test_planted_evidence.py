@@ -2,7 +2,7 @@
 Every invariant can fail: lies planted in a small literal run, each caught by the invariants that name it.
 
 The run is that of the reference target: `a` completed, `b` compensated, `c` compensated after a shipment whose
-answers were lost, `d` rejected, and `u` whose answer never came and which never began.
+answers were lost, `d` rejected, `e` completed at the second try, and `u` whose answer never came and which never began.
 """
 
 import functools
@@ -21,6 +21,13 @@ from harness.faults import FAMILIES
 MS = 1_000_000
 T0 = 1_790_000_000 * 1_000_000_000
 QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
+FAILED = object()
+"""As an activity's result: it failed, and the next task is its second try."""
+
+
+def of(name=None, *, payload, **others):
+    """An event's columns beyond those that all have."""
+    return {"name": name, "payload": json.dumps(payload), **others}
 
 
 class Story:
@@ -57,30 +64,39 @@ class Story:
         call = self.call(instance, kind, "ok", 202)
         order = {"order_id": instance, "kind": kind, "sku": f"sku-{instance}", "quantity": 2}
         created = self.tick()
-        history = [("workflowStarted", self.tick(), None, None, None)]
-        history.append(("executionStarted", created, "order_v1", None, order))
+        history = [("workflowStarted", self.tick(), {}), ("executionStarted", created, of("order_v1", payload=order))]
         call["completed_ns"] = self.tick()
-        for number, (activity, extra, answer, deed) in enumerate(tasks):
-            history.append(("taskScheduled", self.tick(), activity, number, order | extra))
+        ids, first = itertools.count(), None
+        for activity, extra, answer, deed in tasks:
+            task = next(ids)
+            first = task if first is None else first
+            scheduled = of(activity, event_id=task, task_id=task, call_id=first, payload=order | extra)
+            history.append(("taskScheduled", self.tick(), scheduled))
             begun = self.tick()
             if deed:
                 deed()
-            attempt = {"instance_id": instance, "activity": activity, "task_id": number, "node": "app-0"}
+            attempt = {"instance_id": instance, "activity": activity, "task_id": task, "node": "app-0"}
             attempt |= {"attempt_id": f"{next(self.attempts)}", "started_ns": begun, "ended_ns": self.tick()}
-            self.rows["attempts"].append(attempt | {"outcome": "ok"})
+            self.rows["attempts"].append(attempt | {"outcome": "error" if answer is FAILED else "ok"})
             done = self.tick()
-            history.append(("workflowStarted", self.tick(), None, None, None))
-            history.append(("taskCompleted", done, None, number, answer))
+            turn = self.tick()
+            history.append(("workflowStarted", turn, {}))
+            if answer is not FAILED:
+                history.append(("taskCompleted", done, of(task_id=task, payload=answer)))
+                first = None
+                continue
+            timer, due = next(ids), turn + 300 * MS
+            history.append(("taskFailed", done, {"task_id": task, "error": "RuntimeError: no"}))
+            wait = {"event_id": timer, "task_id": timer, "call_id": first, "fire_at_ns": due}
+            history.append(("timerCreated", self.tick(), wait))
+            fired = self.tick(300)
+            history.append(("workflowStarted", self.tick(), {}))
+            history.append(("timerFired", fired, {"task_id": timer, "fire_at_ns": due}))
         output = {"outcome": result, "order_id": instance}
-        history.append(("executionCompleted", self.tick(), None, None, output))
-        for position, (event, at_ns, name, task, payload) in enumerate(history):
+        history.append(("executionCompleted", self.tick(), of(event_id=next(ids), payload=output)))
+        for position, (event, at_ns, others) in enumerate(history):
             row = {"instance_id": instance, "position": position, "event_id": -1, "event": event, "at_ns": at_ns}
-            row |= {
-                "name": name,
-                "task_id": task,
-                "payload": None if event == "workflowStarted" else json.dumps(payload),
-            }
-            self.rows["history"].append(row)
+            self.rows["history"].append(row | others)
         self.rows["instances"].append(
             {
                 "instance_id": instance,
@@ -97,6 +113,17 @@ class Story:
                 "inbox_rows": 0,
             }
         )
+
+    def read(self):
+        """Dapr's API is asked for everything that a client asked for."""
+        stored = {row["instance_id"]: row for row in self.rows["instances"]}
+        for call in self.rows["operations"]:
+            row = {"instance_id": call["instance_id"], "node": "sidecar-0"}
+            row |= {"asked_ns": self.tick(10_000), "answered_ns": self.tick()}
+            if instance := stored.get(call["instance_id"]):
+                row |= {name: instance[name] for name in ("status", "workflow", "output", "created_ns")}
+                row["updated_ns"] = instance["completed_ns"]
+            self.rows["readings"].append(row)
 
     def reserve(self, instance, answer=True):
         def deed():
@@ -134,7 +161,11 @@ def sound():
     lost = [story.reserve("c"), *story.quotes(), story.ship("c", None), story.cancel("c"), story.release("c")]
     story.instance("c", "lost_for_good", lost, "compensated")
     story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected")
+    failed = ("register_shipment_v1", {}, FAILED, None)
+    retried = [story.reserve("e"), *story.quotes(), failed, story.ship("e", "k")]
+    story.instance("e", "flaky", retried, "completed")
     story.call("u", "plain", "unknown", None)
+    story.read()
     return story.rows
 
 
@@ -233,7 +264,85 @@ def end_undone(rows):
     change(rows, "instances", {"status": "RUNNING", "completed_ns": None}, instance_id="a")
 
 
-LIES["end_undone"] = end_undone
+def task_forgotten(rows):
+    """The last task was executed, and only before it was recorded as scheduled."""
+    end_undone(rows)
+    for event in events(rows, "a")[-2:]:
+        rows["history"].remove(event)
+    body = one(rows, "attempts", instance_id="a", activity="register_shipment_v1")
+    events(rows, "a")[-1]["at_ns"] = body["ended_ns"] + 50 * MS
+
+
+def swapped(rows, instance, event, other):
+    """The first row of `instance` that has `event` right before `other` changes places with that."""
+    own = events(rows, instance)
+    first, second = next(
+        pair for pair in itertools.pairwise(own) if (pair[0]["event"], pair[1]["event"]) == (event, other)
+    )
+    first["position"], second["position"] = second["position"], first["position"]
+
+
+def sooner(rows, ms):
+    """The timer of `e` fired `ms` milliseconds sooner, and says that it was due then."""
+    fired = one(rows, "history", instance_id="e", event="timerFired")
+    fired["at_ns"] = fired["fire_at_ns"] = fired["fire_at_ns"] - ms * MS
+
+
+def result_moved(rows):
+    body = one(rows, "attempts", instance_id="a", activity="register_shipment_v1")
+    task = {"instance_id": "a", "event": "taskCompleted", "task_id": body["task_id"]}
+    change(rows, "history", {"at_ns": body["ended_ns"] - 5 * MS}, **task)
+
+
+def renamed(rows):
+    """A call of `e` that was tried twice is of an activity that may be tried once."""
+    for row in events(rows, "e"):
+        if row.get("name") == "register_shipment_v1":
+            row["name"] = "quote_v1"
+
+
+def event_of(rows, instance, event, **facts):
+    return next(row for row in events(rows, instance) if row["event"] == event and facts.items() <= row.items())
+
+
+def job(instance):
+    last = T0 + 3_600_000 * MS
+    return {"instance_id": instance, "kind": "activity", "name": "run-activity", "task_id": 3, "listed_ns": last}
+
+
+BODY = {"instance_id": "a", "activity": "register_shipment_v1"}
+LIES |= {
+    "end_undone": end_undone,
+    "task_forgotten": task_forgotten,
+    "reading_status_flipped": lambda r: change(r, "readings", {"status": "FAILED"}, instance_id="a"),
+    "reading_output_changed": lambda r: change(r, "readings", {"output": "{}"}, instance_id="a"),
+    "reading_undone": lambda r: change(r, "readings", {"status": "RUNNING", "output": None}, instance_id="a"),
+    "reading_lost": lambda r: change(r, "readings", {"status": None, "output": None}, instance_id="a"),
+    "reading_invented": lambda r: change(r, "readings", {"status": "RUNNING"}, instance_id="u"),
+    "reading_failed": lambda r: change(r, "readings", {"status": None, "error": "HTTP 500: no"}, instance_id="a"),
+    "job_left": lambda r: r["jobs"].append(job("a")),
+    "job_of_nobody": lambda r: r["jobs"].append(job("x")),
+    "retried_once_more": renamed,
+    "retried_after_success": lambda r: event_of(r, "e", "taskFailed").update(event="taskCompleted", error=None),
+    "retry_wait_shortened": lambda r: event_of(r, "e", "timerCreated").update(
+        fire_at_ns=event_of(r, "e", "timerCreated")["fire_at_ns"] - 100 * MS
+    ),
+    "retry_wait_lengthened": lambda r: event_of(r, "e", "timerCreated").update(
+        fire_at_ns=event_of(r, "e", "timerCreated")["fire_at_ns"] + 100 * MS
+    ),
+    "retry_timer_early": lambda r: sooner(r, 50),
+    "retry_not_waited": lambda r: swapped(r, "e", "timerFired", "taskScheduled"),
+    "timer_fired_early": lambda r: event_of(r, "e", "timerFired").update(
+        fire_at_ns=event_of(r, "e", "timerFired")["at_ns"] + 50 * MS
+    ),
+    "turn_shuffled": lambda r: swapped(r, "a", "taskCompleted", "taskScheduled"),
+    "id_given_twice": lambda r: event_of(r, "a", "taskScheduled", task_id=1).update(event_id=0),
+    "end_id_reused": lambda r: event_of(r, "a", "taskScheduled", task_id=1).update(event_id=9),
+    "attempt_renamed": lambda r: change(r, "attempts", {"activity": "release_stock_v1"}, **BODY),
+    "attempt_of_no_task": lambda r: twice(r, "attempts", {"task_id": 99, "attempt_id": "x"}, **BODY),
+    "attempt_before_start": lambda r: change(r, "attempts", {"started_ns": T0}, **BODY),
+    "result_moved": result_moved,
+}
 LIES["end_deleted"] = lambda r: r["history"].remove(events(r, "a")[-1])
 
 PAIRS = [
@@ -284,7 +393,21 @@ def test_a_sound_run_holds(judged):
 
     assert [(f.name, f.result, f.reason) for f in verdict.findings if f.result != "HOLDS"] == []
     assert verdict.reasons == ()
-    assert verdict.classes == {"completed": 1, "compensated": 2, "rejected": 1, "never_started": 1}
+    assert verdict.classes == {"completed": 2, "compensated": 2, "rejected": 1, "never_started": 1}
+
+
+def test_a_task_whose_only_execution_was_forgotten_is_the_engines_doing(judged):
+    layers = {
+        lie: [
+            witness.row["layer"]
+            for finding in judged(lie).findings
+            for witness in finding.witnesses
+            if finding.name == "stuck"
+        ]
+        for lie in ("task_forgotten", "end_undone")
+    }
+
+    assert layers == {"task_forgotten": ["engine"], "end_undone": ["not decided"]}
 
 
 @pytest.mark.parametrize(("name", "lie"), PAIRS, ids=[f"{name}-{lie}" for name, lie in PAIRS])

@@ -119,7 +119,9 @@ def test_why_an_instance_waits_is_told_from_what_is_there(inbox, last, attempt, 
 def test_a_stall_is_told_even_when_nothing_can_be_read(tmp_path):
     """The store is gone, and nobody listens where the sidecar was."""
     nowhere = Address(host="127.0.0.1", port=1)
-    endpoints = Endpoints(apps={}, sidecars={"sidecar-0": nowhere}, services={}, redis=nowhere, links={})
+    endpoints = Endpoints(
+        apps={}, sidecars={"sidecar-0": nowhere}, services={}, redis=nowhere, scheduler=nowhere, links={}
+    )
 
     found = stall.look(["a", "b"], engine=Engine(), endpoints=endpoints, journal=tmp_path, phase="settle", after=15.2)
 

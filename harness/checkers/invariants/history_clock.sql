@@ -1,8 +1,8 @@
--- claim: What the engine writes itself carries times that never go back, and nothing is older than the start or younger than the last of it.
+-- claim: What the engine writes itself carries times that never go back, nothing is older than the start or younger than the last of it, and no timer fires before it is due.
 -- layer: engine
 -- examined: SELECT count(*) FROM history
--- catches: history_moved
--- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go (each event is stamped when it is made). A result is stamped by its activity, so it may be older than the events before it, and even than its own task.
+-- catches: history_moved, timer_fired_early
+-- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go (each event is stamped when it is made). A result is stamped by its activity, so it may be older than the events before it, and even than its own task. A timer is stamped when it fires (Dapr 1.18 orchestrator/run.go, runWorkflow), on the word of the scheduler, another process: a millisecond is allowed.
 -- witness: {instance_id}: {event} at position {position} is of {at_ns:at}, {fault}.
 WITH timed AS (
     SELECT
@@ -41,4 +41,13 @@ FROM timed
 JOIN lives USING (instance_id)
 LEFT JOIN following ON following.instance_id = timed.instance_id AND following.position = timed.position AND timed.written
 WHERE timed.at_ns < lives.begin_ns OR timed.at_ns > lives.end_ns OR timed.at_ns < following.before_ns
-ORDER BY timed.instance_id, timed.position, timed.event
+UNION ALL
+SELECT
+    instance_id,
+    position,
+    event,
+    at_ns,
+    ((fire_at_ns - at_ns) / 1000000)::BIGINT || ' ms before it was due'
+FROM history
+WHERE event = 'timerFired' AND at_ns < fire_at_ns - 1000000
+ORDER BY instance_id, position, event, fault

@@ -1,14 +1,33 @@
--- claim: Nothing is left behind: an instance that has ended has an empty inbox.
+-- claim: Nothing is left behind: an instance that has ended has an empty inbox, and within the settle time the scheduler holds no job any more that would wake it or one of its activities.
 -- layer: engine
 -- examined: SELECT count(*) FROM instances WHERE status IN ('COMPLETED', 'FAILED', 'TERMINATED')
--- catches: inbox_left
--- source: Dapr 1.18 orchestrator/run.go (the inbox is cleared in the same save as the events it led to).
--- witness: {instance_id} is {status} since {completed_ns:at}, and {inbox_rows:or} rows wait in its inbox.
+-- catches: inbox_left, job_left, job_of_nobody
+-- source: Dapr 1.18 orchestrator/run.go (the inbox is cleared in the same save as the events it led to; a reminder that finds its workflow ended is acknowledged, which deletes its job; deleteAllReminders). The run waits for the jobs as long as for the instances; one whose instance ended less than five seconds before is not counted, as a job is tried again every second.
+-- witness: {instance_id} is {status} since {completed_ns:at}, and {what}.
 SELECT
     instance_id,
     status,
     completed_ns,
-    inbox_rows
+    coalesce(inbox_rows, 0) || ' rows wait in its inbox, of which its metadata counts ' || coalesce(inbox_length, 0) AS what
 FROM instances
 WHERE status IN ('COMPLETED', 'FAILED', 'TERMINATED') AND (inbox_rows > 0 OR inbox_length > 0)
-ORDER BY instance_id
+UNION ALL
+SELECT
+    jobs.instance_id,
+    coalesce(instances.status, 'unknown to the engine'),
+    instances.completed_ns,
+    'the scheduler holds the job ' || jobs.name || ' of ' || CASE
+        WHEN jobs.task_id IS NULL THEN 'the workflow'
+        ELSE 'task ' || jobs.task_id
+    END
+FROM jobs
+LEFT JOIN instances ON instances.instance_id = jobs.instance_id
+WHERE (SELECT settled FROM run)
+    AND (
+        instances.instance_id IS NULL
+        OR (
+            instances.status IN ('COMPLETED', 'FAILED', 'TERMINATED')
+            AND coalesce(instances.completed_ns < jobs.listed_ns - 5000000000, TRUE)
+        )
+    )
+ORDER BY instance_id, what

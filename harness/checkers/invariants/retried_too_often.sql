@@ -1,0 +1,38 @@
+-- claim: A call of an activity is tried again only after its last try failed, and no more often than target.yaml declares for that activity.
+-- layer: SDK
+-- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
+-- catches: retried_once_more, retried_after_success
+-- source: dapr-ext-workflow 1.18.3 _durabletask/worker.py (process_event: a retry is ordered by taskFailed alone) and _durabletask/task.py (RetryableTask.compute_next_delay: none once max_number_of_attempts have run). Executions that the engine does not record as tries of their own are no retries; the verdict counts them as repeated attempts.
+-- witness: {instance_id}: {name:or}, called as task {call_id}, was tried {tries} times; {allowed:or} are allowed, and {unfailed} of its tries before the last had not failed.
+WITH calls AS (
+    SELECT instance_id, call_id, max(position) AS last_position
+    FROM history
+    WHERE event = 'taskScheduled' AND call_id <> task_id
+    GROUP BY instance_id, call_id
+), tries AS (
+    SELECT calls.instance_id, calls.call_id, calls.last_position, history.task_id, history.position, history.name
+    FROM calls
+    JOIN history
+        ON history.instance_id = calls.instance_id
+        AND history.call_id = calls.call_id
+        AND history.event = 'taskScheduled'
+), failures AS (
+    SELECT DISTINCT instance_id, task_id
+    FROM history
+    WHERE event = 'taskFailed'
+), counted AS (
+    SELECT
+        tries.instance_id,
+        tries.call_id,
+        max(tries.name) AS name,
+        count(*) AS tries,
+        sum(CASE WHEN tries.position < tries.last_position AND failures.task_id IS NULL THEN 1 ELSE 0 END)::BIGINT AS unfailed
+    FROM tries
+    LEFT JOIN failures ON failures.instance_id = tries.instance_id AND failures.task_id = tries.task_id
+    GROUP BY tries.instance_id, tries.call_id
+)
+SELECT counted.instance_id, counted.name, counted.call_id, counted.tries, retries.attempts AS allowed, counted.unfailed
+FROM counted
+LEFT JOIN retries ON retries.activity = counted.name
+WHERE counted.tries > retries.attempts OR counted.unfailed > 0
+ORDER BY counted.instance_id, counted.call_id

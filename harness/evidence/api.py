@@ -1,0 +1,100 @@
+"""
+What Dapr says of the instances itself: its workflow API, asked for each of them as a client would.
+
+`GET /v1.0/workflows/dapr/<id>` of Dapr 1.18 loads the stored rows afresh, not the memory of the instance's owner
+(pkg/runtime/wfengine/backends/actors/actors.go, GetWorkflowMetadata), and decides the status by the engine's own
+rules. It tells whether `engine` reads those rows as Dapr does, and whether Dapr still answers for each instance; it is
+no second witness of the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from harness.backends.base import Address
+
+MOST = 3000
+"""Above this many instances a sample is asked for."""
+
+_AT_ONCE = 16
+_TIMEOUT = 5.0
+_PATIENCE = 180.0
+_DETAIL = 200
+
+Row = dict[str, Any]
+
+
+def chosen(instances: Iterable[str], seed: int) -> list[str]:
+    """
+    The instances to ask for, in order: all of them, or `MOST` drawn by the seed.
+    """
+    known = sorted(set(instances))
+    return known if len(known) <= MOST else sorted(random.Random(seed).sample(known, MOST))
+
+
+def readings(instances: Iterable[str], sidecars: Mapping[str, Address]) -> Iterator[Row]:
+    """
+    One row an instance, as the table `readings` has it; of one that no sidecar answered for, with the last error.
+
+    The sidecars share the work; each stands in for the others. Never raises: a failure is a row.
+    """
+    yield from asyncio.run(_readings(list(instances), tuple(sidecars.items())))
+
+
+async def _readings(instances: list[str], sidecars: tuple[tuple[str, Address], ...]) -> list[Row]:
+    deadline = time.monotonic() + _PATIENCE
+    places = asyncio.Semaphore(_AT_ONCE)
+    limits = httpx.Limits(max_connections=_AT_ONCE)
+    async with httpx.AsyncClient(timeout=_TIMEOUT, limits=limits) as client:
+
+        async def one(number: int, instance: str) -> Row:
+            async with places:
+                turn = number % len(sidecars)
+                row: Row = {}
+                for node, at in (*sidecars[turn:], *sidecars[:turn]):
+                    row = {"instance_id": instance, "node": node, "asked_ns": time.time_ns()}
+                    if time.monotonic() > deadline:
+                        return {**row, "error": f"not asked: Dapr's API took more than {_PATIENCE:g} s for the others"}
+                    row |= await _ask(client, at, instance) | {"answered_ns": time.time_ns()}
+                    if "error" not in row:
+                        break
+                return row
+
+        return list(await asyncio.gather(*(one(number, instance) for number, instance in enumerate(instances))))
+
+
+async def _ask(client: httpx.AsyncClient, at: Address, instance: str) -> Row:
+    try:
+        answer = await client.get(f"{at.url}/v1.0/workflows/dapr/{quote(instance, safe='')}")
+        if not answer.is_success:
+            return {"error": f"HTTP {answer.status_code}: {answer.text[:_DETAIL]}"}
+        told = answer.json()
+        return {
+            # of an instance that it does not know, Dapr answers 200 with nothing in it
+            "status": told.get("runtimeStatus") or None,
+            "workflow": told.get("workflowName") or None,
+            "output": told.get("properties", {}).get("dapr.workflow.output"),
+            "created_ns": _ns(told.get("createdAt")),
+            "updated_ns": _ns(told.get("lastUpdatedAt")),
+        }
+    except (httpx.HTTPError, ValueError, AttributeError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _ns(text: str | None) -> int | None:
+    """
+    An RFC 3339 time in nanoseconds since the epoch; None for Go's zero time, which means that there is none.
+    """
+    if not text:
+        return None
+    stamp = Timestamp()
+    stamp.FromJsonString(text)
+    return stamp.ToNanoseconds() if stamp.seconds > 0 else None
