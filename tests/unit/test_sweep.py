@@ -1,11 +1,16 @@
 """The sweep: every crash point a cell, resumable, and honest about what was not exercised."""
 
-import pytest
+import io
+import re
 
-from harness import plan, sweep, target
+import pytest
+from rich.console import Console
+
+from harness import cli, plan, sweep, target
 from harness.errors import LeftError, NodeError, UsageError
 from harness.faults import FAMILIES
 from harness.model import FaultFinding, Result
+from harness.rundir import RunDir
 from harness.scenario import REFERENCE_TARGET
 from harness.sweep import Cell, Outcome, Ran
 from reports import sweep as drawing
@@ -143,3 +148,69 @@ def test_a_workflow_or_an_activity_that_is_not_there_is_told(made, described):
         sweep.matrix(described, "order_v2", seed=1, dapr_version="1.18.2")
     with pytest.raises(UsageError, match='did you mean "quote_v1"'):
         sweep.todo(made, "quote")
+
+
+@pytest.fixture(name="mixed")
+def _mixed(made):
+    """One cell of each outcome, the others not run; what came from outside is hostile."""
+    for cell, outcome in zip(made.cells, Outcome, strict=False):
+        told = sweep.Judged(
+            cell=cell,
+            outcome=outcome,
+            reasons=(run_fixture.EVIL,),
+            violated=("stuck",) if outcome is Outcome.VIOLATED else (),
+            run="20260101T000000Z-cell-1",
+            took=41.5,
+            node="app-0",
+            proof={"instance_id": run_fixture.EVIL},
+        )
+        made = made.with_(told)
+    return made
+
+
+def test_the_page_shows_every_cell_and_loads_and_runs_nothing(mixed, tmp_path):
+    drawing.write(mixed, tmp_path)
+    html = (tmp_path / "sweep.html").read_text()
+
+    assert "<script" not in html
+    assert "script-src &#39;none&#39;" in html
+    assert not re.search(r"""(?:src|href)=["']https?:""", html)
+    assert html.count("not run</span>") == 56
+    assert 'class="mark not-exercised"' in html
+    assert 'href="20260101T000000Z-cell-1/report.html"' in html
+
+
+def test_the_terminal_shows_the_matrix_and_what_does_not_hold(mixed, tmp_path):
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(drawing.terminal(mixed, tmp_path))
+    printed = console.export_text()
+
+    assert re.search(r"reserve_stock_v1 +before_effect +✓ HOLDS +✗ VIOLATED +\? UNKNOWN +○ NOT EXERCISED", printed)
+    assert printed.index("✗ VIOLATED  kill sidecar") < printed.index("? UNKNOWN  pause sidecar")
+    assert "HOLDS 1, VIOLATED 1, UNKNOWN 1, NOT EXERCISED 1, not run 56" in printed
+    assert "\x1b[31m" not in printed
+
+
+def test_the_command_runs_each_cell_once_and_goes_on_where_it_was_left(monkeypatch, capsys, tmp_path):
+    ran_plans = []
+
+    def one(made, runs, console):
+        ran_plans.append(made)
+        result = Result.UNKNOWN if len(ran_plans) == 2 else Result.HOLDS
+        return cli.Done(0, verdict(result), RunDir(runs / made.scenario.name))
+
+    monkeypatch.setattr(cli, "_one", one)
+
+    def call():
+        arguments = ["sweep", "order_v1", "--activity", "quote_v1", "--out", str(tmp_path)]
+        code = cli.app(arguments, standalone_mode=False)
+        return code, capsys.readouterr().out
+
+    code, printed = call()
+    assert (code, len(ran_plans)) == (2, 12)
+    assert "HOLDS 11, UNKNOWN 1, not run 48" in printed
+    code, printed = call()
+    assert (code, len(ran_plans)) == (0, 13)
+    assert ran_plans[12] == ran_plans[1]
+    assert "1 cell to run" in printed
+    assert (tmp_path / "sweep-order_v1-1" / "sweep.html").is_file()
