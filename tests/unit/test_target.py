@@ -8,7 +8,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 from ruamel.yaml import YAML
 
-from target import defects, providers, stock
+from harness.model import Retry
+from harness.target import load
+from target import defects, providers, stock, workflows
 from target.contract import Attempts
 from target.ledger import ClosedError, Ledger, Shipment
 from target.workflows import cheapest
@@ -171,3 +173,50 @@ def test_the_description_names_every_defect(pytestconfig):
     described = YAML(typ="safe").load(pytestconfig.rootpath / "target/target.yaml")
 
     assert tuple(described["defects"]) == defects.ALL
+
+
+class Recorded:
+    """What a workflow's code asks the engine for: each activity with its retry policy."""
+
+    def __init__(self):
+        self.asked = set()
+
+    def call_activity(self, name, *, retry_policy=None, **_):
+        self.asked.add((name, retry_policy))
+        return name
+
+    def create_timer(self, after):
+        return None
+
+
+def asked_for(monkeypatch, answers):
+    """All (activity, policy) that an order asks for; `answers` has what each activity says, an exception included."""
+    monkeypatch.setattr(workflows, "when_all", list)
+    ctx = Recorded()
+    order = workflows.order_v1(ctx, {"order_id": "o1", "sku": "s", "quantity": 1})
+    told = next(order)
+    while True:
+        answer = [answers.get(name) for name in told] if isinstance(told, list) else answers.get(told)
+        try:
+            told = order.throw(answer) if isinstance(answer, Exception) else order.send(answer)
+        except StopIteration:
+            return ctx.asked
+
+
+def test_the_description_declares_the_retries_that_the_code_asks_for(monkeypatch, pytestconfig):
+    described = load(pytestconfig.rootpath / "target/target.yaml").activities
+    reserved, quoted = {workflows.RESERVE: True}, {workflows.QUOTE: 5}
+    asked = asked_for(monkeypatch, reserved) | asked_for(monkeypatch, reserved | quoted)
+
+    assert len(asked) == len({name for name, _ in asked}), "an activity has one policy"
+    assert described == {
+        name: Retry(attempts=1)
+        if policy is None
+        else Retry(
+            attempts=policy.max_number_of_attempts,
+            first=policy.first_retry_interval.total_seconds(),
+            backoff=policy.backoff_coefficient,
+            max=policy.max_retry_interval and policy.max_retry_interval.total_seconds(),
+        )
+        for name, policy in asked
+    }
