@@ -17,7 +17,7 @@ from rich.table import Table
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.model import Plan, Result, Scenario, Target, Verdict
     from harness.rundir import RunDir
@@ -321,7 +321,12 @@ def check(
             "`--modified` judges what is there all the same, and says so in the verdict"
         )
     made = folder.load_plan()
-    verdict = _judge(folder, made, changed)
+    with out.status("judging") as status:
+
+        def progress(what: str, number: int, count: int) -> None:
+            status.update(f"judging: {what} ({number} of {count})")
+
+        verdict = _judge(folder, made, changed, progress)
     out.print(_summary(made, verdict, folder))
     raise typer.Exit(_code(verdict))
 
@@ -366,6 +371,28 @@ def selftest(name: RunName, runs: Out = Path("runs")) -> None:
     raise typer.Exit(
         Exit.UNKNOWN if not result.planted else Exit.HOLDS if result.caught == result.planted else Exit.VIOLATED
     )
+
+
+@app.command()
+def synth(
+    instances: Annotated[int, typer.Argument(metavar="N", min=1, help="how many instances")],
+    like: Annotated[str, typer.Option(metavar="RUN", help="the run whose shape it takes")],
+    seed: Annotated[int, typer.Option(help="decides what is in the last copy, where that is a part of one")] = 1,
+    runs: Out = Path("runs"),
+) -> None:
+    """
+    Evidence of N instances in the shape of a real run, to try the checkers on. Nothing is run.
+    """
+    from harness import rundir
+    from harness import synth as synthetic
+
+    with out.status(f"copying {like}"):
+        folder, made, measures = synthetic.make(rundir.find(runs, like), instances, seed, runs)
+    table = Table("unit", "of", "real", "synthetic", "may differ by", box=None)
+    for each in measures:
+        table.add_row(each.unit, each.name, f"{each.real:.4f}", f"{each.synthetic:.4f}", f"{each.allowed:.4f}")
+    out.print(table)
+    _say(f"{made:,} instances; `harness check {folder.path}` judges them")
 
 
 @app.command()
@@ -444,10 +471,13 @@ def _say(line: str) -> None:
     out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _judge(folder: RunDir, made: Plan, modified: Sequence[str] = ()) -> Verdict:
+def _judge(
+    folder: RunDir, made: Plan, modified: Sequence[str] = (), progress: Callable[[str, int, int], None] | None = None
+) -> Verdict:
+    from harness.checkers.database import silent
     from harness.checkers.judge import judge
 
-    verdict = judge(folder.name, made, folder.evidence, modified)
+    verdict = judge(folder.name, made, folder.evidence, modified, progress or silent)
     folder.save_verdict(verdict)
     _draw(folder, made, verdict)
     return verdict

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from importlib.resources import files
@@ -23,6 +23,15 @@ from harness.model import HttpStart, Plan
 
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, its number from 1, and of how many."""
+
+
+def silent(what: str, number: int, count: int) -> None:
+    """
+    Progress that nobody looks at.
+    """
+
 
 _THREADS = 2
 _MEMORY = "1GB"
@@ -86,7 +95,7 @@ class Database:
             raise UnansweredError(f"the query failed: {error}") from error
         return [dict(zip(columns, row, strict=True)) for row in kept], count
 
-    def derive(self, queries: Mapping[str, str]) -> None:
+    def derive(self, queries: Mapping[str, str], progress: Progress = silent) -> None:
         """
         Make a table of each query (name -> SQL), those first that others read.
 
@@ -95,8 +104,10 @@ class Database:
         missing = dict(self.missing)
         for name, sql in queries.items():
             self._needs[name] = frozenset(self._tables_of(sql))
-        for name in TopologicalSorter(self._needs).static_order():
-            if name not in queries or self._bases({name}) & self.missing.keys():
+        order = [name for name in TopologicalSorter(self._needs).static_order() if name in queries]
+        for number, name in enumerate(order, 1):
+            progress(f"table {name}", number, len(order))
+            if self._bases({name}) & self.missing.keys():
                 continue
             try:
                 self._connection.execute(f'CREATE TABLE "{name}" AS {queries[name]}')
@@ -139,7 +150,7 @@ class Database:
 
 
 @contextmanager
-def opened(plan: Plan, evidence: Path) -> Iterator[Database]:
+def opened(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[Database]:
     """
     The database of a run: the evidence tables of `evidence`, the tables of `plan`, and the derived ones.
 
@@ -164,7 +175,8 @@ def opened(plan: Plan, evidence: Path) -> Iterator[Database]:
             {
                 file.name.removesuffix(".sql"): file.read_text()
                 for file in files(__package__).joinpath("tables").iterdir()
-            }
+            },
+            progress,
         )
         yield database
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.checkers import invariant, recovery, sufficiency
-from harness.checkers.database import Database, Row, UnansweredError, opened
+from harness.checkers.database import Database, Progress, Row, UnansweredError, opened, silent
 from harness.checkers.invariant import Invariant
 from harness.checkers.telling import Telling, ledgers
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict, Witness, worst
@@ -35,14 +35,17 @@ _CALLS = "SELECT outcome, count(*) AS calls FROM operations GROUP BY outcome"
 _BODIES = "SELECT coalesce(sum(executions), 0)::BIGINT AS ran, coalesce(sum(tasks), 0)::BIGINT AS tasks FROM bodies"
 
 
-def judge(run_name: str, plan: Plan, evidence: Path, modified: Sequence[str] = ()) -> Verdict:
+def judge(
+    run_name: str, plan: Plan, evidence: Path, modified: Sequence[str] = (), progress: Progress = silent
+) -> Verdict:
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
 
     `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS.
+    `progress` is told each table that is made and each invariant that is examined.
     """
-    with opened(plan, evidence) as database:
-        findings = tuple(_findings(database, plan))
+    with opened(plan, evidence, progress) as database:
+        findings = tuple(_findings(database, plan, progress))
         kinds = _kinds(database)
         classes = _classes(kinds)
         faults, thin, missed = _circumstances(database, plan, classes)
@@ -69,23 +72,27 @@ def judge(run_name: str, plan: Plan, evidence: Path, modified: Sequence[str] = (
     )
 
 
-def _findings(database: Database, plan: Plan) -> Iterator[Finding]:
+def _findings(database: Database, plan: Plan, progress: Progress) -> Iterator[Finding]:
     """
     What each invariant says: the general ones, then the target's own, each by name.
     """
     start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
     telling = Telling(start[0]["load_start_ns"])
-    for name, text in invariant.load(invariant.GENERAL).items():
-        yield examine(database, telling, name, text, "general")
+    general, own, reason = invariant.load(invariant.GENERAL), {}, None
     if plan.target.invariants is not None:
         try:
             own = invariant.load(plan.target.invariants)
         except OSError as error:
             reason = f"the target's invariants cannot be read: {error}"
-            yield _unknown("invariants", "The target's own invariants hold.", reason, "target")
-        else:
-            for name, text in own.items():
-                yield examine(database, telling, name, text, "target")
+    origins: Mapping[Literal["general", "target"], Mapping[str, str]] = {"general": general, "target": own}
+    number = 0
+    for origin, texts in origins.items():
+        for name, text in texts.items():
+            number += 1
+            progress(f"invariant {name}", number, len(general) + len(own))
+            yield examine(database, telling, name, text, origin)
+    if reason is not None:
+        yield _unknown("invariants", "The target's own invariants hold.", reason, "target")
 
 
 def examine(

@@ -17,7 +17,7 @@ LAYERS = [
     {"harness.runtime", "harness.backends", "harness.evidence.schema"},
     {"harness.evidence.tables"},
     {"harness.faults", "harness.load", "harness.evidence", "harness.checkers"},
-    {"harness.watch", "harness.screen", "harness.safety", "harness.testimony", "harness.sweep"},
+    {"harness.watch", "harness.screen", "harness.safety", "harness.testimony", "harness.sweep", "harness.synth"},
     {"harness.runner"},
     {"reports"},
     {"harness.cli"},

@@ -1,0 +1,411 @@
+"""
+Synthetic evidence: a run of any number of instances, made of copies of a real one.
+
+The shape is fitted by taking it whole. A real run is copied one behind the other until there are enough instances:
+the first copy is the run as it was, with its faults; each further one begins where the one before has ended, and each
+of its ids ends in `~<copy>`. So arrivals, kinds, ends, tries, repeated attempts, latencies and timers are those of the
+real run, and how they go together too. The last copy may be a part of one: which instances are in it is drawn by
+the seed. Instances that wrote to the same document of the state store come together, for what it says after each
+movement depends on all of them; documents are renamed as ids are, wherever a JSON text names them. Ledgers
+of services go on counting from copy to copy.
+
+Nothing here knows what a workflow is about: a run that holds gives a run that holds, one that does not gives one that
+does not, that many times over. No system was ever seen to do what is written there: the plan says so in its claim, and
+so does every verdict and report that is made from it.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from harness import rundir
+from harness.checkers.database import UnansweredError, opened
+from harness.errors import EvidenceError, UsageError
+from harness.evidence import manifest, tables
+from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
+from harness.model import Plan, StateLedger
+from harness.rundir import RunDir
+
+_ONCE = {"faults", "readings"}
+"""Not copied: faults are those of the first copy, and of many instances a run has readings of a few."""
+_FRESH = {"op_id", "attempt_id", "key"}
+"""Names that no two copies may share, whether or not the instance's id is a part of them."""
+_JSON = {"payload", "output", "attributes"}
+_STRING = re.compile(r'"([^"\\]*)"')
+_MARK = "\x01"
+"""Stands in a template where a copy's number goes; JSON cannot contain it."""
+_BATCH = 10_000
+_OFF = 0.001
+"""By how much a measure may be off, besides what a last copy that is only a part explains."""
+
+_PHASES = """
+    SELECT
+        phase,
+        started_ns + CASE WHEN started_ns > load_ns THEN {later_ns} ELSE 0 END AS started_ns,
+        ended_ns + CASE WHEN ended_ns > load_ns THEN {later_ns} ELSE 0 END AS ended_ns,
+        detail
+    FROM phases, (SELECT min(started_ns) AS load_ns FROM phases WHERE phase = 'load')
+"""
+"""The load goes on through all copies; what came after it comes after all of them."""
+
+_LASTING = """(
+    SELECT 'answer of a start' AS what, completed_ns - invoked_ns AS ns FROM operations WHERE outcome = 'ok'
+    UNION ALL SELECT 'instance', completed_ns - created_ns FROM instances
+    UNION ALL SELECT 'body', ended_ns - started_ns FROM attempts
+    UNION ALL SELECT 'timer', fire_at_ns - at_ns FROM history WHERE event = 'timerCreated'
+)"""
+_QUANTILES = f"""
+    SELECT what, unnest(quantile_disc(ns, [0.5, 0.9, 0.99])) AS ns
+    FROM {_LASTING}
+    WHERE ns IS NOT NULL
+    GROUP BY what
+"""
+_MEASURES = f"""
+    WITH limits AS (SELECT unnest($what) AS what, unnest($ns) AS limit_ns)
+    SELECT 'class ' || class AS name, 'share' AS unit, count(*) / (SELECT count(*) FROM classes) AS value
+    FROM classes
+    GROUP BY class
+    UNION ALL
+    SELECT 'kind ' || coalesce(kind, 'of nobody'), 'share', count(*) / (SELECT count(*) FROM classes)
+    FROM classes
+    GROUP BY kind
+    UNION ALL
+    SELECT 'calls ' || outcome, 'share', count(*) / (SELECT count(*) FROM operations) FROM operations GROUP BY outcome
+    UNION ALL
+    SELECT 'bodies run again', 'share', sum(executions - tasks) / sum(executions) FROM bodies
+    UNION ALL
+    SELECT what || ' within ' || round(limit_ns / 1e9, 3) || ' s', 'share', count_if(ns <= limit_ns) / count(ns)
+    FROM {_LASTING}
+    JOIN limits USING (what)
+    GROUP BY what, limit_ns
+    UNION ALL
+    SELECT name, 'rows an instance', rows / (SELECT count(*) FROM classes)
+    FROM (
+        SELECT 'operations' AS name, count(*) AS rows FROM operations
+        UNION ALL SELECT 'attempts', count(*) FROM attempts
+        UNION ALL SELECT 'effects', count(*) FROM effects
+        UNION ALL SELECT 'instances', count(*) FROM instances
+        UNION ALL SELECT 'history', count(*) FROM history
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """
+    One thing that the real run and the synthetic one are compared by; 0 where a run has nothing of it.
+
+    `unit` is `share` (of 1) or `rows an instance`; `allowed` is how far apart they may be: for shares the difference,
+    else the difference in parts of the real one.
+    """
+
+    name: str
+    unit: str
+    real: float
+    synthetic: float
+    allowed: float
+
+    @property
+    def fits(self) -> bool:
+        """
+        Are they close enough?
+        """
+        scale = 1.0 if self.unit == "share" else self.real
+        return abs(self.synthetic - self.real) <= self.allowed * scale
+
+
+def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, int, tuple[Measure, ...]]:
+    """
+    A new run directory below `root` with `instances` instances in the shape of `like`; how many they became (fewer
+    where those that come together do not add up to it), and the comparison that it passed.
+
+    Raises UsageError if `like` has more instances than that, EvidenceError if it lacks a table, or if what was made
+    is not like it.
+    """
+    plan = like.load_plan()
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".synth-", dir=root) as scratch:
+        evidence = Path(scratch) / "evidence"
+        with _connected(Path(scratch)) as connection:
+            have = tuple(table for table in TABLES if _view(connection, like, table))
+            if EFFECTS not in have:
+                raise EvidenceError(f"{like.name} has no effects table: which instances belong together cannot be told")
+            units = _units(connection, plan, have)
+            real = sum(map(len, units))
+            if real == 0:
+                raise UsageError(f"{like.name} has no instances to be copied")
+            if instances < real:
+                raise UsageError(f"{like.name} has {real} instances already; ask for at least as many")
+            copies, rest = divmod(instances, real)
+            part = _part(units, rest, seed)
+            made = copies * real + len(part)
+            _write(connection, plan, have, Path(scratch), copies, part)
+        measures = compare(plan, like.evidence, evidence, _OFF + len(part) / made)
+        off = [f"{each.name} ({each.real} and {each.synthetic})" for each in measures if not each.fits]
+        if off:
+            raise EvidenceError(f"the synthetic run is not like {like.name}: {', '.join(off)}")
+        run = rundir.create(root, f"{plan.scenario.name}-synthetic", seed)
+        evidence.replace(run.evidence)
+    run.save_plan(_claimed(plan, like.name, real, made, seed))
+    manifest.write(run)
+    return run, made, measures
+
+
+def compare(plan: Plan, real: Path, synthetic: Path, allowed: float) -> tuple[Measure, ...]:
+    """
+    Two evidence folders of one plan side by side, in order of unit and name. How long things took is compared by how
+    many of them were done within the median, the 90th and the 99th percentile of the real ones.
+
+    Raises EvidenceError if one of them cannot be read.
+    """
+    found: list[Mapping[tuple[str, str], float]] = []
+    limits: Mapping[str, object] | None = None
+    for evidence in (real, synthetic):
+        with opened(plan, evidence) as database:
+            try:
+                if limits is None:
+                    rows = database.rows(_QUANTILES)
+                    limits = {column: [row[column] for row in rows] for column in ("what", "ns")}
+                rows = database.rows(_MEASURES, limits)
+                found.append({(row["unit"], row["name"]): row["value"] or 0.0 for row in rows})
+            except UnansweredError as error:
+                raise EvidenceError(f"{evidence} cannot be measured: {error}") from error
+    return tuple(
+        Measure(name, unit, found[0].get((unit, name), 0.0), found[1].get((unit, name), 0.0), allowed)
+        for unit, name in sorted(found[0].keys() | found[1].keys())
+    )
+
+
+def _claimed(plan: Plan, like: str, real: int, made: int, seed: int) -> Plan:
+    """
+    The plan of the real run, its name and claim saying what this is.
+    """
+    scenario = plan.scenario
+    claim = (
+        f"SYNTHETIC: {made:,} instances made from the {real:,} of {like} (`harness synth`, seed {seed}). Nothing was "
+        f"run; this says nothing of any system. The claim of the real run: {scenario.claim}"
+    )
+    return plan.model_copy(
+        update={"scenario": scenario.model_copy(update={"name": f"{scenario.name}-synthetic", "claim": claim})}
+    )
+
+
+def _connected(scratch: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(f"SET threads = 2; SET memory_limit = '1GB'; SET temp_directory = {_quoted(scratch / 'spill')}")
+    # Rows come in the order of the left side of a join: evidence lies as a collector writes it, each history whole.
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    return connection
+
+
+def _view(connection: duckdb.DuckDBPyConnection, like: RunDir, table: Table) -> bool:
+    """
+    Make the view of one table of the real run; False if the run lacks it, as the synthetic one will then.
+    """
+    file = tables.path(like.evidence, table)
+    if not file.is_file():
+        return False
+    try:
+        there = set(connection.read_parquet(str(file)).columns)
+        columns = ", ".join(
+            f'"{each.name}"' if each.name in there or not each.later else f'NULL::{each.type} AS "{each.name}"'
+            for each in table.columns
+        )
+        connection.execute(f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet({_quoted(file)})")
+    except duckdb.Error as error:
+        raise EvidenceError(f"{file} cannot be copied: {error}") from error
+    return True
+
+
+def _units(connection: duckdb.DuckDBPyConnection, plan: Plan, have: Sequence[Table]) -> list[list[str]]:
+    """
+    Every instance that any table knows of, those together that come together; in order of id.
+    """
+    everybody = " UNION ".join(
+        f"SELECT instance_id FROM {table.name}" for table in have if "instance_id" in table.types
+    )
+    ids = connection.execute(f"SELECT instance_id FROM ({everybody}) WHERE instance_id IS NOT NULL ORDER BY ALL")
+    head = {instance: instance for (instance,) in ids.fetchall()}
+
+    def first(instance: str) -> str:
+        while head[instance] != instance:
+            head[instance] = instance = head[head[instance]]
+        return instance
+
+    seen: dict[str, str] = {}
+    shared = connection.execute(
+        "SELECT DISTINCT source, instance_id FROM effects WHERE instance_id IS NOT NULL ORDER BY ALL"
+    )
+    for source, instance in shared.fetchall():
+        if _is_document(plan, source):
+            head[first(instance)] = first(seen.setdefault(source, instance))
+    units: dict[str, list[str]] = {}
+    for instance in head:
+        units.setdefault(first(instance), []).append(instance)
+    return list(units.values())
+
+
+def _is_document(plan: Plan, source: str | None) -> bool:
+    """
+    Is a ledger a document of the state store, and not a service?
+    """
+    return any(
+        isinstance(ledger, StateLedger) and (source or "").startswith(ledger.prefix) for ledger in plan.target.ledgers
+    )
+
+
+def _part(units: Sequence[Sequence[str]], most: int, seed: int) -> list[str]:
+    """
+    At most `most` instances, drawn by whole units; fewer if no unit fits what is left.
+    """
+    part: list[str] = []
+    for unit in random.Random(seed).sample(units, len(units)):
+        if len(part) + len(unit) <= most:
+            part += unit
+    return part
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    have: Sequence[Table],
+    scratch: Path,
+    copies: int,
+    part: Sequence[str],
+) -> None:
+    """
+    Write all evidence tables into `scratch`/evidence: `copies` whole copies, and one more of the instances of `part`.
+    """
+    evidence = scratch / "evidence"
+    evidence.mkdir()
+    connection.execute("CREATE TABLE part AS SELECT unnest(?::VARCHAR[]) AS instance_id", [[i + _MARK for i in part]])
+    documents = _documents(connection, plan)
+    copied = [table for table in have if table is not PHASES and table.name not in _ONCE]
+    period_ns = _period_ns(connection, copied)
+    later_ns = period_ns * (copies - 1 + bool(part))
+    for table in copied:
+        marked = _template(connection, table, documents, scratch / "templates")
+        _copy(connection, _copied(table, marked, copies, period_ns, part), evidence, table)
+        connection.execute("DROP TABLE template")
+    for table in (table for table in have if table not in copied):
+        sql = _PHASES.format(later_ns=later_ns) if table is PHASES else f"FROM {table.name}"
+        _copy(connection, sql, evidence, table)
+
+
+def _documents(connection: duckdb.DuckDBPyConnection, plan: Plan) -> set[str]:
+    """
+    The keys of the documents that are ledgers, and each without its prefix, as other texts may call it.
+    """
+    prefixes = [ledger.prefix for ledger in plan.target.ledgers if isinstance(ledger, StateLedger)]
+    sources = [source for (source,) in connection.execute("SELECT DISTINCT source FROM effects").fetchall()]
+    keys = {source for source in sources if _is_document(plan, source)}
+    return keys | {key.removeprefix(prefix) for key in keys for prefix in prefixes if key.startswith(prefix)}
+
+
+def _period_ns(connection: duckdb.DuckDBPyConnection, copied: Sequence[Table]) -> int:
+    """
+    How long one copy takes: from the first thing that is told of it to the last, and a second.
+    """
+    spans = " UNION ALL ".join(
+        f"SELECT min({column}) AS first_ns, max({column}) AS last_ns FROM {table.name}"
+        for table in copied
+        for column in table.types
+        if column.endswith("_ns")
+    )
+    span = connection.execute(f"SELECT max(last_ns) - min(first_ns) FROM ({spans})").fetchone()
+    return (span[0] if span and span[0] else 0) + 1_000_000_000
+
+
+def _template(
+    connection: duckdb.DuckDBPyConnection, table: Table, documents: set[str], scratch: Path
+) -> frozenset[str]:
+    """
+    Make the table `template`: the rows of `table` with marks where a copy's number goes, each with its `line` and, in
+    a ledger that goes on from copy to copy, how many places it has. Return the columns that have marks.
+    """
+    marked: set[str] = set()
+
+    def rows() -> Iterator[dict[str, object]]:
+        answer = connection.cursor().execute(f"FROM {table.name}")
+        while batch := answer.fetchmany(_BATCH):
+            for values in batch:
+                row = dict(zip(table.types, values, strict=True))
+                new = row | {name: _marked(row, name, documents) for name in row if isinstance(row[name], str)}
+                marked.update(name for name in row if row[name] != new[name])
+                yield new
+
+    tables.write(scratch, table, rows())
+    places = "CASE WHEN contains(source, chr(1)) THEN 0 ELSE max(position) OVER (PARTITION BY source) + 1 END"
+    connection.execute(
+        f"CREATE TABLE template AS SELECT *, {places if table is EFFECTS else 0} AS places "
+        f"FROM (SELECT *, row_number() OVER () - 1 AS line FROM read_parquet({_quoted(tables.path(scratch, table))}))"
+    )
+    return frozenset(marked)
+
+
+def _marked(row: Mapping[str, object], column: str, documents: set[str]) -> str:
+    """
+    The text of one column with a mark behind each name that is to be another one in each copy.
+    """
+    text, own = str(row[column]), str(row.get("instance_id") or _MARK)
+    # A whole word: canary-1 is not a part of canary-10.
+    new = re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", lambda _: own + _MARK, text) if own in text else text
+    if column in _JSON:
+        return _STRING.sub(lambda found: f'"{found[1]}{_MARK}"' if found[1] in documents else found[0], new)
+    own_name = column in _FRESH or (column == "source" and text in documents)
+    return new + _MARK if own_name and new == text else new
+
+
+def _copied(table: Table, marked: frozenset[str], copies: int, period_ns: int, part: Sequence[str]) -> str:
+    """
+    SQL for all rows of the synthetic `table`, in order of copy and line.
+    """
+    columns = ", ".join(
+        f'replace("{name}", chr(1), suffix) AS "{name}"'
+        if name in marked
+        else f'"{name}" + copy * {period_ns} AS "{name}"'
+        if name.endswith("_ns")
+        else "position + copy * places AS position"
+        if table is EFFECTS and name == "position"
+        else f'"{name}"'
+        for name in table.types
+    )
+    of_part = "instance_id IN (FROM part)" if "instance_id" in table.types else str(bool(part))
+    # What a ledger of a service holds of a part has no gaps either.
+    renumbered = "REPLACE (row_number() OVER (PARTITION BY source ORDER BY position, line) - 1 AS position)"
+    return f"""
+        SELECT {columns}
+        FROM (
+            SELECT *, CASE copy WHEN 0 THEN '' ELSE '~' || copy END AS suffix
+            FROM (
+                SELECT template.*, copy
+                FROM (
+                    SELECT i // (SELECT count(*) FROM template) AS copy, i % (SELECT count(*) FROM template) AS line
+                    FROM range({copies} * (SELECT count(*) FROM template)) AS r(i)
+                )
+                JOIN template USING (line)
+                UNION ALL
+                FROM (
+                    SELECT * {renumbered if table is EFFECTS else ""}, {copies} AS copy
+                    FROM template
+                    WHERE {of_part}
+                    ORDER BY line
+                )
+            )
+        )
+    """
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, sql: str, evidence: Path, table: Table) -> None:
+    connection.execute(f"COPY ({sql}) TO {_quoted(tables.path(evidence, table))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
