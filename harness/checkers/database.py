@@ -273,10 +273,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     _table(
         connection,
         "retries(activity VARCHAR, attempts INTEGER, first DOUBLE, backoff DOUBLE, longest DOUBLE)",
-        [
-            (name, retry.attempts, retry.first, retry.backoff, retry.max)
-            for name, retry in target.activities.items()
-        ],
+        [(name, retry.attempts, retry.first, retry.backoff, retry.max) for name, retry in target.activities.items()],
     )
     # `node` is NULL where the run decides which of `nodes` is hit; `aim` is the point of an aimed fault, in words.
     _table(

@@ -26,8 +26,10 @@ def test_an_aimed_kill_lands_exactly_at_its_point(harness):
 
 
 def test_a_point_that_is_never_reached_is_unknown(harness):
-    never = ["--set", "faults.0.at.activity=release_stock_v1", "--set", "faults.1.at.activity=release_stock_v1"]
-    finished = harness.run(KILLS, "--duration", "8s", *ONCE, *never, "--set", "faults.2.at.after=3s")
+    changes = ["faults.0.at.activity=release_stock_v1", "faults.1.at.after=3s", "faults.2.at.after=5s"]
+    finished = harness.run(
+        KILLS, "--duration", "8s", *ONCE, *(part for change in changes for part in ("--set", change))
+    )
 
     told = "before_effect of release_stock_v1"
     assert any(told in reason and "did not come" in reason for reason in finished.verdict["reasons"]), finished.out
