@@ -531,7 +531,8 @@ class FaultFinding(Value):
     """
     One fault on one node: was it felt, when, and how long until things were well again.
 
-    Times are seconds after the load began; None where it did not happen or cannot be told.
+    `at` and `healed_at` are seconds after the load began, the others seconds after the fault was applied; None where it
+    did not happen or cannot be told. How they are measured is said in harness/checkers/recovery.py.
     """
 
     step: int
@@ -541,7 +542,10 @@ class FaultFinding(Value):
     felt_after: float | None
     healed_at: float | None
     in_flight: int
-    recovery: float | None
+    first_failure: float | None = Field(default=None, description="answer to the first start that failed")
+    first_success: float | None = Field(default=None, description="answer to the first start after it that did not")
+    recovery: float | None = Field(description="back at steady throughput")
+    unrecovered: str | None = Field(default=None, description="why there is no recovery time; None if there is one")
     proof: Mapping[str, JsonValue]
 
 
@@ -597,6 +601,9 @@ class Verdict(Value):
     operations: Mapping[str, int] = Field(description="client outcome -> calls")
     attempts: int = Field(description="executions of activity bodies")
     repeated_attempts: int = Field(description="executions beyond the first of a task; allowed")
+    overlapping_attempts: int = Field(
+        default=0, description="of these, those that began while another execution of the task ran; allowed"
+    )
     findings: tuple[Finding, ...]
     faults: tuple[FaultFinding, ...]
     missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")

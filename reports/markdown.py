@@ -48,7 +48,10 @@ def _lines(plan: Plan, verdict: Verdict) -> Iterator[str]:
                 f"{words.instances(verdict):,}: {_text(words.counts(verdict.classes))}",
             ),
             ("client calls", f"{sum(verdict.operations.values()):,}: {words.counts(verdict.operations)}"),
-            ("repeated attempts, which are allowed", f"{verdict.repeated_attempts:,} of {verdict.attempts:,}"),
+            (
+                "repeated attempts, which are allowed",
+                f"{verdict.repeated_attempts:,} of {verdict.attempts:,}{words.overlapping(verdict)}",
+            ),
             ("faults", words.faults_felt(verdict)),
             ("invariants that hold", f"{len(words.by_result(verdict, Result.HOLDS))} of {len(verdict.findings)}"),
         ],
@@ -78,7 +81,7 @@ def _faults(verdict: Verdict) -> Iterator[str]:
         return
     shown = verdict.faults[:_MOST_FAULTS]
     yield from _table(
-        ("step", "fault", "node", "applied", "felt after", "healed", "in flight", "recovery"),
+        ("step", "fault", "node", "applied", "felt after", "healed", "in flight", "failure", "success", "recovery"),
         [
             (
                 f"#{fault.step}",
@@ -88,7 +91,9 @@ def _faults(verdict: Verdict) -> Iterator[str]:
                 "**not felt**" if fault.felt_after is None else words.took(fault.felt_after),
                 words.at(fault.healed_at),
                 f"{fault.in_flight:,}",
-                words.recovered(fault),
+                words.took(fault.first_failure),
+                words.took(fault.first_success),
+                words.recovered(fault) + (f": {_text(fault.unrecovered)}" if fault.unrecovered else ""),
             )
             for fault in shown
         ],

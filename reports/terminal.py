@@ -52,7 +52,8 @@ def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]
     yield from _listed("missed", map(_sentence, verdict.missed_levels), _MOST_LEVELS)
     yield "instances", _counted({name: verdict.classes[name] for name in words.in_order(verdict.classes)})
     yield "calls", _counted(verdict.operations)
-    yield "attempts", Text(f"{verdict.attempts:,}, {verdict.repeated_attempts:,} of them repeated (allowed)")
+    repeated = f"{verdict.repeated_attempts:,} of them repeated (allowed){words.overlapping(verdict)}"
+    yield "attempts", Text(f"{verdict.attempts:,}, {repeated}")
     yield "faults", Text(words.faults_felt(verdict))
     yield from _listed("", map(_fault, verdict.faults), _MOST_FAULTS)
     held = words.by_result(verdict, Result.HOLDS)
@@ -95,9 +96,7 @@ def _fault(fault: FaultFinding) -> Text:
     name = words.shortened(f"{fault.fault} {fault.node}", 36)
     if fault.felt_after is None:
         return Text.assemble(f"{name} at {words.at(fault.at)}: ", ("not felt", "yellow"))
-    return Text(
-        f"{name} at {words.at(fault.at)}: felt after {words.took(fault.felt_after)}, recovery {words.recovered(fault)}"
-    )
+    return Text(words.shortened(f"{name} at {words.at(fault.at)}: {words.felt(fault)}", _TWO_LINES))
 
 
 def _finding(finding: Finding) -> Text:

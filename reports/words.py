@@ -225,9 +225,28 @@ def faults_felt(verdict: Verdict) -> str:
 
 def recovered(fault: FaultFinding) -> str:
     """
-    How long it took until things were well again after a fault.
+    How long it took until the throughput was steady again after a fault.
     """
     return "not told" if fault.recovery is None else took(fault.recovery)
+
+
+def felt(fault: FaultFinding) -> str:
+    """
+    What came of a fault that was felt, in order: when clients noticed, when they were served again, and recovery.
+    """
+    told = [f"felt after {took(fault.felt_after)}"]
+    if fault.first_failure is not None:
+        told.append(f"first failure {took(fault.first_failure)}")
+        told.append("no success after it" if fault.first_success is None else f"success {took(fault.first_success)}")
+    told.append(f"recovery {recovered(fault)}" + (f" ({fault.unrecovered})" if fault.unrecovered else ""))
+    return ", ".join(told)
+
+
+def overlapping(verdict: Verdict) -> str:
+    """
+    How many of the repeated executions began while another of their task ran; nothing if none did.
+    """
+    return f", {verdict.overlapping_attempts:,} while another of their task ran" if verdict.overlapping_attempts else ""
 
 
 def repeat(plan: Plan) -> str:

@@ -33,6 +33,22 @@ _CLASSES = """
 """
 _CALLS = "SELECT outcome, count(*) AS calls FROM operations GROUP BY outcome"
 _BODIES = "SELECT coalesce(sum(executions), 0)::BIGINT AS ran, coalesce(sum(tasks), 0)::BIGINT AS tasks FROM bodies"
+_OVERLAPS = """
+    SELECT count(*) AS overlaps
+    FROM (
+        SELECT
+            started_ns,
+            max(ended_ns) OVER (
+                PARTITION BY instance_id, task_id
+                ORDER BY started_ns, attempt_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS before_ns
+        FROM attempts
+        WHERE instance_id IN (SELECT instance_id FROM bodies WHERE executions > tasks)
+    ) AS executions
+    WHERE started_ns < before_ns
+"""
+"""Of an execution that was cut off nobody knows when it ended: it is not counted as one that others overlapped."""
 
 
 def judge(
@@ -51,6 +67,7 @@ def judge(
         faults, thin, missed = _circumstances(database, plan, classes)
         calls = {row["outcome"]: row["calls"] for row in _known(database, _CALLS)}
         bodies = _known(database, _BODIES) or [{"ran": 0, "tasks": 0}]
+        overlaps = _known(database, _OVERLAPS) or [{"overlaps": 0}]
         changed = (f"{file} is not as the run left it" for file in modified)
         lacking = (*changed, *database.missing.values(), *thin)
     return Verdict(
@@ -65,6 +82,7 @@ def judge(
         operations={outcome: calls.get(outcome, 0) for outcome in _OUTCOMES},
         attempts=bodies[0]["ran"],
         repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],
+        overlapping_attempts=overlaps[0]["overlaps"],
         findings=findings,
         faults=faults,
         missed_levels=missed,

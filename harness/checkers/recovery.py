@@ -1,75 +1,163 @@
 """
-Faults: was each one felt, what was in flight, and how long until starts were well again.
+Faults: was each one felt, what was in flight, and how long until clients and throughput were well again.
 
-How recovery is measured. A start is *well* when it was accepted and took no longer, from sending to answer, than
-nine in ten of the accepted starts before the first fault, or twice their median, whichever is more. The system
-has recovered from a fault with the first of `_STEADY` well starts in a row, among those that were sent after the
-fault was proved to a replica that it touches; the recovery time runs from the moment the fault was applied to
-that start's answer. So a fault that stays in force counts as long as it is felt, one that no start feels is over
-with the next start, and a single lucky answer in between does not end it. The bound follows the way steady
-state is told from the ramp in load testing: by the spread seen before the disturbance, not by a fixed number.
-It cannot be told (None) where fewer than `_STEADY` starts were accepted before the first fault, or the load ended
-before the starts were well again.
+Three times are told of each fault, all of them from the moment it was applied:
+
+- *first failure*: until the answer to the first start that failed, of those sent to a replica that the fault touches.
+  A refusal is no failure where the kind may be refused.
+- *first success*: until the answer to the first start that was accepted, of those sent to such a replica after that
+  failure; after the fault, if none failed.
+- *recovery*: until the throughput is steady again. The method is that of A. Brown and D. A. Patterson, "Towards
+  Availability Benchmarks: A Case Study of Software RAID Systems" (USENIX ATC 2000): the quality of service over time,
+  against a band of normal behaviour at 99 % confidence. The quality of service is here the number of instances that
+  end, in windows that slide by a quarter of a second. Normal is as many as are due to start in such a window, for
+  in an open system that is steady as many leave as arrive (job flow balance; P. J. Denning and J. P. Buzen, "The
+  Operational Analysis of Queueing Network Models", 1978): the mean of the starts due, less 2.576 standard deviations,
+  the deviation being no smaller than a Poisson count's, the square root. The window is the shortest of whole seconds
+  in which half of the throughput could not be missing within the band. The system has recovered with the first window
+  that begins at or after the first success, holds at least so many ends, and in which no start was sent that failed.
+  More ends than normal are no fault: that is the backlog.
+
+The first two are None if nothing failed, or nothing succeeded, before the next fault or the end of the load. Recovery
+is None for a reason that is told: the load was too thin to say what is normal, or the next fault, or the end of the
+load, came before such a window.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.checkers.database import Database, Row
 from harness.model import FaultFinding
 
-_STEADY = 5
+_BUCKET_NS = 250_000_000
+_BUCKETS_A_SECOND = 4
+_LONGEST = 30
+"""Seconds; a window that must be longer tells nothing of a recovery."""
+
+_DEVIATIONS = 2.576
+"""Of a normal distribution, 99 % lies within as many standard deviations."""
+
+_FOREVER_NS = 2**63 - 1
 _OF_A_REPLICA = re.compile(r"(?:sidecar|app)-(\d+)(?:->.*)?")
 """Nodes and links that touch one replica; any other touches all."""
 
 _FAULTS = """
     SELECT
         faults.*,
-        (SELECT load_start_ns FROM run) AS load_start_ns,
         (
             SELECT count(*)
             FROM instances
             WHERE instances.created_ns <= faults.applied_ns
                 AND (instances.completed_ns IS NULL OR instances.completed_ns > faults.applied_ns)
-        ) AS in_flight
+        ) AS in_flight,
+        (
+            SELECT min(others.applied_ns)
+            FROM faults AS others
+            WHERE others.applied_ns > faults.applied_ns AND others.step <> faults.step
+        ) AS next_ns
     FROM faults
     ORDER BY step, node
 """
-
-_STARTS = """
-    WITH starts AS (
-        SELECT
-            invoked_ns,
-            completed_ns,
-            coalesce(outcome = 'ok', FALSE) AS accepted,
-            completed_ns - invoked_ns AS took_ns,
-            regexp_extract(node, '-(\\d+)$', 1) AS replica
-        FROM operations
-        WHERE client <> 'canary'
-    ), before AS (
-        SELECT
-            count(*) AS enough,
-            greatest(quantile_disc(took_ns, 0.9), 2 * quantile_disc(took_ns, 0.5)) AS bound_ns
-        FROM starts
-        WHERE accepted AND completed_ns < (SELECT min(applied_ns) FROM faults)
-    ), following AS (
-        SELECT
-            invoked_ns,
-            completed_ns,
-            min((starts.accepted AND took_ns <= bound_ns)::INTEGER) OVER next AS well,
-            count(*) OVER next AS known
-        FROM starts, before
-        WHERE before.enough >= $steady AND invoked_ns >= $felt_ns AND ($replica IS NULL OR replica = $replica)
-        WINDOW next AS (ORDER BY invoked_ns, completed_ns ROWS BETWEEN CURRENT ROW AND $steady - 1 FOLLOWING)
-    )
-    SELECT min(completed_ns) AS at_ns
-    FROM following
-    WHERE well = 1 AND known = $steady
-        AND invoked_ns = (SELECT min(invoked_ns) FROM following WHERE well = 1 AND known = $steady)
+_LOAD = """
+    SELECT
+        (SELECT load_start_ns FROM run) AS begin_ns,
+        (SELECT max(intended_ns) FROM operations WHERE client <> 'canary' AND try = 1) AS end_ns
 """
+_DUE = """
+    SELECT (intended_ns - $begin_ns) // $bucket_ns AS bucket, count(*) AS number
+    FROM operations
+    WHERE client <> 'canary' AND try = 1 AND intended_ns >= $begin_ns
+    GROUP BY bucket
+"""
+_ENDED = """
+    SELECT (completed_ns - $begin_ns) // $bucket_ns AS bucket, count(*) AS number
+    FROM instances
+    WHERE completed_ns >= $begin_ns
+    GROUP BY bucket
+"""
+_STARTS = """
+    SELECT
+        operations.invoked_ns,
+        operations.completed_ns,
+        coalesce(operations.outcome = 'ok', FALSE) AS accepted,
+        regexp_extract(operations.node, '-(\\d+)$', 1) AS replica
+    FROM operations
+    LEFT JOIN kinds
+        ON kinds.workflow = operations.workflow AND kinds.kind = operations.kind AND kinds.ends = 'refused'
+    WHERE operations.client <> 'canary'
+        AND (operations.outcome IS DISTINCT FROM 'fail' OR kinds.kind IS NULL)
+"""
+_FAILED = f"""
+    SELECT (invoked_ns - $begin_ns) // $bucket_ns AS bucket
+    FROM ({_STARTS})
+    WHERE NOT accepted
+    GROUP BY bucket
+"""  # noqa: S608 - a constant
+_FIRST_FAILURE = f"""
+    SELECT min(completed_ns)
+    FROM ({_STARTS})
+    WHERE NOT accepted
+        AND completed_ns > $from_ns
+        AND completed_ns <= $until_ns
+        AND ($replica IS NULL OR replica = $replica)
+"""  # noqa: S608 - a constant
+_FIRST_SUCCESS = f"""
+    SELECT min(completed_ns)
+    FROM ({_STARTS})
+    WHERE accepted
+        AND invoked_ns > $from_ns
+        AND completed_ns <= $until_ns
+        AND ($replica IS NULL OR replica = $replica)
+"""  # noqa: S608 - a constant
+
+
+@dataclass(frozen=True)
+class Band:
+    """
+    What is normal: at least so many ends in so many buckets of a quarter of a second.
+    """
+
+    width: int
+    least: float
+
+
+@dataclass(frozen=True)
+class _Load:
+    """
+    The load in buckets from its beginning to the last start that was due: instances that ended in each, and those in
+    which a start was sent that failed. `steady` is what is normal, or why that cannot be told.
+    """
+
+    begin_ns: int
+    ended: tuple[int, ...]
+    failed: frozenset[int]
+    steady: Band | str
+
+
+def band(due: Sequence[int]) -> Band | str:
+    """
+    What is normal, from the starts that were due in each bucket of the load; a reason if that cannot be told.
+    """
+    for seconds in range(1, _LONGEST + 1):
+        width = seconds * _BUCKETS_A_SECOND
+        sums = [sum(due[bucket : bucket + width]) for bucket in range(len(due) - width + 1)]
+        if len(sums) <= 1:
+            break
+        mean = statistics.fmean(sums)
+        least = mean - _DEVIATIONS * max(statistics.stdev(sums), math.sqrt(mean))
+        if least >= mean / 2 > 0:
+            return Band(width, least)
+    return (
+        f"{sum(due)} starts were due in {len(due) / _BUCKETS_A_SECOND:g} s: too few, or too uneven, to tell from the "
+        "number of ends that half of them are missing"
+    )
 
 
 def findings(database: Database) -> tuple[FaultFinding, ...]:
@@ -78,35 +166,85 @@ def findings(database: Database) -> tuple[FaultFinding, ...]:
 
     Raises UnansweredError if faults, instances or operations are missing.
     """
-    return tuple(_finding(database, fault) for fault in database.rows(_FAULTS))
+    faults = database.rows(_FAULTS)
+    if not faults:
+        return ()
+    load = _load(database)
+    return tuple(_finding(database, fault, load) for fault in faults)
 
 
-def _finding(database: Database, fault: Row) -> FaultFinding:
-    def after_load_began(at_ns: int | None) -> float | None:
-        return _seconds(at_ns, fault["load_start_ns"])
+def _load(database: Database) -> _Load:
+    (about,) = database.rows(_LOAD)
+    begin_ns = about["begin_ns"]
+    buckets = range(((about["end_ns"] or begin_ns) - begin_ns) // _BUCKET_NS)
+    parameters = {"begin_ns": begin_ns, "bucket_ns": _BUCKET_NS}
 
+    def counts(sql: str) -> tuple[int, ...]:
+        found = {row["bucket"]: row["number"] for row in database.rows(sql, parameters)}
+        return tuple(found.get(bucket, 0) for bucket in buckets)
+
+    return _Load(
+        begin_ns=begin_ns,
+        ended=counts(_ENDED),
+        failed=frozenset(row["bucket"] for row in database.rows(_FAILED, parameters)),
+        steady=band(counts(_DUE)),
+    )
+
+
+def _finding(database: Database, fault: Row, load: _Load) -> FaultFinding:
+    applied_ns = fault["applied_ns"]
+    first_failure_ns, first_success_ns = _firsts(database, fault)
+    recovery, unrecovered = _recovery(fault, first_success_ns, load)
     return FaultFinding(
         step=fault["step"],
         fault=fault["fault"],
         node=fault["node"],
-        at=after_load_began(fault["applied_ns"]),
-        felt_after=_seconds(fault["felt_ns"], fault["applied_ns"]),
-        healed_at=after_load_began(fault["healed_ns"]),
+        at=_seconds(applied_ns, load.begin_ns),
+        felt_after=_seconds(fault["felt_ns"], applied_ns),
+        healed_at=_seconds(fault["healed_ns"], load.begin_ns),
         in_flight=fault["in_flight"],
-        recovery=_recovery(database, fault),
+        first_failure=_seconds(first_failure_ns, applied_ns),
+        first_success=_seconds(first_success_ns, applied_ns),
+        recovery=recovery,
+        unrecovered=unrecovered,
         proof=_proof(fault["proof"]),
     )
 
 
-def _recovery(database: Database, fault: Row) -> float | None:
-    if fault["applied_ns"] is None or fault["felt_ns"] is None:
-        return None
+def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
+    """
+    When the first start failed, and when the first after it was accepted.
+    """
+    if fault["applied_ns"] is None:
+        return None, None
     replica = _OF_A_REPLICA.fullmatch(fault["node"])
-    well_ns = database.scalar(
-        _STARTS,
-        {"steady": _STEADY, "felt_ns": fault["felt_ns"], "replica": replica[1] if replica else None},
+    about = {"until_ns": fault["next_ns"] or _FOREVER_NS, "replica": replica[1] if replica else None}
+    failure_ns = database.scalar(_FIRST_FAILURE, about | {"from_ns": fault["applied_ns"]})
+    return failure_ns, database.scalar(_FIRST_SUCCESS, about | {"from_ns": failure_ns or fault["applied_ns"]})
+
+
+def _recovery(fault: Row, first_success_ns: int | None, load: _Load) -> tuple[float | None, str | None]:
+    """
+    Seconds until the throughput was steady, or None and why.
+    """
+    applied_ns, next_ns = fault["applied_ns"], fault["next_ns"]
+    over = "the load ended" if next_ns is None else "the next fault came"
+    if applied_ns is None:
+        return None, "it was never applied"
+    if isinstance(load.steady, str):
+        return None, load.steady
+    if first_success_ns is None:
+        return None, f"{over} before a start was accepted again"
+    last = len(load.ended) if next_ns is None else min(len(load.ended), (next_ns - load.begin_ns) // _BUCKET_NS)
+    width, least = load.steady.width, load.steady.least
+    for bucket in range(max(0, -(-(first_success_ns - load.begin_ns) // _BUCKET_NS)), last - width + 1):
+        steady = sum(load.ended[bucket : bucket + width]) >= least
+        if steady and load.failed.isdisjoint(range(bucket, bucket + width)):
+            return _seconds(load.begin_ns + bucket * _BUCKET_NS, applied_ns), None
+    return None, (
+        f"{over} before {math.ceil(least)} instances had ended within {width / _BUCKETS_A_SECOND:g} s "
+        "while no start failed"
     )
-    return _seconds(well_ns, fault["applied_ns"])
 
 
 def _seconds(at_ns: int | None, since_ns: int | None) -> float | None:

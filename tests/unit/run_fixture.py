@@ -276,6 +276,8 @@ def fault_findings(**changes) -> tuple[FaultFinding, ...]:
             felt_after=0.0123,
             healed_at=healed,
             in_flight=17 + step,
+            first_failure=0.031,
+            first_success=healed - at + 1.02,
             recovery=healed - at + 1.31,
             proof={"pid": 4000 + step, "started": 1795478187.88, "status": -9},
             **changes,

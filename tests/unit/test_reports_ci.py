@@ -87,7 +87,7 @@ def test_the_summary_opens_with_the_verdict_and_ends_with_the_command(violated, 
     assert lines[0] == "## ❌ VIOLATED: demo, seed 7"
     assert lines[2] == "**A promise was broken: 2 of 10 invariants are violated.**"
     assert lines[-1] == "    harness run demo --seed 7 --defect double_ship"
-    assert "| #0 | kill | sidecar-0 | 6.000 s | 12.3 ms | 8.100 s | 17 | 3.41 s |" in lines
+    assert "| #0 | kill | sidecar-0 | 6.000 s | 12.3 ms | 8.100 s | 17 | 31 ms | 3.12 s | 3.41 s |" in lines
 
 
 def printed(plan, verdict, folder):
@@ -102,7 +102,7 @@ def test_the_screen_tells_the_verdict_the_classes_the_faults_and_the_way_on(tmp_
         "✓ HOLDS  demo, seed 7, Dapr 1.18.2",
         "instances   600: completed 358, compensated 121, rejected 114, refused 7",
         "attempts    2,431, 59 of them repeated (allowed)",
-        "kill sidecar-0 at 6.000 s: felt after 12.3 ms, recovery 3.41 s",
+        "kill sidecar-0 at 6.000 s: felt after 12.3 ms, first failure 31 ms, success 3.12 s,",
         "invariants  10 of 10 hold, 6,120 things examined",
         "again       harness run demo --seed 7",
     ):
