@@ -103,10 +103,11 @@ def terminal(made: Matrix, folder: Path) -> RenderableType:
     """
     The matrix on one screen, what is not HOLDS below it, and where the whole report is.
     """
-    table = Table("step", "point", *FAULTS, box=None, padding=(0, 2, 0, 0))
+    table = Table("step", *FAULTS, box=None, padding=(0, 2, 0, 0))
     for activity, points in _rows(made):
+        table.add_row(Text(activity, style="bold"))
         for point, cells in points:
-            table.add_row(activity if point == POINTS[0] else "", point, *map(_told, cells))
+            table.add_row(f"  {point}", *map(_told, cells))
     return Group(
         Text(),
         Text(f"{made.workflow} of {made.target}, seed {made.seed}, Dapr {made.dapr_version}"),

@@ -167,8 +167,7 @@ class StepPoints:
         self._held: dict[tuple[str, int, str], Held] = {}
         self._ambushes: list[_Ambush] = []
         self._disarmed = False
-        self._server = ThreadingHTTPServer((at.host, at.port), _handler(self.announce))
-        self._server.daemon_threads = True
+        self._server = _Server((at.host, at.port), _handler(self.announce))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
 
@@ -270,7 +269,7 @@ class StepPoints:
     def _doubt(self, held: Held) -> str | None:
         try:
             return self._testify(held.announcement).against(held.announcement.point)
-        except EvidenceError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and nobody is held for it
             return str(error)
 
     def _write(self, event: str, step: int, held: Held, why: str | None = None) -> None:
@@ -279,6 +278,11 @@ class StepPoints:
             {**announced, "event": event, "step": step, "at_ns": time.time_ns(), "announced_ns": announced["at_ns"]}
             | ({"why": why} if why is not None else {})
         )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # every thread of every replica may come at once; those that wait are late by a second
 
 
 def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHandler]:

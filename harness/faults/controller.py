@@ -155,11 +155,10 @@ class Controller:
         keeps it clear of the others.
         """
         with self._lock:
-            busy = sorted({node for _, node in self._active} & set(nodes))
-            if busy or not nodes:
-                return (
-                    f"{', '.join(busy)}: another fault is in force there" if busy else "there is nothing to hit there"
-                )
+            if not nodes:
+                return "there is nothing to hit there"
+            if busy := sorted({node for _, node in self._active} & set(nodes)):
+                return f"{', '.join(busy)}: another fault is in force there"
             now_ns = time.time_ns()
             self._active |= {(step.step, node): Active(step.fault, node, now_ns) for node in nodes}
         return None

@@ -181,11 +181,11 @@ def test_the_page_shows_every_cell_and_loads_and_runs_nothing(mixed, tmp_path):
 
 
 def test_the_terminal_shows_the_matrix_and_what_does_not_hold(mixed, tmp_path):
-    console = Console(width=100, record=True, file=io.StringIO())
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(drawing.terminal(mixed, tmp_path))
     printed = console.export_text()
 
-    assert re.search(r"reserve_stock_v1 +before_effect +✓ HOLDS +✗ VIOLATED +\? UNKNOWN +○ NOT EXERCISED", printed)
+    assert re.search(r"reserve_stock_v1\s+before_effect +✓ HOLDS +✗ VIOLATED +\? UNKNOWN +○ NOT EXERCISED", printed)
     assert printed.index("✗ VIOLATED  kill sidecar") < printed.index("? UNKNOWN  pause sidecar")
     assert "HOLDS 1, VIOLATED 1, UNKNOWN 1, NOT EXERCISED 1, not run 56" in printed
     assert "\x1b[31m" not in printed
