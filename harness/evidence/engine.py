@@ -328,7 +328,7 @@ def _calls(events: Iterable[tuple[int, Any]]) -> dict[int, int | None]:
     cannot be told.
 
     The SDK gives the tries of a call, and the timers between them, one id (taskExecutionId), made from the turn's time.
-    Where the engine saved another time than the code had seen (docs/findings.md, 10) a timer has an id that no task
+    Where the engine saved another time than the code had seen (docs/findings.md, 9) a timer has an id that no task
     has; it then belongs to the one failure that its turn took in.
     """
     known: dict[str, int | None] = {}

@@ -2,7 +2,7 @@
 -- layer: SDK
 -- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
 -- catches: retry_wait_shortened, retry_wait_lengthened, retry_timer_early, retry_not_waited
--- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the turn's time, which lies between the failure and the turn's workflowStarted event; it is that event's own, unless the engine took the answer to a cancelled turn: docs/findings.md, 10). The tolerance is one millisecond: the SDK counts in microseconds, and the failure and the firing are stamped by two processes.
+-- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the turn's time, which lies between the failure and the turn's workflowStarted event; it is that event's own, unless the engine took the answer to a cancelled turn: docs/findings.md, 9). The tolerance is one millisecond: the SDK counts in microseconds, and the failure and the firing are stamped by two processes.
 -- witness: {instance_id}: before try {number} of {name:or}, called as task {call_id}, {fault}; the declared wait is {wait_ms:or} ms.
 WITH timers AS (
     SELECT

@@ -10,12 +10,14 @@ WITH waiting AS (
     JOIN (SELECT DISTINCT instance_id FROM classes WHERE stuck) AS still ON still.instance_id = history.instance_id
 ), last AS (
     SELECT
-        instance_id,
-        arg_max(event, position) AS event,
-        arg_max(name, position) AS name,
-        max(at_ns) AS at_ns
+        waiting.instance_id,
+        max(waiting.event) AS event,
+        max(waiting.name) AS name,
+        max(waiting.at_ns) AS at_ns
     FROM waiting
-    GROUP BY instance_id
+    JOIN (SELECT instance_id, max(position) AS position FROM waiting GROUP BY instance_id) AS ends
+        ON ends.instance_id = waiting.instance_id AND ends.position = waiting.position
+    GROUP BY waiting.instance_id
 ), open AS (
     SELECT tasks.instance_id, max(tasks.position) AS position
     FROM waiting AS tasks
