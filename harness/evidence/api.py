@@ -28,6 +28,8 @@ _AT_ONCE = 16
 _TIMEOUT = 5.0
 _PATIENCE = 180.0
 _DETAIL = 200
+_UNKNOWN = "ERR_INSTANCE_ID_NOT_FOUND"
+"""What Dapr answers (404) for an instance that it does not know; any other 404 is a failure to ask."""
 
 Row = dict[str, Any]
 
@@ -74,11 +76,12 @@ async def _readings(instances: list[str], sidecars: tuple[tuple[str, Address], .
 async def _ask(client: httpx.AsyncClient, at: Address, instance: str) -> Row:
     try:
         answer = await client.get(f"{at.url}/v1.0/workflows/dapr/{quote(instance, safe='')}")
+        if answer.status_code == httpx.codes.NOT_FOUND and _UNKNOWN in answer.text:
+            return {"status": None}
         if not answer.is_success:
             return {"error": f"HTTP {answer.status_code}: {answer.text[:_DETAIL]}"}
         told = answer.json()
         return {
-            # of an instance that it does not know, Dapr answers 200 with nothing in it
             "status": told.get("runtimeStatus") or None,
             "workflow": told.get("workflowName") or None,
             "output": told.get("properties", {}).get("dapr.workflow.output"),

@@ -31,8 +31,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str | None], ...]] = {
     "TargetActorReminder": (("id", 1, None), ("type", 2, None)),
     "JobTargetMetadata": (("actor", 2, "TargetActorReminder"),),
     "JobMetadata": (("app_id", 1, None), ("namespace", 2, None), ("target", 3, "JobTargetMetadata")),
-    "Job": (("due_time", 4, None),),
-    "NamedJob": (("name", 1, None), ("metadata", 2, "JobMetadata"), ("job", 3, "Job")),
+    "NamedJob": (("name", 1, None), ("metadata", 2, "JobMetadata")),
     "ListJobsRequest": (("metadata", 1, "JobMetadata"),),
     "ListJobsResponse": (("jobs", 1, "NamedJob"),),
 }
@@ -79,7 +78,6 @@ def _row(kind: str, job: Any) -> Row:
         "kind": kind,
         "name": job.name,
         "task_id": None if task is None else int(task),
-        "due": job.job.due_time or None,
     }
 
 

@@ -180,7 +180,6 @@ JOBS = Table(
         Column("kind", "VARCHAR", "`workflow` or `activity`: whom it would wake"),
         Column("name", "VARCHAR", "of the reminder: run-activity, start-..., new-event-..., timer-..."),
         Column("task_id", "INTEGER", "the task that it would run; NULL of a workflow's"),
-        Column("due", "VARCHAR", "when it was first due, RFC 3339; NULL if it does not say"),
         Column("listed_ns", "BIGINT", "when the scheduler was asked"),
     ),
 )

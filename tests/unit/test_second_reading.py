@@ -22,7 +22,8 @@ ENDED = {
     "runtimeStatus": "COMPLETED",
     "properties": {"dapr.workflow.output": '{"result": "paid"}'},
 }
-NOWHERE = {"instanceID": "x", "workflowName": "", "createdAt": "0001-01-01T00:00:00Z", "runtimeStatus": ""}
+WAITING = {"instanceID": "x", "workflowName": "", "createdAt": "0001-01-01T00:00:00Z", "runtimeStatus": "PENDING"}
+NOWHERE = (404, '{"errorCode":"ERR_INSTANCE_ID_NOT_FOUND","message":"unable to find workflow"}')
 T0 = 1_795_489_200_000_000_000
 
 
@@ -78,16 +79,29 @@ def test_an_instance_is_read_as_dapr_tells_of_it(sidecar):
 
 def test_an_instance_that_dapr_does_not_know_is_a_reading_without_a_status(sidecar):
     at, answers = sidecar
-    answers["x"] = (200, json.dumps(NOWHERE))
+    answers["x"] = NOWHERE
 
     (row,) = api.readings(["x"], {"sidecar-0": at})
 
     assert set(told(row).values()) == {None}
 
 
+def test_of_an_instance_of_which_nothing_has_run_there_is_only_a_status(sidecar):
+    at, answers = sidecar
+    answers["x"] = (200, json.dumps(WAITING))
+
+    (row,) = api.readings(["x"], {"sidecar-0": at})
+
+    assert {name: value for name, value in told(row).items() if value is not None} == {"status": "PENDING"}
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [((500, "actor runtime is closed"), "HTTP 500: actor runtime is closed"), ((200, "<html>"), "JSONDecodeError")],
+    [
+        ((500, "actor runtime is closed"), "HTTP 500: actor runtime is closed"),
+        ((404, "404 page not found"), "HTTP 404: 404 page not found"),
+        ((200, "<html>"), "JSONDecodeError"),
+    ],
 )
 def test_a_reading_that_failed_is_a_row_with_its_error(sidecar, answer, error):
     at, answers = sidecar
@@ -101,7 +115,7 @@ def test_a_reading_that_failed_is_a_row_with_its_error(sidecar, answer, error):
 
 def test_the_sidecars_stand_in_for_each_other(sidecar, nobody):
     at, answers = sidecar
-    answers |= {name: (200, json.dumps(NOWHERE)) for name in "xy"}
+    answers |= dict.fromkeys("xy", NOWHERE)
 
     rows = list(api.readings(["x", "y"], {"sidecar-0": nobody, "sidecar-1": at}))
 
@@ -136,7 +150,6 @@ def played(held):
         for actor, name in held.get(asked, ()):
             job = found.jobs.add(name=name)
             job.metadata.target.actor.id, job.metadata.target.actor.type = actor, asked
-            job.job.due_time = "2026-11-24T03:00:00Z"
         return found
 
     handler = grpc.unary_unary_rpc_method_handler(
@@ -170,7 +183,6 @@ def test_jobs_are_told_with_the_instance_and_the_task_that_they_would_wake(payin
         ("b", "workflow", "timer-7", None),
         ("a::1", "activity", "run-activity", 12),
     ]
-    assert {row["due"] for row in rows} == {"2026-11-24T03:00:00Z"}
 
 
 def test_a_scheduler_that_does_not_answer_is_an_evidence_error(paying, nobody):
