@@ -65,7 +65,7 @@ class Post:
     def pass_by(self, *args, **kwargs):
         """An execution announces itself, and goes on at once."""
         thread = self.come(*args, **kwargs)
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
     def rows(self):
@@ -74,7 +74,7 @@ class Post:
     def close(self):
         self.points.close()
         for thread in self.threads:
-            thread.join(5)
+            thread.join(60)
         self._journal.close()
         self._lease.__exit__(None, None, None)
 
@@ -95,7 +95,7 @@ def ambush(post, wanted):
         time.sleep(0.005)
 
     def get():
-        thread.join(5)
+        thread.join(60)
         return caught[0]
 
     return get
@@ -223,7 +223,7 @@ def test_an_execution_is_held_no_longer_than_the_limit(post, monkeypatch):
     caught = ambush(post, aim())
     thread = post.come()
     held = caught()
-    thread.join(5)
+    thread.join(60)
 
     assert not thread.is_alive()
     with pytest.raises(NotFeltError, match="the fault had not landed then"):
@@ -285,7 +285,7 @@ def test_an_aimed_fault_hits_the_replica_where_the_step_is_and_proves_both(tmp_p
         time.sleep(0.005)
     thread = post.come(node="app-1")
     until_done(controller)
-    thread.join(5)
+    thread.join(60)
 
     assert not thread.is_alive()
     assert system.did == [("kill", "sidecar-1"), ("start", "sidecar-1")]
