@@ -12,8 +12,12 @@ from harness.journal import Tail
 pytestmark = pytest.mark.e2e
 
 
-def test_a_node_that_ends_by_itself_makes_the_run_unknown(harness, tmp_path):
-    """Somebody else kills placement while the load is on; it is not needed for anything to go on."""
+def test_a_run_with_a_node_that_ended_by_itself_never_holds(harness, tmp_path):
+    """
+    Somebody else kills placement while the load is on, and nobody starts it again.
+
+    Dapr may go on with the table of placement that it has, or halt every actor: the run is then UNKNOWN or VIOLATED.
+    """
 
     def kill_placement():
         tenacity.Retrying(wait=tenacity.wait_fixed(0.1), stop=tenacity.stop_after_delay(60))(
@@ -25,9 +29,10 @@ def test_a_node_that_ends_by_itself_makes_the_run_unknown(harness, tmp_path):
 
     somebody = threading.Thread(target=kill_placement)
     somebody.start()
-    finished = harness.run("tests/targets/payments_calm.yaml", check=2)
+    finished = harness.run("tests/targets/payments_calm.yaml")
     somebody.join()
 
+    assert finished.code in (1, 2), finished.out
     assert any("exit of placement-0" in reason for reason in finished.verdict["reasons"])
 
 
