@@ -259,9 +259,12 @@ class StepPoints:
 
     def close(self) -> None:
         """
-        Disarm, and take no more announcements.
+        Disarm, let all go that are held, and take no more announcements.
         """
         self.disarm()
+        with self._lock:
+            for held in self._held.values():
+                held.let_go()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
