@@ -274,6 +274,7 @@ class Run:
             list(watch.waiting),
             engine=engine,
             endpoints=endpoints,
+            jobs=lambda: jobs.left(self._plan.target, endpoints.scheduler, stall.TIMEOUT),
             journal=self._run.journal,
             phase=phase,
             after=watch.still,

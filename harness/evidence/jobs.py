@@ -39,11 +39,11 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str | None], ...]] = {
 Row = dict[str, Any]
 
 
-def left(target: Target, scheduler: Address) -> Iterator[Row]:
+def left(target: Target, scheduler: Address, timeout: float = _TIMEOUT) -> Iterator[Row]:
     """
     One row a job that would wake a workflow or an activity of the target, as the table `jobs` has it.
 
-    Raises EvidenceError if the scheduler does not answer.
+    Raises EvidenceError if the scheduler does not answer within `timeout` seconds.
     """
     with grpc.insecure_channel(str(scheduler), options=[("grpc.max_receive_message_length", -1)]) as channel:
         listed = channel.unary_unary(
@@ -56,7 +56,7 @@ def left(target: Target, scheduler: Address) -> Iterator[Row]:
             request.metadata.app_id, request.metadata.namespace = target.app_id, _NAMESPACE
             request.metadata.target.actor.type = f"dapr.internal.{_NAMESPACE}.{target.app_id}.{kind}"
             try:
-                answer = listed(request, timeout=_TIMEOUT)
+                answer = listed(request, timeout=timeout)
             except (grpc.RpcError, DecodeError) as error:
                 raise EvidenceError(f"the scheduler at {scheduler} could not be asked for its jobs: {error}") from error
             listed_ns = time.time_ns()

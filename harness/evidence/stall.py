@@ -5,7 +5,7 @@ What stands still, and why, as far as the running system tells: read while it st
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,25 @@ from harness.evidence.engine import Engine
 from harness.model import Stall, Stuck
 
 _MOST = 100
-_TIMEOUT = 2.0
+TIMEOUT = 2.0
+"""Seconds that one question to a system in trouble may take."""
 
 Row = Mapping[str, Any]
 
 
 def look(
-    instance_ids: Sequence[str], *, engine: Engine, endpoints: Endpoints, journal: Path, phase: str, after: float
+    instance_ids: Sequence[str],
+    *,
+    engine: Engine,
+    endpoints: Endpoints,
+    jobs: Callable[[], Iterable[Row]],
+    journal: Path,
+    phase: str,
+    after: float,
 ) -> Stall:
     """
-    How the waiting instances stand now, the first hundred of them one by one; `after` seconds without progress.
+    How the waiting instances stand now, the first hundred of them one by one; `after` seconds without progress. `jobs`
+    asks the scheduler for what would wake them (instance_id, name; raises EvidenceError).
 
     What cannot be read is told as such: the system is in trouble, so this must not fail with it.
     """
@@ -35,7 +44,7 @@ def look(
     workers = {node: _workers(at) for node, at in endpoints.sidecars.items()}
     try:
         stored = {row["instance_id"]: row for row in engine.standing(shown)}
-        stuck = tuple(_stuck(shown, stored, _last_attempts(journal, set(shown))))
+        stuck = tuple(_stuck(shown, stored, _last_attempts(journal, set(shown)), _waking(jobs)))
     except EvidenceError as error:
         stuck = tuple(Stuck(instance_id=name, status="not read", why=str(error)) for name in shown)
     return Stall(
@@ -48,7 +57,25 @@ def look(
     )
 
 
-def _stuck(names: Sequence[str], stored: Mapping[str, Row], attempts: Mapping[str, Row]) -> Iterator[Stuck]:
+def _waking(jobs: Callable[[], Iterable[Row]]) -> Mapping[str, tuple[str, ...]] | None:
+    """
+    Instance -> names of its jobs; None if the scheduler does not answer.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        for job in jobs():
+            found[job["instance_id"]] = (*found.get(job["instance_id"], ()), job["name"])
+    except EvidenceError:
+        return None
+    return found
+
+
+def _stuck(
+    names: Sequence[str],
+    stored: Mapping[str, Row],
+    attempts: Mapping[str, Row],
+    waking: Mapping[str, tuple[str, ...]] | None,
+) -> Iterator[Stuck]:
     for name in names:
         row = stored.get(name)
         if row is None:
@@ -57,6 +84,7 @@ def _stuck(names: Sequence[str], stored: Mapping[str, Row], attempts: Mapping[st
             )
             continue
         last, attempt = row["last"], attempts.get(name)
+        jobs = None if waking is None else waking.get(name, ())
         yield Stuck(
             instance_id=name,
             status="PENDING" if last is None else "RUNNING",
@@ -65,7 +93,8 @@ def _stuck(names: Sequence[str], stored: Mapping[str, Row], attempts: Mapping[st
             history_length=row["history_length"],
             inbox_length=row["inbox_length"],
             last_attempt=None if attempt is None else _attempt(attempt),
-            why=_why(row, last, attempt),
+            jobs=jobs,
+            why=_why(row, last, attempt) + (", and no job is left that would wake it" if jobs == () else ""),
         )
 
 
@@ -121,7 +150,7 @@ def _workers(at: Address) -> str:
     How many workers a sidecar has, as it says itself (Dapr metadata API, `workflows.connectedWorkers`).
     """
     try:
-        answer = httpx.get(f"{at.url}/v1.0/metadata", timeout=_TIMEOUT)
+        answer = httpx.get(f"{at.url}/v1.0/metadata", timeout=TIMEOUT)
         return f"{int(answer.raise_for_status().json().get('workflows', {}).get('connectedWorkers', 0))} connected"
     except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
         return f"not known: {error}"

@@ -123,7 +123,9 @@ def test_a_stall_is_told_even_when_nothing_can_be_read(tmp_path):
         apps={}, sidecars={"sidecar-0": nowhere}, services={}, redis=nowhere, scheduler=nowhere, links={}
     )
 
-    found = stall.look(["a", "b"], engine=Engine(), endpoints=endpoints, journal=tmp_path, phase="settle", after=15.2)
+    found = stall.look(
+        ["a", "b"], engine=Engine(), endpoints=endpoints, jobs=list, journal=tmp_path, phase="settle", after=15.2
+    )
 
     assert (found.waiting, found.after, found.phase) == (2, 15.2, "settle")
     assert found.instances[0].why == "the state store could not be read: gone"
@@ -133,6 +135,38 @@ def test_a_stall_is_told_even_when_nothing_can_be_read(tmp_path):
     run.save_stall(found)
     assert run.load_stall() == found
     assert isinstance(run.load_stall(), Stall)
+
+
+class Standing(Engine):
+    """An engine that can be read: each instance waits for its task."""
+
+    def standing(self, ids):
+        return [{"instance_id": name, "last": TASK, "history_length": 3, "inbox_length": 0} for name in ids]
+
+
+def unreadable():
+    raise EvidenceError("the scheduler does not answer")
+    yield
+
+
+@pytest.mark.parametrize(
+    ("jobs", "names", "told"),
+    [
+        (lambda: [{"instance_id": "a", "name": "run-activity"}], ("run-activity",), "never executed"),
+        (lambda: [{"instance_id": "b", "name": "run-activity"}], (), "never executed, and no job is left"),
+        (unreadable, None, "never executed"),
+    ],
+)
+def test_a_stall_tells_the_jobs_that_would_wake_an_instance(tmp_path, jobs, names, told):
+    nowhere = Address(host="127.0.0.1", port=1)
+    endpoints = Endpoints(apps={}, sidecars={}, services={}, redis=nowhere, scheduler=nowhere, links={})
+    found = stall.look(
+        ["a"], engine=Standing(), endpoints=endpoints, jobs=jobs, journal=tmp_path, phase="settle", after=15
+    )
+
+    assert found.instances[0].jobs == names
+    assert told in found.instances[0].why
+    assert ("no job" in found.instances[0].why) == (names == ())
 
 
 def test_the_newest_execution_of_an_instance_counts(tmp_path):
