@@ -5,6 +5,7 @@ The command line. Every command is thin: read, call, draw, exit with a code that
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -305,6 +306,9 @@ def check(
     name: RunName,
     runs: Out = Path("runs"),
     *,
+    invariants: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, judged besides the others")
+    ] = None,
     modified: Annotated[bool, typer.Option(help="judge evidence that is not as the run left it; never HOLDS")] = False,
 ) -> None:
     """
@@ -326,7 +330,7 @@ def check(
         def progress(what: str, number: int, count: int) -> None:
             status.update(f"judging: {what} ({number} of {count})")
 
-        verdict = _judge(folder, made, changed, progress)
+        verdict = _judge(folder, made, changed, invariants, progress)
     out.print(_summary(made, verdict, folder))
     raise typer.Exit(_code(verdict))
 
@@ -472,12 +476,19 @@ def _say(line: str) -> None:
 
 
 def _judge(
-    folder: RunDir, made: Plan, modified: Sequence[str] = (), progress: Callable[[str, int, int], None] | None = None
+    folder: RunDir,
+    made: Plan,
+    modified: Sequence[str] = (),
+    own: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Verdict:
     from harness.checkers.database import silent
     from harness.checkers.judge import judge
 
-    verdict = judge(folder.name, made, folder.evidence, modified, progress or silent)
+    shutil.rmtree(folder.violations, ignore_errors=True)
+    verdict = judge(
+        folder.name, made, folder.evidence, modified, own=own, keep=folder.violations, progress=progress or silent
+    )
     folder.save_verdict(verdict)
     _draw(folder, made, verdict)
     return verdict

@@ -28,9 +28,9 @@ def exit_code(verdict: Verdict) -> Exit:
 def is_as_expected(verdict: Verdict) -> bool | None:
     """
     Is violated what the scenario expects, and nothing else, after every fault was felt? None where it expects
-    nothing, or nothing can be told.
+    nothing, or nothing can be told: also not of evidence that was changed after the run.
     """
-    if verdict.expect is None or verdict.result is Result.UNKNOWN:
+    if verdict.expect is None or verdict.result is Result.UNKNOWN or verdict.modified:
         return None
     felt = all(fault.felt_after is not None for fault in verdict.faults)
     return verdict.result is Result.VIOLATED and felt and not unexpected(verdict)

@@ -511,6 +511,10 @@ class Witness(Value):
     row: Mapping[str, Any]
 
 
+Origin = Literal["general", "target", "user"]
+"""Whose invariant it is."""
+
+
 class Finding(Value):
     """
     What one invariant said. `violations` counts all rows; `witnesses` holds the first of them.
@@ -524,7 +528,7 @@ class Finding(Value):
     witnesses: tuple[Witness, ...] = ()
     reason: str | None = Field(default=None, description="why it is UNKNOWN; None otherwise")
     catches: tuple[str, ...] = Field(default=(), description="planted defects that it must catch")
-    origin: Literal["general", "target"] = "general"
+    origin: Origin = "general"
 
 
 class FaultFinding(Value):
@@ -607,4 +611,8 @@ class Verdict(Value):
     findings: tuple[Finding, ...]
     faults: tuple[FaultFinding, ...]
     missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")
+    notes: tuple[str, ...] = Field(default=(), description="plain sentences that change nothing, and should be known")
+    modified: tuple[str, ...] = Field(
+        default=(), description="files of the run that are not as it left them; such a verdict is never HOLDS"
+    )
     expect: Expectation | None = Field(default=None, description="what the scenario expects to be violated")

@@ -76,6 +76,13 @@ class RunDir:
         return self.path / "verdict.json"
 
     @property
+    def violations(self) -> Path:
+        """
+        Every row against an invariant, one `<invariant>.parquet` each; not there if nothing is violated.
+        """
+        return self.path / "violations"
+
+    @property
     def sums(self) -> Path:
         """
         The manifest: what the run left, with SHA-256.

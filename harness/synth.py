@@ -33,8 +33,8 @@ from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
-_ONCE = {"faults", "readings"}
-"""Not copied: faults are those of the first copy, and of many instances a run has readings of a few."""
+_ONCE = {"faults", "readings", "journals"}
+"""Not copied: faults and journals are those of the first copy, and of many instances a run has readings of a few."""
 _FRESH = {"op_id", "attempt_id", "key"}
 """Names that no two copies may share, whether or not the instance's id is a part of them."""
 _JSON = {"payload", "output", "attributes"}

@@ -37,8 +37,9 @@ def _lines(plan: Plan, verdict: Verdict) -> Iterator[str]:
     if (expected := words.expectation(verdict)) is not None:
         yield f"**{_text(expected)}**"
         yield ""
-    yield from (f"- {_text(reason)}" for reason in (*verdict.reasons, *verdict.missed_levels))
-    if verdict.reasons or verdict.missed_levels:
+    remarks = (*verdict.reasons, *verdict.missed_levels, *verdict.notes)
+    yield from (f"- {_text(remark)}" for remark in remarks)
+    if remarks:
         yield ""
     yield from _table(
         ("what", "how many"),

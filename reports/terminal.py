@@ -17,6 +17,7 @@ from reports import words
 _STYLES = {Result.HOLDS: "green", Result.UNKNOWN: "yellow", Result.VIOLATED: "red"}
 _MOST_REASONS = 3
 _MOST_LEVELS = 2
+_MOST_NOTES = 2
 _MOST_FAULTS = 5
 _MOST_FINDINGS = 3
 _ONE_LINE = 84
@@ -50,6 +51,7 @@ def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]
         yield "expected", Text(words.shortened(expected, _TWO_LINES))
     yield from _listed("because", map(_sentence, verdict.reasons), _MOST_REASONS)
     yield from _listed("missed", map(_sentence, verdict.missed_levels), _MOST_LEVELS)
+    yield from _listed("note", map(_sentence, verdict.notes), _MOST_NOTES)
     yield "instances", _counted({name: verdict.classes[name] for name in words.in_order(verdict.classes)})
     yield "calls", _counted(verdict.operations)
     repeated = f"{verdict.repeated_attempts:,} of them repeated (allowed){words.overlapping(verdict)}"

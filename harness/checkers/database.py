@@ -81,19 +81,47 @@ class Database:
 
         Raises UnansweredError if it needs evidence that is missing, or if it fails.
         """
-        try:
-            lacking = sorted(self._bases(self._tables_of(sql)) & self.missing.keys())
-            if lacking:
-                raise UnansweredError("; ".join(self.missing[table] for table in lacking))
+        with self._answering(sql):
             answer = self._connection.execute(sql, parameters)
             columns = [column[0] for column in answer.description]
             kept = answer.fetchall() if most is None else answer.fetchmany(most)
             count = len(kept)
             while batch := answer.fetchmany(_BATCH):
                 count += len(batch)
+        return [dict(zip(columns, row, strict=True)) for row in kept], count
+
+    def types(self, sql: str) -> dict[str, str]:
+        """
+        The columns of a query, each with its DuckDB type. Raises UnansweredError as `first` does.
+        """
+        with self._answering(sql):
+            described = self._connection.execute(f"DESCRIBE {sql}").fetchall()
+        return {name: type_ for name, type_, *_ in described}
+
+    def batches(self, sql: str) -> Iterator[list[Row]]:
+        """
+        All rows of a query, some thousands at a time; others may be asked in between.
+
+        Raises UnansweredError as `first` does.
+        """
+        with self._answering(sql), self._connection.cursor() as cursor:
+            answer = cursor.execute(sql)
+            columns = [column[0] for column in answer.description]
+            while batch := answer.fetchmany(_BATCH):
+                yield [dict(zip(columns, row, strict=True)) for row in batch]
+
+    @contextmanager
+    def _answering(self, sql: str) -> Iterator[None]:
+        """
+        Raises UnansweredError if a query needs evidence that is missing, or if what is done here with it fails.
+        """
+        try:
+            lacking = sorted(self._bases(self._tables_of(sql)) & self.missing.keys())
+            if lacking:
+                raise UnansweredError("; ".join(self.missing[table] for table in lacking))
+            yield
         except duckdb.Error as error:
             raise UnansweredError(f"the query failed: {error}") from error
-        return [dict(zip(columns, row, strict=True)) for row in kept], count
 
     def derive(self, queries: Mapping[str, str], progress: Progress = silent) -> None:
         """

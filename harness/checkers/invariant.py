@@ -16,10 +16,13 @@ before it. The names:
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+from harness.errors import UsageError
 
 GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
@@ -52,6 +55,28 @@ def load(folder: Traversable | Path) -> dict[str, str]:
     """
     found = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
     return {name.removesuffix(".sql"): found[name].read_text(encoding="utf-8") for name in sorted(found)}
+
+
+def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
+    """
+    The same of a user's folder. Raises UsageError if there is none, if it has a file that is no invariant, or one whose
+    name is `taken`.
+    """
+    try:
+        found = load(folder)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{folder}: the invariants cannot be read: {error}") from error
+    if not found:
+        raise UsageError(f"{folder}: there is no .sql file, so no invariant")
+    for name, text in found.items():
+        file = folder / f"{name}.sql"
+        if name in taken:
+            raise UsageError(f"{file}: there is an invariant {name} already; give it another name")
+        try:
+            parse(text)
+        except ValueError as error:
+            raise UsageError(f"{file}: {error}") from error
+    return found
 
 
 def parse(text: str) -> Invariant:

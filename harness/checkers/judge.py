@@ -7,16 +7,18 @@ for byte. Evidence that is missing or broken makes findings UNKNOWN; it never st
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from harness.checkers import invariant, recovery, sufficiency
+from harness.checkers import invariant, recovery, sufficiency, violations
 from harness.checkers.database import Database, Progress, Row, UnansweredError, opened, silent
 from harness.checkers.invariant import Invariant
-from harness.checkers.telling import Telling, ledgers
-from harness.model import FaultFinding, Finding, Plan, Result, Verdict, Witness, worst
+from harness.checkers.telling import Telling, faults_met, ledgers
+from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, Witness, worst
 
 _MOST_WITNESSES = 20
 
@@ -49,19 +51,31 @@ _OVERLAPS = """
     WHERE started_ns < before_ns
 """
 """Of an execution that was cut off nobody knows when it ended: it is not counted as one that others overlapped."""
+_TORN = "SELECT file, torn FROM journals WHERE torn > 0 ORDER BY file"
 
 
 def judge(
-    run_name: str, plan: Plan, evidence: Path, modified: Sequence[str] = (), progress: Progress = silent
+    run_name: str,
+    plan: Plan,
+    evidence: Path,
+    modified: Sequence[str] = (),
+    *,
+    own: Path | None = None,
+    keep: Path | None = None,
+    progress: Progress = silent,
 ) -> Verdict:
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
 
-    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS.
-    `progress` is told each table that is made and each invariant that is examined.
+    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `own` is a
+    folder of the user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of
+    each invariant that has any, as `<invariant>.parquet`; a verdict holds the first of them. `progress` is told each
+    table that is made and each invariant that is examined.
+
+    Raises UsageError if `own` cannot be used.
     """
     with opened(plan, evidence, progress) as database:
-        findings = tuple(_findings(database, plan, progress))
+        findings = tuple(_findings(database, plan, own, keep, progress))
         kinds = _kinds(database)
         classes = _classes(kinds)
         faults, thin, missed = _circumstances(database, plan, classes)
@@ -70,6 +84,7 @@ def judge(
         overlaps = _known(database, _OVERLAPS) or [{"overlaps": 0}]
         changed = (f"{file} is not as the run left it" for file in modified)
         lacking = (*changed, *database.missing.values(), *thin)
+        notes = tuple(_torn(row) for row in _known(database, _TORN))
     return Verdict(
         run=run_name,
         scenario=plan.scenario.name,
@@ -86,38 +101,54 @@ def judge(
         findings=findings,
         faults=faults,
         missed_levels=missed,
+        notes=notes,
+        modified=tuple(modified),
         expect=plan.scenario.expect,
     )
 
 
-def _findings(database: Database, plan: Plan, progress: Progress) -> Iterator[Finding]:
+def _torn(row: Row) -> str:
+    lines = "1 line" if row["torn"] == 1 else f"{row['torn']} lines"
+    return (
+        f"journal/{row['file']} has {lines} that a killed writer tore; what was to be said there is not in the evidence"
+    )
+
+
+def _findings(
+    database: Database, plan: Plan, own: Path | None, keep: Path | None, progress: Progress
+) -> Iterator[Finding]:
     """
-    What each invariant says: the general ones, then the target's own, each by name.
+    What each invariant says: the general ones, the target's own, the user's, each by name.
     """
     start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
     telling = Telling(start[0]["load_start_ns"])
-    general, own, reason = invariant.load(invariant.GENERAL), {}, None
+    general, targets, reason = invariant.load(invariant.GENERAL), {}, None
     if plan.target.invariants is not None:
         try:
-            own = invariant.load(plan.target.invariants)
+            targets = invariant.load(plan.target.invariants)
         except OSError as error:
             reason = f"the target's invariants cannot be read: {error}"
-    origins: Mapping[Literal["general", "target"], Mapping[str, str]] = {"general": general, "target": own}
+    users = {} if own is None else invariant.load_own(own, {*general, *targets})
+    origins: Mapping[Origin, Mapping[str, str]] = {"general": general, "target": targets, "user": users}
     number = 0
     for origin, texts in origins.items():
         for name, text in texts.items():
             number += 1
-            progress(f"invariant {name}", number, len(general) + len(own))
-            yield examine(database, telling, name, text, origin)
+            progress(f"invariant {name}", number, len(general) + len(targets) + len(users))
+            if origin == "target" and name in general:
+                yield _unknown(name, "", "there is a general invariant of that name", origin)
+            else:
+                yield examine(database, telling, name, text, origin, keep)
     if reason is not None:
         yield _unknown("invariants", "The target's own invariants hold.", reason, "target")
 
 
 def examine(
-    database: Database, telling: Telling, name: str, text: str, origin: Literal["general", "target"]
+    database: Database, telling: Telling, name: str, text: str, origin: Origin, keep: Path | None = None
 ) -> Finding:
     """
-    What the invariant `name`, the content of whose file is `text`, says of this evidence.
+    What the invariant `name`, the content of whose file is `text`, says of this evidence. If there are rows against
+    it, the folder `keep` gets all of them.
     """
     try:
         each = invariant.parse(text)
@@ -125,19 +156,22 @@ def examine(
         return _unknown(name, "", f"{name}.sql is not an invariant: {error}", origin)
     try:
         examined = int(database.scalar(each.examined))
-        rows, violations = database.first(each.query, _MOST_WITNESSES)
+        rows, count = database.first(each.query, _MOST_WITNESSES)
         witnesses = tuple(_witnesses(database, telling, each, rows))
+        if count and keep is not None:
+            every = (_witnesses(database, telling, each, batch) for batch in database.batches(each.query))
+            violations.write(keep, name, database.types(each.query), chain.from_iterable(every))
     except UnansweredError as error:
         return _unknown(name, each.claim, str(error), origin, each.catches)
-    if violations == 0 and examined == 0:
+    if count == 0 and examined == 0:
         return _unknown(name, each.claim, "there was nothing to examine", origin, each.catches)
-    doubtful = violations > 0 and each.severity == "unknown"
+    doubtful = count > 0 and each.severity == "unknown"
     return Finding(
         name=name,
         claim=each.claim,
-        result=Result.HOLDS if violations == 0 else Result.UNKNOWN if doubtful else Result.VIOLATED,
+        result=Result.HOLDS if count == 0 else Result.UNKNOWN if doubtful else Result.VIOLATED,
         examined=examined,
-        violations=violations,
+        violations=count,
         witnesses=witnesses,
         reason=f"the evidence is not what it must be: {witnesses[0].sentence}" if doubtful else None,
         catches=each.catches,
@@ -145,9 +179,7 @@ def examine(
     )
 
 
-def _unknown(
-    name: str, claim: str, reason: str, origin: Literal["general", "target"], catches: tuple[str, ...] = ()
-) -> Finding:
+def _unknown(name: str, claim: str, reason: str, origin: Origin, catches: tuple[str, ...] = ()) -> Finding:
     return Finding(
         name=name,
         claim=claim,
@@ -166,24 +198,36 @@ def _witnesses(database: Database, telling: Telling, each: Invariant, rows: Sequ
     """
     instances = [row["instance_id"] for row in rows if row.get("instance_id") is not None]
     ledger = ledgers(database, telling, instances)
+    met = faults_met(database, telling, instances)
     for row in rows:
         instance = row.get("instance_id")
-        full = {"layer": each.layer, **row, "ledger": ledger.get(instance or "", "nothing of it")}
+        full = {
+            "layer": each.layer,
+            **row,
+            "ledger": ledger.get(instance or "", "nothing of it"),
+            "during": met.get(instance or ""),
+        }
         try:
             sentence = telling.vformat(each.witness, (), full)
         except (KeyError, ValueError, TypeError) as error:
             raise UnansweredError(f"its sentence does not fit its rows: {error}") from error
+        if full["during"] is not None:
+            sentence += f" In force meanwhile: {full['during']}."
+        if full["layer"] != "not decided":
+            sentence += f" Layer: {full['layer']}."
         yield Witness(
             instance_id=instance,
-            sentence=sentence if full["layer"] == "not decided" else f"{sentence} Layer: {full['layer']}.",
+            sentence=sentence,
             row={column: _plain(value) for column, value in full.items()},
         )
 
 
 def _plain(value: Any) -> Any:
     """
-    A value as JSON has it; what JSON lacks (a decimal, a time) as text.
+    A value as JSON has it; what JSON lacks (a decimal, a time, a number that is none) as text.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value if value is None or isinstance(value, bool | int | float | str | list | dict) else str(value)
 
 

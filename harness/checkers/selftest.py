@@ -22,7 +22,7 @@ from harness.checkers.database import Row, UnansweredError, opened
 from harness.checkers.judge import examine
 from harness.checkers.telling import Telling
 from harness.errors import EvidenceError
-from harness.evidence.schema import ATTEMPTS, EFFECTS, HISTORY, INSTANCES, OPERATIONS, Table
+from harness.evidence.schema import ATTEMPTS, EFFECTS, HISTORY, INSTANCES, OPERATIONS, READINGS, Table
 from harness.evidence.tables import path
 from harness.model import Plan, Planted
 
@@ -95,6 +95,11 @@ DEFECTS: Mapping[str, Defect] = {
         gone=True,
     ),
     "attempt_duplicated": Defect(ATTEMPTS, _COMPLETED, twice=True),
+    "attempt_renamed": Defect(ATTEMPTS, _COMPLETED, new={"activity": "'no such activity'"}),
+    "attempt_of_no_task": Defect(
+        ATTEMPTS, _COMPLETED, twice=True, new={"task_id": "99999", "attempt_id": "'of no task'"}
+    ),
+    "attempt_before_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "1"}),
     "instance_deleted": Defect(INSTANCES, _COMPLETED, gone=True),
     "instance_duplicated": Defect(INSTANCES, _COMPLETED, twice=True),
     "instance_moved": Defect(INSTANCES, _COMPLETED, new={"created_ns": "1"}),
@@ -112,6 +117,11 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "history_moved": Defect(HISTORY, f"{_COMPLETED} AND event = 'taskScheduled'", new={"at_ns": "1"}),
     "schedule_deleted": Defect(HISTORY, f"{_COMPLETED} AND event = 'taskScheduled'", gone=True),
+    "id_given_twice": Defect(
+        HISTORY, f"{_COMPLETED} AND event = 'taskScheduled' AND event_id > 1", new={"event_id": "event_id - 1"}
+    ),
+    "timer_fired_early": Defect(HISTORY, "event = 'timerFired'", new={"fire_at_ns": "at_ns + 50000000"}),
+    "retry_wait_lengthened": Defect(HISTORY, "event = 'timerCreated'", new={"fire_at_ns": "fire_at_ns + 100000000000"}),
     "completed_twice": Defect(HISTORY, f"{_COMPLETED} AND event = 'taskCompleted'", twice=True),
     "start_deleted": Defect(HISTORY, f"{_COMPLETED} AND event = 'executionStarted'", gone=True),
     "started_twice": Defect(HISTORY, f"{_COMPLETED} AND event = 'executionStarted'", twice=True),
@@ -126,6 +136,10 @@ DEFECTS: Mapping[str, Defect] = {
     "answer_flipped_to_fail": Defect(OPERATIONS, _COMPLETED, new={"outcome": "'fail'"}),
     "unknown_flipped_to_ok": Defect(OPERATIONS, "outcome = 'unknown'", new={"outcome": "'ok'"}),
     "operation_deleted": Defect(OPERATIONS, _COMPLETED, gone=True),
+    "reading_status_flipped": Defect(READINGS, _COMPLETED, new={"status": "'FAILED'"}),
+    "reading_output_changed": Defect(READINGS, _COMPLETED, new={"output": "'{}'"}),
+    "reading_lost": Defect(READINGS, _COMPLETED, new={"status": "NULL", "output": "NULL"}),
+    "reading_failed": Defect(READINGS, _COMPLETED, new={"status": "NULL", "error": "'HTTP 500'"}),
     "kind_changed": Defect(OPERATIONS, _COMPLETED, new={"kind": "'no such kind'"}),
 }
 """The names are those that invariants give in `catches`."""

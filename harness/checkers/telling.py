@@ -16,18 +16,36 @@ _BODIES = """
         instance_id, activity, node, started_ns, ended_ns, outcome,
         row_number() OVER (PARTITION BY instance_id, task_id ORDER BY started_ns, attempt_id) AS number
     FROM attempts
-    WHERE list_contains(?, instance_id)
+    WHERE instance_id IN (SELECT unnest(?))
     ORDER BY started_ns, attempt_id
 """
 _EFFECTS = """
     SELECT instance_id, effect, at_ns, source
     FROM effects
-    WHERE list_contains(?, instance_id)
+    WHERE instance_id IN (SELECT unnest(?))
     ORDER BY at_ns, source, position
 """
-_FAULTS = "SELECT fault, node, applied_ns FROM faults WHERE applied_ns IS NOT NULL ORDER BY ALL"
+_LIVES = """
+    SELECT
+        instance_id,
+        min(least(invoked_ns, created_ns, last_forward_ns, first_compensation_ns)) AS begin_ns,
+        max(greatest(completed_ns, accepted_ns, last_forward_ns, first_compensation_ns)) AS end_ns,
+        bool_or(completed_ns IS NULL AND (running OR told = 'accepted')) AS open
+    FROM classes
+    WHERE instance_id IN (SELECT unnest(?))
+    GROUP BY instance_id
+"""
+"""From the first that is known of an instance to the last; one that was accepted and has no end lives on."""
+_FAULTS = """
+    SELECT step, fault, node, applied_ns, healed_ns
+    FROM faults
+    WHERE applied_ns IS NOT NULL
+    ORDER BY applied_ns, step, node
+"""
 _NEAR_NS = 5_000_000_000
 """A fault that was applied within five seconds of an effect is named beside it."""
+_MOST_FAULTS = 3
+"""So many faults are named of those that one instance lived through."""
 
 
 class Telling(string.Formatter):
@@ -73,6 +91,44 @@ def ledgers(database: Database, telling: Telling, instances: Sequence[str]) -> M
             + _near(effect["at_ns"], faults)
         )
     return {instance: "; ".join(effects) or "nothing of it" for instance, effects in told.items()}
+
+
+def faults_met(database: Database, telling: Telling, instances: Sequence[str]) -> Mapping[str, str]:
+    """
+    For each instance, the faults that were in force in its life, with their times, as in
+    `kill of sidecar-0 (10.004 s to 12.010 s)`; one that met none is left out.
+    """
+    faults = _known(database, _FAULTS)
+    if not faults:
+        return {}
+    lives = _known(database, _LIVES, [list(instances)])
+    told = {
+        life["instance_id"]: _windows(telling, [fault for fault in faults if _meets(fault, life)]) for life in lives
+    }
+    return {instance: windows for instance, windows in told.items() if windows}
+
+
+def _meets(fault: Row, life: Row) -> bool:
+    begun = life["open"] or (life["end_ns"] is not None and fault["applied_ns"] <= life["end_ns"])
+    return begun and (fault["healed_ns"] is None or life["begin_ns"] is None or fault["healed_ns"] >= life["begin_ns"])
+
+
+def _windows(telling: Telling, faults: Sequence[Row]) -> str:
+    """
+    Some faults in order of time, those of one step together.
+    """
+    steps: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    for fault in faults:
+        steps[fault["step"], fault["fault"]].append(fault)
+    told = []
+    for (_, name), of in steps.items():
+        nodes = of[0]["node"] + (f" and {len(of) - 1} more" if len(of) > 1 else "")
+        healed = [fault["healed_ns"] for fault in of]
+        since = telling.at(min(fault["applied_ns"] for fault in of))
+        window = f"since {since}" if None in healed else f"{since} to {telling.at(max(healed))}"
+        told.append(f"{name} of {nodes} ({window})")
+    rest = len(told) - _MOST_FAULTS
+    return ", ".join(told[:_MOST_FAULTS]) + (f" and {rest} faults more" if rest > 0 else "")
 
 
 def _known(database: Database, sql: str, parameters: Parameters = ()) -> list[Row]:

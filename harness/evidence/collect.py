@@ -19,6 +19,7 @@ from harness.evidence.schema import (
     HISTORY,
     INSTANCES,
     JOBS,
+    JOURNALS,
     OPERATIONS,
     PHASES,
     READINGS,
@@ -84,6 +85,7 @@ def from_journals(run: RunDir) -> list[str]:
         FAULTS: lambda: journals.faults(run.journal),
         PHASES: lambda: journals.phases(run.journal),
         SAMPLES: lambda: journals.samples(run.journal),
+        JOURNALS: lambda: journals.files(run.journal),
     }
     return [problem for table, rows in sources.items() for problem in _table(run, table, rows)]
 

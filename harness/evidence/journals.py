@@ -1,5 +1,5 @@
 """
-From the journals of a run to the evidence tables operations, attempts, faults, phases and samples.
+From the journals of a run to the evidence tables operations, attempts, faults, phases, samples and journals.
 """
 
 from __future__ import annotations
@@ -98,3 +98,11 @@ def samples(folder: Path) -> Iterator[Row]:
     file = folder / "samples.jsonl"
     if file.exists():
         yield from journal.read(file)
+
+
+def files(folder: Path) -> Iterator[Row]:
+    """
+    One row a journal.
+    """
+    for file in sorted(folder.glob("*.jsonl")):
+        yield {"file": file.name, "bytes": file.stat().st_size, "torn": journal.torn(file)}

@@ -221,4 +221,14 @@ SAMPLES = Table(
     ),
 )
 
-TABLES = (OPERATIONS, ATTEMPTS, EFFECTS, INSTANCES, HISTORY, READINGS, JOBS, FAULTS, PHASES, SAMPLES)
+JOURNALS = Table(
+    "journals",
+    "one journal that the tables above were made from",
+    (
+        Column("file", "VARCHAR", "its name in `journal/`"),
+        Column("bytes", "BIGINT", "its size"),
+        Column("torn", "BIGINT", "lines that a killed writer tore: they lack their end, and were passed over"),
+    ),
+)
+
+TABLES = (OPERATIONS, ATTEMPTS, EFFECTS, INSTANCES, HISTORY, READINGS, JOBS, FAULTS, PHASES, SAMPLES, JOURNALS)

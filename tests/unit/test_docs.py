@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pytest
 
+from harness.checkers import invariant
 from harness.faults import FAMILIES, base
 from harness.model import Checks, Expectation, FaultStep, Gate, Load, Minimum, Nemesis, Safety, Topology
 
@@ -52,3 +53,12 @@ def test_writing_a_scenario_names_every_fault_and_every_field():
     missing = [name for name in [*FAMILIES, *fields, *settings] if f"`{name}`" not in text and f"{name}:" not in text]
 
     assert [name for name in missing if f".{name}`" not in text] == []
+
+
+def test_every_invariant_is_told_with_its_claim_and_none_that_is_not_there():
+    """So a file that is lost is missed, also where another invariant catches the same defects."""
+    section = (ROOT / "docs/verdict.md").read_text().partition("## The invariants")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", section, re.MULTILINE))
+    folders = (invariant.GENERAL, ROOT / "target/invariants")
+
+    assert told == {name: invariant.parse(text).claim for at in folders for name, text in invariant.load(at).items()}

@@ -377,4 +377,10 @@ def test_a_source_that_fails_leaves_no_table_and_the_others_whole(tmp_path):
     (missing,) = collect.from_journals(run)
 
     assert missing.startswith("phases: ")
-    assert {file.stem for file in run.evidence.glob("*.parquet")} == {"operations", "attempts", "faults", "samples"}
+    assert {file.stem for file in run.evidence.glob("*.parquet")} == {
+        "operations",
+        "attempts",
+        "faults",
+        "samples",
+        "journals",
+    }

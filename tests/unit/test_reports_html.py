@@ -92,7 +92,7 @@ def test_the_page_says_what_ran_and_what_was_found(run):
         verdict.claim,
         "harness run demo --seed 7",
         "lost 31 5.2 % accepted, then no instance or no effect (violation)",
-        "31 rows against it, 612 examined; the first 1 is shown here.",
+        "31 rows against it, 612 examined; the first 1 is shown here, all are in violations/",
         "over_compensated Nothing is compensated that was not made, and nothing twice. it examined nothing",
         "HOLDS means that, in this one run,",
     ):
@@ -117,7 +117,7 @@ def test_many_witnesses_are_cut_and_the_page_says_so(tmp_path):
     run_fixture.evidence(1).write(tmp_path / "evidence")
     page = Page(html.write(run_fixture.plan(), run_fixture.verdict(found), tmp_path).read_text(encoding="utf-8"))
     assert len([each for each in page.ids if re.fullmatch(r"witness-\d+", each)]) == 50
-    assert "4,321 rows against it, 612 examined; the first 10 are shown here." in page.text
+    assert "4,321 rows against it, 612 examined; the first 10 are shown here, all are in violations/" in page.text
 
 
 def test_the_longest_recovery_is_not_told_without_those_that_are_unknown(tmp_path):

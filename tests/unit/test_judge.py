@@ -1,0 +1,123 @@
+"""What a verdict keeps and says besides its findings: every row, the user's own invariants, faults, torn journals."""
+
+import duckdb
+import pytest
+
+from harness import gate
+from harness.checkers import invariant, judge
+from harness.errors import Exit, UsageError
+from harness.evidence import schema, tables
+from harness.model import Expectation
+from tests.unit.test_planted_evidence import LIES, _planned, sound  # noqa: F401
+
+EVERY_EVENT = """\
+-- claim: There are no events.
+-- layer: app
+-- examined: SELECT count(*) FROM history
+-- witness: {instance_id} has {event}.
+SELECT instance_id, event, position / 0 AS ratio, [position] AS places FROM history ORDER BY instance_id, position
+"""
+
+
+@pytest.fixture(name="evidence")
+def _evidence(tmp_path):
+    """Writes the sound run's evidence, with a lie told in it and rows changed, and returns its folder."""
+
+    def write(lie=None, **more):
+        rows = sound()
+        LIES.get(lie, lambda _: None)(rows)
+        for table in schema.TABLES:
+            tables.write(tmp_path / "evidence", table, rows[table.name] + more.get(table.name, []))
+        return tmp_path / "evidence"
+
+    return write
+
+
+@pytest.fixture(name="own")
+def _own(tmp_path):
+    """Writes a folder of one invariant."""
+
+    def write(text, name="no_events"):
+        folder = tmp_path / "own"
+        folder.mkdir()
+        (folder / f"{name}.sql").write_text(text)
+        return folder
+
+    return write
+
+
+def test_every_row_against_an_invariant_is_kept_with_its_sentence(planned, evidence, own, tmp_path):
+    verdict = judge.judge("run", planned, evidence(), own=own(EVERY_EVENT), keep=tmp_path / "kept")
+
+    found = next(finding for finding in verdict.findings if finding.name == "no_events")
+    assert (found.result, found.origin, len(found.witnesses)) == ("VIOLATED", "user", 20)
+    kept = duckdb.read_parquet(str(tmp_path / "kept/no_events.parquet"))
+    rows = kept.fetchall()
+    assert len(rows) == found.violations == len(sound()["history"])
+    assert {"sentence", "instance_id", "event", "ratio", "places", "layer", "ledger", "during"} == set(kept.columns)
+    assert rows[0][kept.columns.index("sentence")] == found.witnesses[0].sentence
+    assert found.witnesses[0].sentence.endswith("Layer: app.")
+    assert [file.stem for file in (tmp_path / "kept").iterdir()] == ["no_events"]
+
+
+def test_a_number_that_is_none_is_text_in_a_verdict(planned, evidence, own):
+    text = EVERY_EVENT.replace("position / 0", "'nan'::DOUBLE")
+    verdict = judge.judge("run", planned, evidence(), own=own(text))
+
+    assert next(f for f in verdict.findings if f.name == "no_events").witnesses[0].row["ratio"] == "nan"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("lost", EVERY_EVENT, "own/lost.sql: there is an invariant lost already"),
+        ("quantities", EVERY_EVENT, "own/quantities.sql: there is an invariant quantities already"),
+        ("mine", "SELECT 1", "own/mine.sql: the header lacks claim, examined, witness"),
+    ],
+)
+def test_a_folder_of_invariants_that_cannot_be_used_is_refused(planned, evidence, own, name, text, told):
+    with pytest.raises(UsageError, match=told):
+        judge.judge("run", planned, evidence(), own=own(text, name))
+
+
+def test_a_folder_without_invariants_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"there is no \.sql file, so no invariant"):
+        invariant.load_own(tmp_path, ())
+    with pytest.raises(UsageError, match="nowhere: the invariants cannot be read"):
+        invariant.load_own(tmp_path / "nowhere", ())
+
+
+def test_a_witness_tells_the_faults_that_were_in_force_in_its_life(planned, evidence):
+    at = sound()["instances"][0]["created_ns"]
+    fault = {"step": 0, "fault": "pause", "node": "sidecar-0", "applied_ns": at, "healed_ns": at + 10_000_000_000}
+    later = {**fault, "step": 1, "applied_ns": at + 600_000_000_000, "healed_ns": None}
+    other = {**fault, "node": "sidecar-1"}
+    folder = evidence("forward_duplicated", faults=[fault, other, later])
+
+    found = next(f for f in judge.judge("run", planned, folder).findings if f.name == "duplicated")
+
+    during = found.witnesses[0].row["during"]
+    assert during.startswith("pause of sidecar-0 and 1 more (")
+    assert "600" not in during
+    assert f"In force meanwhile: {during}." in found.witnesses[0].sentence
+
+
+def test_lines_that_a_killed_writer_tore_are_noted(planned, evidence):
+    torn = [{"file": "operations-1.jsonl", "bytes": 90, "torn": 1}, {"file": "faults.jsonl", "bytes": 10, "torn": 0}]
+
+    verdict = judge.judge("run", planned, evidence(journals=torn))
+
+    (note,) = verdict.notes
+    assert note.startswith("journal/operations-1.jsonl has 1 line that a killed writer tore")
+    assert verdict.result == "HOLDS"
+
+
+def test_what_a_scenario_expects_does_not_excuse_evidence_that_was_changed(planned, evidence):
+    expect = Expectation(violated=("duplicated",), upstream="https://example.org/1")
+    made = planned.model_copy(update={"scenario": planned.scenario.model_copy(update={"expect": expect})})
+    folder = evidence("forward_duplicated")
+
+    verdict = judge.judge("run", made, folder, ["evidence/effects.parquet"])
+
+    assert verdict.modified == ("evidence/effects.parquet",)
+    assert gate.exit_code(verdict) is Exit.VIOLATED
