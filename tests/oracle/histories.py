@@ -8,6 +8,8 @@ import json
 
 MS = 1_000_000
 T0 = 1_790_000_000 * 1_000_000_000
+NAMES = {"reserve": "reserve_stock_v1", "ship": "register_shipment_v1", "cancel": "cancel_shipment_v1"}
+NAMES |= {"release": "release_stock_v1", "nothing": "quote_v1"}
 ENDS = ("completed", "compensated_early", "compensated_late", "rejected", "refused", "never_started")
 
 
@@ -43,28 +45,58 @@ class Writer:
         row |= {"source": "world", "position": next(self.places), "attributes": "{}"}
         self.rows["effects"].append(row)
 
-    def body(self, instance, task, effect, *, done=False):
+    def body(self, instance, task, effect, *, done=False, well=True):
         """
-        Executions of one activity, at least one: some cut off or failed, before the effect or after it; the effect
-        happens once however often they run; after `done` more may follow, which find it done.
+        Executions of one task, at least one: some cut off or failed, before the effect or after it; the effect
+        happens once however often they run; after `done` more may follow, which find it done. Where the task is not
+        to end `well`, the last one fails, too. Returns whether the effect has happened.
         """
         for last in [*(False for _ in range(self.random.choice([0, 0, 0, 1, 2]))), True]:
-            row = {"attempt_id": f"{next(self.numbers)}", "instance_id": instance, "activity": f"{effect}_v1"}
+            row = {"attempt_id": f"{next(self.numbers)}", "instance_id": instance, "activity": NAMES[effect]}
             row |= {"task_id": task, "node": f"app-{self.random.randint(0, 1)}", "started_ns": self.tick()}
             self.rows["attempts"].append(row)
-            if not done and (last or self.random.random() < 0.5):
+            if not done and ((last and well) or self.random.random() < 0.5):
                 done = True
                 if effect != "nothing":
                     self.effect(instance, effect)
-            if last:
+            if last and well:
                 row |= {"ended_ns": self.tick(), "outcome": "ok"}
-            elif self.random.random() < 0.5:
+            elif last or self.random.random() < 0.5:
                 row |= {"ended_ns": self.tick(), "outcome": "error", "detail": "the answer was lost"}
             else:
                 row |= {"ended_ns": None, "outcome": None}
+        return done
 
     def event(self, history, event, **facts):
         history.append({"event": event, "at_ns": self.tick(), **facts})
+
+    def step(self, instance, history, effect, ids):
+        """One activity: called, tried again as its policy says while it fails, and done. Returns its last task."""
+        call = task = next(ids)
+        done = False
+        failures = self.random.choice([0, 0, 0, 0, 1, 3]) if effect == "ship" else 0
+        for number in range(failures):
+            self.scheduled(history, effect, task, call)
+            done = self.body(instance, task, effect, done=done, well=False)
+            failed = self.now
+            self.event(history, "workflowStarted")
+            history.append({"event": "taskFailed", "at_ns": failed, "task_id": task})
+            timer, due = next(ids), history[-2]["at_ns"] + int(min(0.3 * 2**number, 2) * 1_000_000_000)
+            self.event(history, "timerCreated", task_id=timer, event_id=timer, call_id=call, fire_at_ns=due)
+            self.now = max(self.now, due)
+            self.event(history, "workflowStarted")
+            self.event(history, "timerFired", task_id=timer, fire_at_ns=due)
+            task = next(ids)
+        self.scheduled(history, effect, task, call)
+        self.body(instance, task, effect, done=done)
+        ended = self.now
+        self.event(history, "workflowStarted")
+        history.append({"event": "taskCompleted", "at_ns": ended, "task_id": task, "payload": "null"})
+        return task
+
+    def scheduled(self, history, effect, task, call):
+        about = {"name": NAMES[effect], "task_id": task, "event_id": task, "call_id": call, "payload": "{}"}
+        self.event(history, "taskScheduled", **about)
 
     def instance(self, instance, end):
         unknown = ["unknown"] * self.random.choice([0, 0, 0, 1, 2])
@@ -90,18 +122,15 @@ class Writer:
         }[end]
         for row in itertools.chain([first], calls):
             row["completed_ns"] = self.tick() if row["outcome"] == "ok" else None
-        for task, effect in enumerate(steps):
-            self.event(history, "taskScheduled", name=f"{effect}_v1", task_id=task, payload="{}")
-            self.body(instance, task, effect)
-            done = self.now
-            self.event(history, "workflowStarted")
-            history.append({"event": "taskCompleted", "at_ns": done, "task_id": task, "payload": "null"})
+        ids = itertools.count(1)
+        for effect in steps:
+            task = self.step(instance, history, effect, ids)
             if self.random.random() < 0.1:
                 self.body(instance, task, effect, done=True)  # once more: allowed, and of no effect
         output = json.dumps({"outcome": outcome})
-        self.event(history, "executionCompleted", payload=output)
+        self.event(history, "executionCompleted", payload=output, event_id=next(ids))
         for position, event in enumerate(history):
-            blank = {"name": None, "task_id": None, "payload": None}
+            blank = dict.fromkeys(("name", "task_id", "payload", "call_id", "fire_at_ns"))
             self.rows["history"].append(
                 {"instance_id": instance, "position": position, "event_id": -1, **blank, **event}
             )
@@ -128,6 +157,15 @@ CHANGES = {
     },
     "attempts": {"started_ns": [T0], "ended_ns": [T0], "outcome": ["ok", "error"]},
     "effects": {"effect": ["reserve", "release", "ship", "cancel"], "at_ns": [T0, T0 + 10**15]},
+    "history": {
+        "event": ["taskScheduled", "taskCompleted", "taskFailed", "timerCreated", "timerFired", "workflowStarted"],
+        "at_ns": [T0, T0 + 10**15],
+        "event_id": [-1, 1, 2, 9],
+        "task_id": [1, 2, 9, None],
+        "call_id": [1, 2, None],
+        "fire_at_ns": [T0, T0 + 10**15],
+        "position": [0, 1, 3, 70],
+    },
     "instances": {
         "status": ["RUNNING", "COMPLETED", "FAILED", "TERMINATED", "PENDING"],
         "outcome": ["completed", "compensated", "rejected", "of no such name", None],

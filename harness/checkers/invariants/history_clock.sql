@@ -16,7 +16,7 @@ WITH timed AS (
     SELECT
         instance_id,
         min(at_ns) FILTER (WHERE event = 'executionStarted' OR position = 0) AS begin_ns,
-        arg_max(at_ns, position) FILTER (WHERE written) AS end_ns
+        arg_max(at_ns, (position, at_ns)) FILTER (WHERE written) AS end_ns
     FROM timed
     GROUP BY instance_id
 ), following AS (

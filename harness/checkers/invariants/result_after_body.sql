@@ -14,10 +14,10 @@ WITH late AS (
         AND attempts.ended_ns > history.at_ns + 1000000
     WHERE history.event = 'taskCompleted'
 )
-SELECT late.instance_id, late.task_id, max(late.at_ns) AS at_ns, min(attempts.ended_ns) AS ended_ns
+SELECT late.instance_id, late.task_id, late.at_ns, min(attempts.ended_ns) AS ended_ns
 FROM late
 JOIN attempts
     ON attempts.instance_id = late.instance_id AND attempts.task_id = late.task_id AND attempts.outcome = 'ok'
-GROUP BY late.instance_id, late.task_id
-HAVING min(attempts.ended_ns) > max(late.at_ns) + 1000000
-ORDER BY late.instance_id, late.task_id
+GROUP BY late.instance_id, late.task_id, late.at_ns
+HAVING min(attempts.ended_ns) > late.at_ns + 1000000
+ORDER BY late.instance_id, late.task_id, late.at_ns
