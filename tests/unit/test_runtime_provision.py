@@ -98,7 +98,11 @@ class Machine:
 
     def provisions(self):
         """A provision in a process of its own, as `harness provision` is one."""
-        code = f"from harness.runtime.provision import provision; provision(dapr_version={DAPR!r}, progress=print)"
+        # Where the tests run in the background of a shell, SIGINT is ignored, and every process inherits that.
+        code = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            f"from harness.runtime.provision import provision; provision(dapr_version={DAPR!r}, progress=print)"
+        )
         return subprocess.Popen(
             (sys.executable, "-c", code),
             env=self.environment,
