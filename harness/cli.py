@@ -5,7 +5,6 @@ The command line. Every command is thin: read, call, draw, exit with a code that
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -485,7 +484,6 @@ def _judge(
     from harness.checkers.database import silent
     from harness.checkers.judge import judge
 
-    shutil.rmtree(folder.violations, ignore_errors=True)
     verdict = judge(
         folder.name, made, folder.evidence, modified, own=own, keep=folder.violations, progress=progress or silent
     )

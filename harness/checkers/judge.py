@@ -8,6 +8,7 @@ for byte. Evidence that is missing or broken makes findings UNKNOWN; it never st
 from __future__ import annotations
 
 import math
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -69,8 +70,8 @@ def judge(
 
     `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `own` is a
     folder of the user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of
-    each invariant that has any, as `<invariant>.parquet`; a verdict holds the first of them. `progress` is told each
-    table that is made and each invariant that is examined.
+    each invariant that has any, as `<invariant>.parquet`, in place of what an earlier judging left there; a verdict
+    holds the first of them. `progress` is told each table that is made and each invariant that is examined.
 
     Raises UsageError if `own` cannot be used.
     """
@@ -129,6 +130,8 @@ def _findings(
         except OSError as error:
             reason = f"the target's invariants cannot be read: {error}"
     users = {} if own is None else invariant.load_own(own, {*general, *targets})
+    if keep is not None:
+        shutil.rmtree(keep, ignore_errors=True)
     origins: Mapping[Origin, Mapping[str, str]] = {"general": general, "target": targets, "user": users}
     number = 0
     for origin, texts in origins.items():

@@ -1,7 +1,7 @@
 """
 `make bench`: what the hot paths cost, each beside a peer that does the same in the same run.
 
-`python -m tests.bench judging journal` measures these sections alone. Figures are saved in runs/bench.json; nothing
+`python -m tests.bench judging journal` measures these sections alone. Figures are saved in runs/bench/bench.json; nothing
 passes or fails here, because a figure without its machine says little: the ratios are what can be compared.
 """
 

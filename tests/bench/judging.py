@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
+
 from tests.bench.table import Table
 
 SIZES = (100_000, 1_000_000)
@@ -92,6 +94,4 @@ def _harness(*arguments: object) -> None:
 
 
 def _rows(run: Path) -> int:
-    import duckdb
-
     return sum(duckdb.read_parquet(str(file)).count("*").fetchone()[0] for file in (run / "evidence").glob("*.parquet"))

@@ -1,7 +1,7 @@
 """
 The harness killed by SIGKILL at random moments of a storm: nothing of the run is left, and its journals can be read.
 
-Two moments each time; `KILLED=100 pytest tests/e2e/test_killed.py` for a hundred.
+Three moments each time; `KILLED=100 pytest tests/e2e/test_killed.py` for a hundred.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.e2e.conftest import BIN, ROOT, left, until
 
 pytestmark = pytest.mark.e2e
 
-MOMENTS = int(os.environ.get("KILLED", "2"))
+MOMENTS = int(os.environ.get("KILLED", "3"))
 LONGEST = 30.0
 """Seconds; up to half of the storm, with the system coming up before it."""
 

@@ -47,6 +47,9 @@ def _own(tmp_path):
 
 
 def test_every_row_against_an_invariant_is_kept_with_its_sentence(planned, evidence, own, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/of_an_earlier_judging.parquet").touch()
+
     verdict = judge.judge("run", planned, evidence(), own=own(EVERY_EVENT), keep=tmp_path / "kept")
 
     found = next(finding for finding in verdict.findings if finding.name == "no_events")
@@ -75,9 +78,14 @@ def test_a_number_that_is_none_is_text_in_a_verdict(planned, evidence, own):
         ("mine", "SELECT 1", "own/mine.sql: the header lacks claim, examined, witness"),
     ],
 )
-def test_a_folder_of_invariants_that_cannot_be_used_is_refused(planned, evidence, own, name, text, told):
+def test_a_folder_of_invariants_that_cannot_be_used_is_refused(planned, evidence, own, tmp_path, name, text, told):
+    kept = tmp_path / "kept/duplicated.parquet"
+    kept.parent.mkdir()
+    kept.touch()
+
     with pytest.raises(UsageError, match=told):
-        judge.judge("run", planned, evidence(), own=own(text, name))
+        judge.judge("run", planned, evidence(), own=own(text, name), keep=kept.parent)
+    assert kept.exists(), "what an earlier judging kept is still there"
 
 
 def test_a_folder_without_invariants_is_refused(tmp_path):
