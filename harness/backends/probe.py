@@ -9,12 +9,17 @@ refused.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
+
+import httpx
 
 from harness.backends.base import Address
 
 Probe = Callable[[Address, float], float]
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 # RFC 9113, 3.4: a client opens with this and a SETTINGS frame (here: empty, 9 bytes); the server answers with its own.
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -45,6 +50,16 @@ def http(path: str) -> Probe:
         return _exchange(at, timeout, request.encode(), len(b"HTTP/1.1 200"))
 
     return probe
+
+
+def client(timeout: float) -> httpx.Client:
+    """
+    For one request by HTTP to a node, on a connection of its own; close it.
+
+    httpx loads the machine's certificates for each client that it makes, some 40 ms of CPU; nodes speak no TLS, so this
+    one knows none. It takes no proxy from the environment either: nodes are on this machine.
+    """
+    return httpx.Client(timeout=timeout, verify=_NO_TLS, trust_env=False)
 
 
 def _exchange(at: Address, timeout: float, request: bytes, answer: int) -> float:
