@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx
 
@@ -19,6 +20,7 @@ from harness.backends.base import Address
 
 Probe = Callable[[Address, float], float]
 
+_CHUNK = 4096
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 # RFC 9113, 3.4: a client opens with this and a SETTINGS frame (here: empty, 9 bytes); the server answers with its own.
@@ -50,6 +52,22 @@ def http(path: str) -> Probe:
         return _exchange(at, timeout, request.encode(), len(b"HTTP/1.1 200"))
 
     return probe
+
+
+def end(at: Address, timeout: float) -> float:
+    """
+    Open a connection, say that nothing will be sent, and wait for the other side to close it. What the other side sends
+    first is of no interest; it may also end the connection by a reset, having been talking still.
+
+    Any server ends a connection that its client has ended (or Toxiproxy, which hands on no half of an end).
+    """
+    with socket.create_connection((at.host, at.port), timeout) as connection:
+        begin = time.monotonic()
+        connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            while connection.recv(_CHUNK):
+                connection.settimeout(max(0.001, begin + timeout - time.monotonic()))
+    return time.monotonic() - begin
 
 
 def client(timeout: float) -> httpx.Client:

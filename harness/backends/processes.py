@@ -263,6 +263,12 @@ class Processes:
         """
         return self._links[link].probe(self._links[link].listen, timeout)
 
+    def probe_end(self, link: str, timeout: float) -> float:
+        """
+        See Links.
+        """
+        return probe.end(self._links[link].listen, timeout)
+
     # --- starting ---
 
     def _launch(self, stage: tuple[Spec, ...], say: Say) -> None:
