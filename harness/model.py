@@ -240,6 +240,17 @@ def _kind_of_moment(value: object) -> str:
 Moment = Annotated[Annotated[Seconds, Tag("time")] | Annotated[StepPoint, Tag("step")], Discriminator(_kind_of_moment)]
 
 
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[
+    tuple[NodeName, ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=NodeName | tuple[NodeName, ...]),
+    Field(min_length=1, description="a node, a role (`sidecar`), a pattern (`sidecar-*->redis`), or a list of them"),
+]
+
+
 class FaultStep(Value):
     """
     One line of the scenario's timeline, before the seed chose its targets.
@@ -248,7 +259,7 @@ class FaultStep(Value):
     """
 
     fault: str
-    on: NodeName = Field(description="a node, a role (`sidecar`), or a pattern (`sidecar-*->redis`)")
+    on: Names
     pick: Literal["one", "all", "own"] | Annotated[int, Field(ge=1)] = Field(
         default="one", description="by the seed; `own`: of the replica where the step is that `at` names"
     )
@@ -259,6 +270,7 @@ class FaultStep(Value):
     )
     every: Annotated[Seconds, Field(gt=0)] | None = Field(default=None, description="repeat after this long")
     times: int | None = Field(default=None, ge=1, description="how often in all; default: until the load ends")
+    until: Seconds | None = Field(default=None, description="with `every`: none after this; default: the load's end")
     stagger: Seconds = Field(default=0.0, description="between one chosen node and the next: a rolling fault")
     settings: Mapping[str, JsonValue] = {}
 
@@ -275,6 +287,8 @@ class FaultStep(Value):
             raise ValueError("pick: own is for a fault whose `at` names a point in an activity")
         if self.stagger and isinstance(self.at, StepPoint):
             raise ValueError("stagger is for a fault at a time, and this one waits for a step")
+        if self.until is not None and (self.every is None or self.until < self.since):
+            raise ValueError("until is for a fault that is repeated by `every`, and comes after its first time")
         return self
 
 
@@ -285,7 +299,7 @@ class NemesisFault(Value):
 
     weight: Annotated[int, Field(ge=1)] = 1
     fault: str
-    on: NodeName
+    on: Names
     pick: Literal["one", "all"] | Annotated[int, Field(ge=1)] = "one"
     hold: Seconds = Field(alias="for")
     settings: Mapping[str, JsonValue] = {}
@@ -302,8 +316,15 @@ class Nemesis(Value):
     interval: Annotated[Seconds, Field(gt=0)]
     at_once: int = Field(default=1, ge=1, le=16)
     after: Seconds = 3.0
+    until: Seconds | None = Field(default=None, description="none after this; default: the load's end")
     rest: Seconds = Field(default=5.0, description="a node is left alone for so long: it must come back first")
     faults: tuple[NemesisFault, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Nemesis:
+        if self.until is not None and self.until <= self.after:
+            raise ValueError(f"until {self.until:g} s leaves no time after {self.after:g} s")
+        return self
 
 
 class Minimum(Value):

@@ -149,8 +149,9 @@ def _timeline(fault: FaultStep, known: Known, rng: random.Random, scenario: Scen
     draw = random.Random(rng.getrandbits(64))
     times = 1 if fault.every is None else fault.times
     at, count = fault.since, 0
-    while at <= scenario.load.duration and (times is None or count < times):
-        moved = min(max(0.0, at + draw.uniform(-fault.at_jitter, fault.at_jitter)), scenario.load.duration)
+    last = scenario.load.duration if fault.until is None else min(fault.until, scenario.load.duration)
+    while at <= last and (times is None or count < times):
+        moved = min(max(0.0, at + draw.uniform(-fault.at_jitter, fault.at_jitter)), last)
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
         for number, group in enumerate([(node,) for node in nodes] if fault.stagger else [nodes]):
             yield _step(fault, group, moved + number * fault.stagger, _aim(fault, draw))
@@ -166,8 +167,8 @@ def _nemesis(
     """
     draw = random.Random(rng.getrandbits(64))
     taken = list(planned)
-    at = nemesis.after
-    while (at := at + draw.expovariate(1 / nemesis.interval)) < scenario.load.duration:
+    at, end = nemesis.after, scenario.load.duration if nemesis.until is None else nemesis.until
+    while (at := at + draw.expovariate(1 / nemesis.interval)) < min(end, scenario.load.duration):
         fault = draw.choices(nemesis.faults, [one.weight for one in nemesis.faults])[0]
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
         overlapping = _overlapping(taken, at, fault.hold)
@@ -216,12 +217,13 @@ def _chosen(
     """
     The nodes that a fault hits, chosen among those that its `on` names.
     """
-    candidates = [name for name in known if _matches(fault.on, name)]
-    if not candidates:
-        raise UsageError(
-            f'scenario {scenario}: fault {fault.fault}: nothing is called "{fault.on}"; '
-            + did_you_mean(fault.on, {*known, *(_role(name) for name in known)})
-        )
+    for pattern in fault.on:
+        if not any(_matches(pattern, name) for name in known):
+            raise UsageError(
+                f'scenario {scenario}: fault {fault.fault}: nothing is called "{pattern}"; '
+                + did_you_mean(pattern, {*known, *(_role(name) for name in known)})
+            )
+    candidates = [name for name in known if any(_matches(pattern, name) for pattern in fault.on)]
     if fault.pick == "own":
         foreign = next((name for name in candidates if replica(name) is None), None)
         if foreign is not None:
@@ -233,7 +235,7 @@ def _chosen(
     count = fault.pick if isinstance(fault.pick, int) else 1
     if count > len(candidates):
         raise UsageError(
-            f'scenario {scenario}: fault {fault.fault}: pick {count} of "{fault.on}", '
+            f'scenario {scenario}: fault {fault.fault}: pick {count} of "{", ".join(fault.on)}", '
             f"but there are only {len(candidates)}"
         )
     chosen = set(draw.sample(candidates, count))

@@ -111,6 +111,7 @@ def build(environment: Environment) -> FastAPI:
     activities = Activities(inventory, logistics, releases=planted != defects.SKIP_RELEASE)
     activities.register_with(runtime, Attempts(environment.attempts, environment.node), points)
     orders = Orders(DaprWorkflowClient(), early=planted == defects.EARLY_ACK)
+    sidecar = httpx.AsyncClient(base_url=environment.sidecar_url, timeout=1)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -118,6 +119,7 @@ def build(environment: Environment) -> FastAPI:
         yield
         runtime.shutdown()
         client.close()
+        await sidecar.aclose()
 
     app = FastAPI(title="orders", lifespan=lifespan)
 
@@ -140,8 +142,7 @@ def build(environment: Environment) -> FastAPI:
     async def healthz() -> dict[str, str]:
         # Not on a thread of the pool: all of those may be waiting for an engine that does not answer.
         try:
-            async with httpx.AsyncClient(timeout=1) as sidecar:
-                (await sidecar.get(f"{environment.sidecar_url}/v1.0/healthz")).raise_for_status()
+            (await sidecar.get("/v1.0/healthz")).raise_for_status()
         except httpx.HTTPError as error:
             raise HTTPException(503, "the sidecar does not answer") from error
         return {"node": environment.node}

@@ -285,3 +285,8 @@ class Links(Protocol):
         Seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout` seconds,
         ConnectionError if the link does not carry it.
         """
+
+    def probe_end(self, link: str, timeout: float) -> float:
+        """
+        Seconds from our end of a connection through the link to the other side's end of it. Raises as `probe`.
+        """

@@ -9,12 +9,19 @@ refused.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
+
+import httpx
 
 from harness.backends.base import Address
 
 Probe = Callable[[Address, float], float]
+
+_CHUNK = 4096
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 # RFC 9113, 3.4: a client opens with this and a SETTINGS frame (here: empty, 9 bytes); the server answers with its own.
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -45,6 +52,32 @@ def http(path: str) -> Probe:
         return _exchange(at, timeout, request.encode(), len(b"HTTP/1.1 200"))
 
     return probe
+
+
+def end(at: Address, timeout: float) -> float:
+    """
+    Open a connection, say that nothing will be sent, and wait for the other side to close it. What the other side sends
+    first is of no interest; it may also end the connection by a reset, having been talking still.
+
+    Any server ends a connection that its client has ended (or Toxiproxy, which hands on no half of an end).
+    """
+    with socket.create_connection((at.host, at.port), timeout) as connection:
+        begin = time.monotonic()
+        connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            while connection.recv(_CHUNK):
+                connection.settimeout(max(0.001, begin + timeout - time.monotonic()))
+    return time.monotonic() - begin
+
+
+def client(timeout: float) -> httpx.Client:
+    """
+    For one request by HTTP to a node, on a connection of its own; close it.
+
+    httpx loads the machine's certificates for each client that it makes, some 40 ms of CPU; nodes speak no TLS, so this
+    one knows none. It takes no proxy from the environment either: nodes are on this machine.
+    """
+    return httpx.Client(timeout=timeout, verify=_NO_TLS, trust_env=False)
 
 
 def _exchange(at: Address, timeout: float, request: bytes, answer: int) -> float:

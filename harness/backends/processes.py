@@ -15,8 +15,9 @@ import httpx
 from toxiproxy import Toxiproxy
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
+from toxiproxy.proxy import Proxy
 
-from harness.backends import guard, ports
+from harness.backends import guard, ports, probe
 from harness.backends.base import Address, Death, Endpoints, Say, Toxic
 from harness.backends.probe import Probe
 from harness.backends.process import Child, Spec
@@ -42,6 +43,7 @@ class Processes:
         self._children: dict[str, Child] = {}
         self._links: Mapping[str, Link] = {}
         self._probes: Mapping[str, tuple[Address, Probe]] = {}
+        self._proxies: dict[str, Proxy] = {}
 
     # --- Backend ---
 
@@ -142,7 +144,8 @@ class Processes:
         """
         url = f"{self._probes[node][0].url}{self._plan.target.services[node.rpartition('-')[0]].misbehave}"
         try:
-            answer = httpx.get(url) if wanted is None else httpx.put(url, json=dict(wanted))
+            with probe.client(timeout=5) as client:
+                answer = client.get(url) if wanted is None else client.put(url, json=dict(wanted))
             return {str(name): int(count) for name, count in answer.raise_for_status().json().items()}
         except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
             raise NodeError(f"{node} cannot be made to misbehave at {url}: {error}") from error
@@ -165,8 +168,8 @@ class Processes:
         """
         See Pauses.
         """
-        at, probe = self._probes[node]
-        return probe(at, timeout)
+        at, ask = self._probes[node]
+        return ask(at, timeout)
 
     # --- Starves, Fills ---
 
@@ -219,7 +222,7 @@ class Processes:
         """
         See Links.
         """
-        Toxiproxy().get_proxy(link).add_toxic(
+        self._proxies[link].add_toxic(
             name=toxic.name,
             type=toxic.type,
             stream=toxic.stream,
@@ -232,7 +235,7 @@ class Processes:
         See Links.
         """
         try:
-            Toxiproxy().get_proxy(link).destroy_toxic(name)
+            self._proxies[link].destroy_toxic(name)
         except NotFound:
             return
 
@@ -240,25 +243,31 @@ class Processes:
         """
         See Links.
         """
-        Toxiproxy().get_proxy(link).disable()
+        self._proxies[link].disable()
 
     def enable(self, link: str) -> None:
         """
         See Links.
         """
-        Toxiproxy().get_proxy(link).enable()
+        self._proxies[link].enable()
 
     def users(self, link: str) -> int:
         """
         See Links. A probe closes its connection before it returns.
         """
-        return self._children["toxiproxy"].connections(self._links[link].listen.port)
+        return ports.connections(self._links[link].listen.port)
 
     def probe(self, link: str, timeout: float) -> float:
         """
         See Links.
         """
         return self._links[link].probe(self._links[link].listen, timeout)
+
+    def probe_end(self, link: str, timeout: float) -> float:
+        """
+        See Links.
+        """
+        return probe.end(self._links[link].listen, timeout)
 
     # --- starting ---
 
@@ -279,7 +288,7 @@ class Processes:
         APIConsumer.host, APIConsumer.port = topology.toxiproxy_at.host, topology.toxiproxy_at.port
         self._links, self._probes = topology.links, topology.probes
         for name, link in self._links.items():
-            Toxiproxy().create(name=name, listen=str(link.listen), upstream=str(link.upstream))
+            self._proxies[name] = Toxiproxy().create(name=name, listen=str(link.listen), upstream=str(link.upstream))
 
 
 def _dismiss(keeper: subprocess.Popen[bytes]) -> None:

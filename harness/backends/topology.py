@@ -257,7 +257,8 @@ def _answers(url: str) -> Callable[[], bool]:
 
     def ready() -> bool:
         try:
-            return httpx.get(url, timeout=2).is_success
+            with probe.client(timeout=2) as client:
+                return client.get(url).is_success
         except httpx.HTTPError:
             return False
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.faults.base import Fault
-from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, Timeout
+from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, SlowClose, Timeout
 from harness.faults.process import Kill, Pause, Stop
 from harness.faults.provider import Misbehave
 from harness.faults.starvation import DiskFull, Starve
@@ -25,6 +25,7 @@ FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
         "reset": Reset,
         "slicer": Slicer,
         "limit_data": LimitData,
+        "slow_close": SlowClose,
         "down": Down,
         "misbehave": Misbehave,
         "starve": Starve,

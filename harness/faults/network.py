@@ -1,17 +1,16 @@
 """
-Faults of links, by Toxiproxy: latency, bandwidth, timeout, reset, slicer, limit_data, down.
+Faults of links, by Toxiproxy: latency, bandwidth, timeout, reset, slicer, limit_data, slow_close, down.
 
 A fault of a link is proved by probes through it, the smallest exchange that its far end answers, and by connections
 of the system that go through it: where nobody else passes, nobody feels it. Each kind says what a probe must show.
-The names and attributes are those of Toxiproxy 2.12 (README, "Toxics"). Its `slow_close` is not here: it delays
-nothing but the end of a connection, which no exchange through the link can show.
+The names and attributes are those of Toxiproxy 2.12 (README, "Toxics").
 """
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -23,10 +22,15 @@ from harness.faults.base import Fault, NotFeltError, Proof
 from harness.model import Seconds
 
 _PROBES = 5
+_PROBES_BEFORE = 3
 _USED_WITHIN = 2.0
 """Seconds within which a link that is in use at all carries a connection."""
 _QUICK = 5.0
 """Seconds within which a link that nothing is done to answers, however busy the machine is."""
+
+
+Ask = Callable[[str, float], float]
+"""Puts a probe through a link, as `Links.probe`."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class Probed:
         return self.failure or round(self.seconds * 1000, 3)
 
 
-def _probe(system: Links, link: str, timeout: float) -> Probed:
+def _probe(ask: Ask, link: str, timeout: float) -> Probed:
     try:
-        return Probed(system.probe(link, timeout))
+        return Probed(ask(link, timeout))
     except TimeoutError:
         return Probed(timeout, "timeout")
     except ConnectionError:
@@ -85,19 +89,35 @@ class _Toxic(Fault):
         Does a probe show the toxic, when the quickest one just before took `before` seconds?
         """
 
+    def is_quick(self, before: float) -> bool:
+        """
+        Will the toxic stand out from a probe that took `before` seconds? If not, another is tried before it is added.
+        """
+        return before < self.patience() / 4
+
+    def asking(self, system: Links) -> Ask:
+        """
+        The probe that shows the toxic.
+        """
+        return system.probe
+
     def apply(self, system: Links, node: str) -> Proof:
         """
         Proved by a probe that shows the toxic; where only a share of the connections get it, by one of many.
 
         Toxiproxy hands data to a toxic from the next chunk on, so a probe that is under way may still be quick.
         """
-        users = _await_users(system, node)
-        before = min(system.probe(node, _QUICK) for _ in range(3))
+        users, ask = _await_users(system, node), self.asking(system)
+        before = _QUICK
+        for _ in range(_PROBES_BEFORE):
+            before = min(before, ask(node, _QUICK))
+            if self.is_quick(before):
+                break
         for stream in self._streams():
             system.add_toxic(node, Toxic(self._name(stream), self.type, self.attributes(), stream, self.toxicity))
         during = Probed(0.0)
         for _ in range(round(_PROBES / self.toxicity)):
-            during = _probe(system, node, self.patience())
+            during = _probe(ask, node, self.patience())
             if self.is_felt(before, during):
                 return {"connections": users, "probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
         raise NotFeltError(
@@ -107,11 +127,11 @@ class _Toxic(Fault):
 
     def heal(self, system: Links, node: str) -> None:
         """
-        Remove the toxic and wait until a probe no longer shows it.
+        Remove the toxic, of which Toxiproxy says when it is done, and wait until a probe is answered.
         """
         for stream in self._streams():
             system.remove_toxic(node, self._name(stream))
-        _await_clean(system, node)
+        _await_clean(self.asking(system), node)
 
     def _streams(self) -> tuple[str, ...]:
         return ("upstream", "downstream") if self.stream == "both" else (self.stream,)
@@ -132,7 +152,7 @@ def _await_users(system: Links, link: str) -> int:
     return users
 
 
-def _await_clean(system: Links, link: str) -> None:
+def _await_clean(ask: Ask, link: str) -> None:
     """
     Wait until the link carries a probe again.
     """
@@ -141,7 +161,7 @@ def _await_clean(system: Links, link: str) -> None:
         wait=tenacity.wait_fixed(0.02),
         retry=tenacity.retry_if_exception_type(OSError),
         reraise=True,
-    )(system.probe, link, _QUICK)
+    )(ask, link, _QUICK)
 
 
 class Latency(_Toxic):
@@ -165,6 +185,12 @@ class Latency(_Toxic):
         Both directions may be late.
         """
         return 2 * (self.latency + self.jitter) + _QUICK
+
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below what the toxic adds.
+        """
+        return before < (self.latency - self.jitter) / 4
 
     def is_felt(self, before: float, during: Probed) -> bool:
         """
@@ -258,6 +284,47 @@ class LimitData(_Toxic):
         return before > 0 and during.failure == "broken"
 
 
+class SlowClose(_Toxic):
+    """
+    The end of a connection is late by `delay` seconds; what goes through before is not. Whoever waits for the other
+    side to close waits, and connections that are of no use any more pile up.
+    """
+
+    type: ClassVar[str] = "slow_close"
+
+    delay: Annotated[Seconds, Field(gt=0)]
+
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Milliseconds.
+        """
+        return {"delay": round(self.delay * 1000)}
+
+    def patience(self) -> float:
+        """
+        Both directions may be late.
+        """
+        return 2 * self.delay + _QUICK
+
+    def asking(self, system: Links) -> Ask:
+        """
+        No exchange shows it, only the end of a connection.
+        """
+        return system.probe_end
+
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below what the toxic adds.
+        """
+        return before < self.delay / 4
+
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The end took as long as the toxic makes it, and clearly longer than before.
+        """
+        return during.failure is None and during.seconds >= self.delay and during.seconds - before > self.delay / 2
+
+
 class Bandwidth(_Toxic):
     """
     No more than `rate` KB a second go through.
@@ -278,6 +345,13 @@ class Bandwidth(_Toxic):
         0 lets nothing through at all.
         """
         return 1.0
+
+    def is_quick(self, before: float) -> bool:
+        """
+        How much a rate adds to so few bytes is not known: the quickest of all is what it is compared with.
+        """
+        del before
+        return False
 
     def is_felt(self, before: float, during: Probed) -> bool:
         """
@@ -311,6 +385,12 @@ class Slicer(_Toxic):
         """
         return 64 * self.delay + _QUICK
 
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below one pause.
+        """
+        return before < self.delay / 4
+
     def is_felt(self, before: float, during: Probed) -> bool:
         """
         The answer came with at least one delay more than before.
@@ -333,7 +413,7 @@ class Down(Fault):
         users = _await_users(system, node)
         before = system.probe(node, _QUICK)
         system.disable(node)
-        during = _probe(system, node, _QUICK)
+        during = _probe(system.probe, node, _QUICK)
         proof: Proof = {"connections": users, "probe_before_ms": round(before * 1000, 3), "probe_during": during.told}
         if during.failure != "broken":
             raise NotFeltError(f"a probe of {node} was not refused", proof)
@@ -344,4 +424,4 @@ class Down(Fault):
         Open the listener again and wait until a probe is answered.
         """
         system.enable(node)
-        _await_clean(system, node)
+        _await_clean(system.probe, node)

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import journal, judging
+from tests.bench import faults, journal, judging
 
 SECTIONS = {
     "journal": journal.measure,
     "judging": judging.measure,
+    "faults": faults.measure,
 }
 
 

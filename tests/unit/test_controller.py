@@ -147,6 +147,22 @@ def test_latency_is_proved_by_a_slower_probe_and_healed_to_a_quick_one():
     assert system.toxics == {}
 
 
+@pytest.mark.parametrize(("took", "probes"), [((0.001,), 2), ((0.15, 0.001), 3), ((0.15, 0.15, 0.15), 4)])
+def test_a_link_is_probed_again_before_a_toxic_that_would_not_stand_out(took, probes):
+    system = System()
+    asked = []
+
+    def probe(link, timeout):
+        asked.append(link)
+        return took[len(asked) - 1] if len(asked) <= len(took) else 0.4
+
+    system.probe = probe
+    proof = Latency(latency=0.2).apply(system, "sidecar-0->redis")
+
+    assert len(asked) == probes
+    assert proof["probe_before_ms"] == min(took) * 1000
+
+
 def test_latency_that_no_probe_feels_is_not_felt():
     with pytest.raises(NotFeltError, match="no probe of sidecar-0->redis showed the latency toxic"):
         Latency(latency=0.2).apply(System(felt=False), "sidecar-0->redis")

@@ -48,10 +48,19 @@ def test_nodes_and_links_are_named_after_their_roles(read):
         ("sidecar-1", "one", ("sidecar-1",)),
         ("app-*", 2, ("app-0", "app-1")),
         ("redis", "one", ("redis",)),
+        (["redis", "app-1"], "all", ("redis", "app-1")),
+        (["sidecar", "sidecar-0"], "all", ("sidecar-0", "sidecar-1")),
     ],
 )
 def test_a_fault_names_a_role_a_node_or_a_pattern(read, on, pick, expected):
     assert expected == make(read, {"fault": "kill", "on": on, "pick": pick}).steps[0].nodes
+
+
+def test_a_partition_is_a_set_of_links(read):
+    on = ["sidecar-0->*", "app-1->sidecar-1"]
+    made = make(read, {"fault": "timeout", "on": on, "pick": "all", "settings": {"stream": "both"}})
+
+    assert made.steps[0].nodes == ("sidecar-0->redis", "sidecar-0->placement-0", "app-1->sidecar-1")
 
 
 def test_a_link_fault_chooses_among_links(read):
@@ -88,6 +97,7 @@ def test_what_one_entry_picks_does_not_change_the_others(read):
     [
         ({"fault": "kill", "on": "sidcar"}, 'nothing is called "sidcar"; did you mean "sidecar"'),
         ({"fault": "kill", "on": "sidecar-0->redis"}, "nothing is called"),
+        ({"fault": "kill", "on": ["sidecar", "rediss"]}, 'nothing is called "rediss"; did you mean "redis"'),
         ({"fault": "kill", "on": "sidecar", "pick": 3}, 'pick 3 of "sidecar", but there are only 2'),
     ],
 )
@@ -164,6 +174,25 @@ def test_a_fault_can_repeat_until_the_load_ends_or_so_many_times(read):
     on = {"fault": "kill", "on": "redis"}
     assert [at for at, _ in times(make(read, {**on, "every": 4}))] == [1, 5, 9]
     assert [at for at, _ in times(make(read, {**on, "every": 4, "times": 2}))] == [1, 5]
+
+
+def test_a_fault_or_the_nemesis_can_be_a_phase_of_the_load(read):
+    made = make(read, {"fault": "kill", "on": "redis", "every": 2, "until": 6, "at_jitter": 1})
+
+    assert len(made.steps) == 3
+    assert all(step.at <= 6 for step in made.steps)
+    assert all(3 <= step.at <= 7 for step in nemesis(read, after=3, until=7).steps)
+
+
+@pytest.mark.parametrize("until", [{"until": 8}, {"until": 0.5, "every": 1}])
+def test_a_phase_that_could_hold_nothing_else_is_refused(until):
+    with pytest.raises(ValidationError, match="until is for a fault that is repeated"):
+        FaultStep.model_validate({"fault": "kill", "on": "redis", "at": 1, "for": 1, **until})
+
+
+def test_a_nemesis_without_any_time_is_refused():
+    with pytest.raises(ValidationError, match="until 2 s leaves no time after 3 s"):
+        Nemesis.model_validate({"interval": 1, "until": 2, "faults": [{"fault": "kill", "on": "redis", "for": 1}]})
 
 
 def test_a_staggered_fault_hits_one_node_after_the_other(read):

@@ -2,13 +2,17 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import psutil
 import pytest
 
-from harness.backends import guard, ports
+from harness.backends import guard, ports, probe
+from harness.backends.base import Address
 from harness.backends.process import Child, Spec
 from harness.errors import NodeError
 
@@ -42,6 +46,23 @@ def test_a_kill_is_proved_by_the_exit_status_of_that_very_process(child):
     death = child.kill()
 
     assert (pid, started, -signal.SIGKILL) == (death.pid, death.started, death.status)
+
+
+def test_a_stop_is_proved_by_the_exit_status_of_that_very_process(child):
+    pid = child._process.pid
+
+    death = child.terminate(grace=10)
+
+    assert (pid, -signal.SIGTERM) == (death.pid, death.status)
+
+
+def test_a_node_that_does_not_stop_in_its_grace_is_killed(tmp_path):
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    child = Child(spec(tmp_path, (sys.executable, "-c", stubborn), lambda: (tmp_path / "log").stat().st_size > 0))
+    child.spawn()
+    child.await_ready()
+
+    assert child.terminate(grace=0.1).status == -signal.SIGKILL
 
 
 def test_a_dead_node_cannot_be_killed_again(child):
@@ -105,6 +126,36 @@ def test_two_leases_never_share_a_port():
         theirs = {other.take() for _ in range(50)}
 
     assert len(mine | theirs) == 100
+
+
+def test_connections_to_a_listener_are_counted_while_they_are_open():
+    with socket.create_server((ports.HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+        counts = [ports.connections(port)]
+        for _ in range(2):
+            with socket.create_connection((ports.HOST, port)), listener.accept()[0]:
+                counts.append(ports.connections(port))
+        counts.append(ports.connections(port))
+
+    assert counts == [0, 1, 1, 0]
+
+
+def test_a_node_is_asked_past_any_proxy_of_the_environment(monkeypatch):
+    class Node(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with HTTPServer((ports.HOST, 0), Node) as node:
+        threading.Thread(target=node.handle_request, daemon=True).start()
+        with probe.client(timeout=5) as client:
+            answer = client.get(Address(host=ports.HOST, port=node.server_port).url)
+
+    assert answer.status_code == 204
 
 
 def start_marked(run):
