@@ -42,6 +42,7 @@ bench: provision
 # Pins every dependency, with hashes, for every platform; run after a change to pyproject.toml.
 lock:
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --output-file requirements.lock pyproject.toml
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file target/requirements.lock target/requirements.in
 
 clean:
 	rm -rf .venv runs

@@ -456,6 +456,26 @@ def provision(dapr_version: DaprVersion = None) -> None:
         _say(f"{name:18} {found.version:10} {found.path}  ({found.where})")
 
 
+images = typer.Typer(help="The container images that the Compose backend runs.", no_args_is_help=True)
+app.add_typer(images, name="images")
+
+
+@images.command("build")
+def images_build(
+    dapr_version: DaprVersion = None,
+    overlays: Annotated[
+        list[str] | None, typer.Option("--overlay", help="also what this overlay needs: tls, observability, postgres")
+    ] = None,
+) -> None:
+    """
+    Make local stand-ins for the official images, from binaries and packages of this machine, where none can be pulled.
+    """
+    from harness.runtime import images as runtime
+    from harness.runtime.versions import DAPR
+
+    runtime.build(dapr_version=dapr_version or DAPR, overlays=overlays or (), progress=_say)
+
+
 @app.command()
 def doctor(dapr_version: DaprVersion = None) -> None:
     """
