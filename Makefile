@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: setup provision demo test test-fast lint format bench lock clean
+.PHONY: setup provision images demo test test-fast lint format bench lock clean
 
 setup: .venv/.ready
 
@@ -17,6 +17,11 @@ setup: .venv/.ready
 
 provision: setup
 	$(BIN)/harness provision
+
+# For the Compose backend where no image can be pulled: stand-ins, and the Compose plugin where docker has none.
+images: setup
+	docker compose version >/dev/null 2>&1 || $(BIN)/harness provision --compose
+	$(BIN)/harness images build
 
 demo: provision
 	$(BIN)/harness run demo

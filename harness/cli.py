@@ -444,13 +444,23 @@ def down() -> None:
 
 
 @app.command()
-def provision(dapr_version: DaprVersion = None) -> None:
+def provision(
+    dapr_version: DaprVersion = None,
+    *,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="only the Compose plugin, built and linked into ~/.docker/cli-plugins")
+    ] = False,
+) -> None:
     """
     Get daprd, placement, scheduler, Toxiproxy and Redis: what is here is used, the rest is downloaded or built.
     """
+    from harness.runtime import plugin
     from harness.runtime import provision as runtime
     from harness.runtime.versions import DAPR
 
+    if compose:
+        _say(f"`docker compose` is {plugin.install(_say)}")
+        return
     located = runtime.provision(dapr_version=dapr_version or DAPR, progress=_say)
     for name, found in located.items():
         _say(f"{name:18} {found.version:10} {found.path}  ({found.where})")

