@@ -21,8 +21,8 @@ def lacking():
             return subprocess.CompletedProcess(arguments, 1, "", str(error))
 
     for needed, arguments in {
-        "a Docker engine": ("version", "--format", "{{.Server.Version}}"),
-        "the Compose plugin (`harness provision --compose`)": ("compose", "version"),
+        "Docker engine": ("version", "--format", "{{.Server.Version}}"),
+        "Compose plugin (`harness provision --compose`)": ("compose", "version"),
     }.items():
         if (done := docker(*arguments)).returncode:
             return f"no {needed}: {done.stderr.strip()}"
