@@ -31,13 +31,17 @@ class Found:
     where: str
 
 
-def find(names: Sequence[str], packages: Sequence[str], folder: Path) -> Found | None:
+def find(names: Sequence[str], packages: Sequence[str], folder: Path, beside_path: str = "") -> Found | None:
     """
     The programs `names`, all from the PATH or all from `packages`, which are unpacked below `folder`.
 
+    `beside_path` is a pattern for more folders of programs, below `/`, for packages that hide theirs from the PATH.
+
     None if this machine has no such programs and no apt-get. Raises ProvisionError if apt-get fails.
     """
-    on_path = {name: Path(path).resolve() for name in names if (path := shutil.which(name, path=_system_path()))}
+    on_path = {
+        name: Path(path).resolve() for name in names if (path := shutil.which(name, path=_system_path(beside_path)))
+    }
     if len(on_path) == len(names):
         return Found(on_path, None, "on the PATH")
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
@@ -46,7 +50,7 @@ def find(names: Sequence[str], packages: Sequence[str], folder: Path) -> Found |
     files = _download(packages, folder / f"{packages[0]}.debs")
     for file in files:
         _run("dpkg-deb", "--extract", str(file), str(extracted))
-    programs = {name: inside for name in names if (inside := _program(extracted, name))}
+    programs = {name: inside for name in names if (inside := _program(extracted, name, beside_path))}
     programs = {**on_path, **programs}
     if missing := [name for name in names if name not in programs]:
         raise ProvisionError(f"{' and '.join(packages)} have no {', '.join(missing)}")
@@ -54,11 +58,12 @@ def find(names: Sequence[str], packages: Sequence[str], folder: Path) -> Found |
     return Found(programs, extracted, f"of the distribution's package {versions[0] if versions else packages[0]}")
 
 
-def _system_path() -> str:
+def _system_path(beside: str) -> str:
     """
     The PATH without our own environment's programs: those are of Python packages, not of the distribution.
     """
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    more = sorted(map(str, Path("/").glob(beside)), reverse=True) if beside else []
+    folders = [*more, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
     return os.pathsep.join(folder for folder in folders if Path(folder) != Path(sys.prefix, "bin"))
 
 
@@ -77,12 +82,9 @@ def _download(packages: Sequence[str], folder: Path) -> list[Path]:
     return sorted(folder.glob("*.deb"))
 
 
-def _program(extracted: Path, name: str) -> Path | None:
-    places = (extracted / folder / name for folder in ("usr/bin", "bin", "usr/sbin", "usr/local/bin"))
-    # A link may lead to a path of the system that the packages were made for, so it is followed below the folder.
-    for place in places:
-        if place.is_symlink() and not place.exists():
-            place = extracted / str(place.readlink()).lstrip("/")  # noqa: PLW2901
+def _program(extracted: Path, name: str, beside: str) -> Path | None:
+    more = sorted(extracted.glob(beside), reverse=True) if beside else []
+    for place in (*(folder / name for folder in more), extracted / "usr/bin" / name, extracted / "bin" / name):
         if place.is_file():
             return place.resolve()
     return None

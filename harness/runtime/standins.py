@@ -17,9 +17,11 @@ from harness.runtime.rootfs import NOBODY, Rootfs
 Say = Callable[[str], None]
 
 _REDIS_USER = 999
+_POSTGRES_USER = 999
 _PROMETHEUS_USER = 65534
 _SHARED = 0o1777
 
+POSTGRES = "postgres:15"
 PROMETHEUS = "prom/prometheus:v3.5.0"
 
 
@@ -110,6 +112,48 @@ def prometheus(folder: Path) -> StandIn:
     files.folder("/prometheus", 0o755, _PROMETHEUS_USER)
     settings = (f"USER {_PROMETHEUS_USER}:{_PROMETHEUS_USER}", "WORKDIR /prometheus", 'ENTRYPOINT ["/bin/prometheus"]')
     return StandIn(PROMETHEUS, files, f"prometheus {found.where}", settings)
+
+
+def postgres(folder: Path) -> StandIn:
+    """
+    As the official image, for one database and one user, at their first start made as it makes them.
+
+    With a shell: `initdb` starts the server through one.
+    """
+    names = ("postgres", "initdb", "pg_isready", "psql")
+    version = POSTGRES.partition(":")[2]
+    found = packages.find(names, (f"postgresql-{version}",), folder, f"usr/lib/postgresql/{version}/bin")
+    if found is None:
+        raise ProvisionError("no postgres: install it with the system's package manager")
+    files, root = Rootfs(found.extracted), found.extracted or Path("/")
+    for name in names:
+        files.program(found.programs[name], f"/usr/lib/postgresql/{version}/bin/{name}")
+    for tree in (f"usr/lib/postgresql/{version}/lib", f"usr/share/postgresql/{version}"):
+        files.tree(root / tree, f"/{tree}", leave_out=lambda path: path.name in ("bitcode", "man", "llvmjit.so"))
+    files.program(Path("/bin/sh").resolve(), "/bin/sh")
+    files.text(
+        "/etc/passwd", f"root:x:0:0::/:\npostgres:x:{_POSTGRES_USER}:{_POSTGRES_USER}::/var/lib/postgresql:/bin/sh\n"
+    )
+    files.text("/entrypoint.sh", _POSTGRES_START)
+    files.folder("/var/lib/postgresql/data", 0o700, _POSTGRES_USER)
+    files.folder("/var/run/postgresql", _SHARED)
+    settings = (
+        f"ENV PATH=/usr/lib/postgresql/{version}/bin:/bin PGDATA=/var/lib/postgresql/data PGTZ=UTC",
+        f"USER {_POSTGRES_USER}:{_POSTGRES_USER}",
+        'ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]',
+    )
+    return StandIn(POSTGRES, files, f"postgres {found.where}", settings)
+
+
+_POSTGRES_START = """set -eu
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  echo "$POSTGRES_PASSWORD" >/tmp/password
+  initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth=scram-sha-256 --locale=C --encoding=UTF8
+  echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+  echo "CREATE DATABASE $POSTGRES_DB" | postgres --single -E postgres
+fi
+exec postgres -c listen_addresses='*'
+"""
 
 
 def _words(program: Located) -> str:
