@@ -103,6 +103,19 @@ class RunDir:
         """
         return self.path / "stalled.json"
 
+    @property
+    def stands(self) -> Path:
+        """
+        There as long as a system that `harness up` left up is to be up.
+        """
+        return self.path / "stands"
+
+    def save_endpoints(self, endpoints: str) -> None:
+        """
+        Write endpoints.json, where the load generator finds the system.
+        """
+        _write(self.path / "endpoints.json", endpoints + "\n")
+
     def save_plan(self, plan: Plan) -> None:
         """
         Write plan.json, whole or not at all.
@@ -198,6 +211,13 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
     scratch.symlink_to(path.name)
     scratch.replace(root / LATEST)
     return run
+
+
+def standing(root: Path) -> list[RunDir]:
+    """
+    The runs below `root` whose system `harness up` left up.
+    """
+    return [RunDir(mark.parent.resolve()) for mark in sorted(root.glob("*/stands"))]
 
 
 def find(root: Path, name: str) -> RunDir:

@@ -154,7 +154,7 @@ class Companion:
         command = [sys.executable, "-m", "harness", "run", options.scenario, "--attached"]
         if options.run_time:
             command += ["--duration", str(options.run_time)]
-        for flag in ("seed", "target", "dapr_version", "defect"):
+        for flag in ("seed", "target", "dapr_version", "defect", "backend"):
             value = getattr(options, flag)
             if value:
                 command += [f"--{flag.replace('_', '-')}", str(value)]
@@ -209,6 +209,7 @@ def _options(parser: LocustArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=None, help="seed of the plan (default 1)")
     group.add_argument("--target", default="", help="target.yaml of the system under test")
     group.add_argument("--dapr-version", default="", help="Dapr release to run")
+    group.add_argument("--backend", default="", help="where the system runs: processes (default) or compose")
     group.add_argument("--defect", default="", help="plant a defect of the target")
 
 
