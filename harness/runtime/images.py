@@ -28,6 +28,7 @@ _BUILD_TIMEOUT = 900.0
 _OVERLAYS: Mapping[str, Callable[[str, Path, Say], Iterable[StandIn]]] = {
     "observability": lambda _version, folder, _say: [standins.prometheus(folder)],
     "postgres": lambda _version, folder, _say: [standins.postgres(folder)],
+    "tls": lambda version, _folder, say: [standins.sentry(version, say)],
 }
 """Overlays with images of their own, and what stands in for them. For Grafana nothing does: distributions have none."""
 

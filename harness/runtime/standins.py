@@ -12,6 +12,8 @@ from pathlib import Path
 from harness.errors import ProvisionError
 from harness.runtime import packages, versions
 from harness.runtime.locate import Located
+from harness.runtime.parts import for_tls
+from harness.runtime.provision import provision
 from harness.runtime.rootfs import NOBODY, Rootfs
 
 Say = Callable[[str], None]
@@ -43,6 +45,14 @@ def dapr(located: Mapping[str, Located], version: str) -> Iterable[StandIn]:
     """
     for name in ("daprd", "placement", "scheduler"):
         yield _distroless(located[name], f"daprio/{name}:{version}")
+
+
+def sentry(version: str, say: Say) -> StandIn:
+    """
+    Dapr's certificate authority, got only where it is asked for.
+    """
+    located = provision(dapr_version=version, progress=say, of=for_tls)
+    return _distroless(located["sentry"], f"daprio/sentry:{version}")
 
 
 def _distroless(program: Located, name: str) -> StandIn:
