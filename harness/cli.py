@@ -252,6 +252,7 @@ class Place(NamedTuple):
 
     backend: Where = Where.PROCESSES
     overlays: tuple[str, ...] = ()
+    judged: bool = True
 
 
 class Done(NamedTuple):
@@ -297,7 +298,7 @@ def _backend(made: Plan, place: Place) -> Callable[[RunDir], Backend]:
         from harness.backends import composefile
         from harness.backends.compose import Compose
 
-        return partial(Compose, made, files=composefile.of(made, place.overlays))
+        return partial(Compose, made, files=composefile.of(made, place.overlays, judged=place.judged))
     if place.overlays:
         raise UsageError("--overlay goes with --backend compose")
     from harness.backends.processes import Processes
@@ -514,7 +515,7 @@ def up(
 
     planned = _plan(scenario, 1, target=target, dapr_version=dapr_version, settings=settings, defect=defect)
     made = planned.model_copy(update={"steps": ()})
-    backend_of = _backend(made, Place(backend, tuple(overlays or ())))
+    backend_of = _backend(made, Place(backend, tuple(overlays or ()), judged=False))
     folder = rundir.create(runs, "up", made.seed)
     folder.save_plan(made)
     system = backend_of(folder)

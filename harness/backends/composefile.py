@@ -26,6 +26,7 @@ NOBODY = 65532
 """Whom programs of the target run as where the harness is root; else as its own user, who owns the run directory."""
 
 _PORT = re.compile(r"\bHARNESS_PORT_[A-Z0-9_]+")
+_UNJUDGED = re.compile(r"""^x-unjudged: ["']?(.*?)["']?$""", re.MULTILINE)
 _TIMEOUT = 600.0
 
 
@@ -45,11 +46,12 @@ class Files:
         return frozenset(name for path in self.paths for name in _PORT.findall(path.read_text(encoding="utf-8")))
 
 
-def of(plan: Plan, overlays: Sequence[str] = ()) -> Files:
+def of(plan: Plan, overlays: Sequence[str] = (), *, judged: bool = True) -> Files:
     """
     The compose files of a plan's target; the overlay NAME of `compose.yaml` is `compose.NAME.yaml` beside it.
 
-    Raises UsageError if there is no such file, or they publish too little for the plan.
+    Raises UsageError if there is no such file, if they publish too little for the plan, or if the run is to be judged
+    and a file says that it cannot be.
     """
     base = plan.target.compose
     if base is None:
@@ -61,6 +63,8 @@ def of(plan: Plan, overlays: Sequence[str] = ()) -> Files:
     for path in files.paths:
         if not path.is_file():
             raise UsageError(f"{path}: there is no such compose file")
+        if judged and (unjudged := _UNJUDGED.search(path.read_text(encoding="utf-8"))):
+            raise UsageError(f"{path}: a run with it cannot be judged: {unjudged[1]}; `harness up` takes it")
     if missing := sorted(_needed(plan) - files.ports):
         raise UsageError(
             f"{base} publishes no port as {missing[0]}; "

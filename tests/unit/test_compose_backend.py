@@ -262,6 +262,20 @@ def test_an_overlay_that_is_not_there_is_refused():
         composefile.of(made(), ["nothing"])
 
 
+def test_an_overlay_that_cannot_be_judged_is_refused_for_a_run_alone(tmp_path):
+    plan = made()
+    base = tmp_path / "compose.yaml"
+    base.write_text(plan.target.compose.read_text())
+    (tmp_path / "compose.tls.yaml").write_text('x-unjudged: "the scheduler is asked in the clear"\nservices: {}\n')
+    plan = plan.model_copy(update={"target": plan.target.model_copy(update={"compose": base})})
+
+    assert len(composefile.of(plan, ["tls"], judged=False).paths) == 2
+    with pytest.raises(
+        UsageError, match="cannot be judged: the scheduler is asked in the clear; `harness up` takes it"
+    ):
+        composefile.of(plan, ["tls"])
+
+
 def test_the_compose_file_is_found_from_the_targets_description():
     assert target.load(scenarios.REFERENCE_TARGET).compose.name == "compose.yaml"
 
