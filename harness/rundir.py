@@ -4,6 +4,7 @@ The run directory: the only thing that the stages of a run share.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from harness.errors import EvidenceError, UsageError
 from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
+PROCESSES = "processes"
+"""The backend that is meant where none is named."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,16 @@ class RunDir:
         Write endpoints.json, where the load generator finds the system.
         """
         _write(self.path / "endpoints.json", endpoints + "\n")
+
+    @property
+    def backend(self) -> str:
+        """
+        The backend that the system ran on; the default one if it never came up.
+        """
+        try:
+            return str(json.loads((self.path / "endpoints.json").read_bytes()).get("backend", PROCESSES))
+        except (OSError, ValueError, AttributeError):
+            return PROCESSES
 
     def save_plan(self, plan: Plan) -> None:
         """
