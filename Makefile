@@ -48,6 +48,7 @@ bench: provision
 lock:
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --output-file requirements.lock pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file target/requirements.lock target/requirements.in
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file compose/load/requirements.lock compose/load/requirements.in
 
 clean:
 	rm -rf .venv runs

@@ -20,17 +20,10 @@ from harness.runtime.standins import Say, StandIn
 
 LABEL = "durable-workflow-harness.stand-in"
 TARGET = "durable-workflow-harness/target:local"
-PYTHON = "durable-workflow-harness/python:local"
+LOAD = "durable-workflow-harness/load:local"
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BUILD_TIMEOUT = 900.0
-
-_OVERLAYS: Mapping[str, Callable[[str, Path, Say], Iterable[StandIn]]] = {
-    "observability": lambda _version, folder, _say: [standins.prometheus(folder)],
-    "postgres": lambda _version, folder, _say: [standins.postgres(folder)],
-    "tls": lambda version, _folder, say: [standins.sentry(version, say)],
-}
-"""Overlays with images of their own, and what stands in for them. For Grafana nothing does: distributions have none."""
 
 
 def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> None:
@@ -55,7 +48,9 @@ def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> Non
         for overlay in overlays:
             for one in _OVERLAYS[overlay](dapr_version, folder, progress):
                 _make(one, progress)
-        _target(progress)
+        _ours(TARGET, "compose/Dockerfile", "target/requirements.lock", progress)
+        if "load" in overlays:
+            _ours(LOAD, "compose/load/Dockerfile", "compose/load/requirements.lock", progress)
     # What the new ones replaced, and the stages of the Dockerfile; nothing else has the label.
     docker("image", "prune", "--force", "--filter", f"label={LABEL}")
 
@@ -108,14 +103,23 @@ def _label(name: str) -> str | None:
         return None
 
 
-def _target(progress: Say) -> None:
+def _ours(name: str, dockerfile: str, locked: str, progress: Say) -> None:
     """
-    By its own Dockerfile, over this machine's Python with the packages that the harness itself runs with.
+    One of our own images by its Dockerfile, over this machine's Python with the packages that the harness runs with.
     """
-    files = python.rootfs(_ROOT / "target/requirements.lock")
-    _make(StandIn(PYTHON, files, python.words(), python.settings()), progress)
+    base = f"{name.partition(':')[0]}-python:local"
+    _make(StandIn(base, python.rootfs(_ROOT / locked), python.words(), python.settings()), progress)
     docker(
-        *("build", "--quiet", "--file", str(_ROOT / "compose/Dockerfile"), "--tag", TARGET),
-        *("--build-arg", f"PYTHON_IMAGE={PYTHON}", "--label", f"{LABEL}={python.words()}", str(_ROOT)),
+        *("build", "--quiet", "--file", str(_ROOT / dockerfile), "--tag", name),
+        *("--build-arg", f"PYTHON_IMAGE={base}", "--label", f"{LABEL}={python.words()}", str(_ROOT)),
     )
-    progress(f"{TARGET}: built over {PYTHON}")
+    progress(f"{name}: built over {base}")
+
+
+_OVERLAYS: Mapping[str, Callable[[str, Path, Say], Iterable[StandIn]]] = {
+    "observability": lambda _version, folder, _say: [standins.prometheus(folder)],
+    "postgres": lambda _version, folder, _say: [standins.postgres(folder)],
+    "tls": lambda version, _folder, say: [standins.sentry(version, say)],
+    "load": lambda _version, _folder, _say: [],
+}
+"""Overlays with images of their own, and what stands in for them. For Grafana nothing does: distributions have none."""

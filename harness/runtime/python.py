@@ -86,4 +86,4 @@ def _installed(name: str, version: str | None) -> Iterator[tuple[Path, str]]:
 
 
 def _left_out(path: Path) -> bool:
-    return path.name in _NOT_RUN or path.name.startswith("config-") or path.suffix == ".a"
+    return path.name in _NOT_RUN or path.name.startswith(("config-", "_tkinter.")) or path.suffix == ".a"

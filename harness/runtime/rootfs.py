@@ -125,12 +125,16 @@ class Rootfs:
             raise ProvisionError(f"`ldd`, which tells the libraries of a program, does not run: {error}") from error
         if missing := sorted(set(_MISSING.findall(told))):
             raise ProvisionError(f"not on this machine: {', '.join(missing)}, which {binaries[0]} or another needs")
+        gathered = {file.resolve() for file in self._files.values()}
         for name in set(_LIBRARY.findall(told)):
-            library = Path(name)
+            library = Path(os.path.normpath(name))
+            # Found beside the file that needs it, and so it will be in the image, where the paths are others.
+            if library.resolve() in gathered:
+                continue
             if self._extracted is not None and library.is_relative_to(self._extracted):
                 self._files[PurePosixPath("/", library.relative_to(self._extracted))] = library
             else:
-                self._files[PurePosixPath(name)] = library
+                self._files[PurePosixPath(library)] = library
 
     def _library_folders(self) -> list[Path]:
         if self._extracted is None:
