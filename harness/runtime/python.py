@@ -10,13 +10,14 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from harness.errors import ProvisionError
 from harness.runtime.rootfs import Rootfs
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
-_NOT_RUN = {"__pycache__", "dist-packages", "idlelib", "lib2to3", "site-packages", "test", "tests", "tkinter"}
+_NOT_RUN = {"dist-packages", "idlelib", "lib2to3", "site-packages", "test", "tests", "tkinter"}
 """Folders of the standard library that no server needs."""
 
 
@@ -79,10 +80,13 @@ def _installed(name: str, version: str | None) -> Iterator[tuple[Path, str]]:
     if version not in (None, package.version):
         return
     for file in package.files or ():
-        if ".." not in file.parts and "__pycache__" not in file.parts:
-            source = Path(str(file.locate()))
-            if source.is_file():
-                yield source, str(file)
+        source = Path(str(file.locate()))
+        if ".." in file.parts or not source.is_file():
+            continue
+        yield source, str(file)
+        compiled = Path(cache_from_source(str(source))) if source.suffix == ".py" else None
+        if compiled is not None and compiled.is_file():
+            yield compiled, str(Path(str(file)).parent / "__pycache__" / compiled.name)
 
 
 def _left_out(path: Path) -> bool:

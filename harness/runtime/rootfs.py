@@ -100,7 +100,8 @@ class Rootfs:
                 # A link is followed: where it leads is a place of this machine, and may not be in the image.
                 status = source.stat()
                 entry = tarfile.TarInfo(str(at).lstrip("/"))
-                entry.size, entry.mode, entry.mtime = status.st_size, 0o755 if status.st_mode & 0o111 else 0o644, 0
+                entry.size, entry.mode = status.st_size, 0o755 if status.st_mode & 0o111 else 0o644
+                entry.mtime = int(status.st_mtime)  # by which Python knows what it compiled
                 with source.open("rb") as content_of:
                     tar.addfile(entry, content_of)
 
