@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: setup provision demo test test-fast lint format bench lock clean
+.PHONY: setup provision images demo test test-fast lint format bench lock clean
 
 setup: .venv/.ready
 
@@ -17,6 +17,11 @@ setup: .venv/.ready
 
 provision: setup
 	$(BIN)/harness provision
+
+# For the Compose backend where no image can be pulled: stand-ins, and the Compose plugin where docker has none.
+images: setup
+	docker compose version >/dev/null 2>&1 || $(BIN)/harness provision --compose
+	$(BIN)/harness images build
 
 demo: provision
 	$(BIN)/harness run demo
@@ -42,6 +47,8 @@ bench: provision
 # Pins every dependency, with hashes, for every platform; run after a change to pyproject.toml.
 lock:
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --output-file requirements.lock pyproject.toml
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file target/requirements.lock target/requirements.in
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file compose/load/requirements.lock compose/load/requirements.in
 
 clean:
 	rm -rf .venv runs

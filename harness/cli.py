@@ -19,6 +19,7 @@ from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageEr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from harness.backends.base import Backend
     from harness.model import Plan, Result, Scenario, Target, Verdict
     from harness.rundir import RunDir
 
@@ -43,6 +44,22 @@ Settings = Annotated[
 ]
 Rate = Annotated[float | None, typer.Option(help="starts a second; same as --set load.rate=...")]
 Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
+
+
+class Where(StrEnum):
+    """
+    The backends.
+    """
+
+    PROCESSES = "processes"
+    COMPOSE = "compose"
+
+
+BackendName = Annotated[Where, typer.Option("--backend", help="where the system runs")]
+Overlays = Annotated[
+    list[str] | None,
+    typer.Option("--overlay", metavar="NAME", help="also what compose.NAME.yaml holds; only with --backend compose"),
+]
 Out = Annotated[Path, typer.Option("--out", help="folder that gets the run directories")]
 
 
@@ -104,13 +121,15 @@ def plan(
     target: TargetFile = None,
     dapr_version: DaprVersion = None,
     settings: Settings = None,
+    backend: BackendName = Where.PROCESSES,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
 ) -> None:
     """
-    The exact timeline and targets of a scenario under a seed. Touches nothing.
+    The exact timeline and targets of a scenario under a seed, the same on every backend. Touches nothing.
     """
     made = _plan(scenario, seed, target=target, dapr_version=dapr_version, settings=settings)
+    _refuse_unservable(made, backend)
     if as_json:
         sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
         return
@@ -139,6 +158,8 @@ def run(
     dapr_version: DaprVersion = None,
     settings: Settings = None,
     defect: Defect = None,
+    backend: BackendName = Where.PROCESSES,
+    overlays: Overlays = None,
     runs: Out = Path("runs"),
     *,
     repeat: Annotated[int, typer.Option(min=1, help="so many runs, with the seeds from --seed on")] = 1,
@@ -160,11 +181,18 @@ def run(
         )
         for number in range(seed, seed + repeat)
     ]
-    raise typer.Exit(_execute(plans[0], runs, attached=attached) if repeat == 1 else _repeat(plans, runs))
+    place = Place(backend, tuple(overlays or ()))
+    raise typer.Exit(_execute(plans[0], runs, place, attached=attached) if repeat == 1 else _repeat(plans, runs, place))
 
 
 @app.command()
-def replay(name: RunName, target: TargetFile = None, runs: Out = Path("runs")) -> None:
+def replay(
+    name: RunName,
+    target: TargetFile = None,
+    backend: BackendName = Where.PROCESSES,
+    overlays: Overlays = None,
+    runs: Out = Path("runs"),
+) -> None:
     """
     The same plan again, into a new run directory. The target is read from its own file, never from a run.
     """
@@ -174,10 +202,11 @@ def replay(name: RunName, target: TargetFile = None, runs: Out = Path("runs")) -
 
     made = rundir.find(runs, name).load_plan()
     here = targets.load(target or scenarios.REFERENCE_TARGET)
-    raise typer.Exit(_execute(made.model_copy(update={"target": targets.same(made.target, here)}), runs))
+    made = made.model_copy(update={"target": targets.same(made.target, here)})
+    raise typer.Exit(_execute(made, runs, Place(backend, tuple(overlays or ()))))
 
 
-def _repeat(plans: list[Plan], runs: Path) -> int:
+def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     """
     Run one plan after the other, a line each, then k of n; return the worst exit code.
     """
@@ -188,7 +217,7 @@ def _repeat(plans: list[Plan], runs: Path) -> int:
     results: list[Result | None] = []
     for made in plans:
         try:
-            done = _one(made, runs, Console(quiet=True))
+            done = _one(made, runs, place, Console(quiet=True))
         except (UsageError, LeftError):
             raise
         except HarnessError as error:
@@ -205,15 +234,25 @@ def _repeat(plans: list[Plan], runs: Path) -> int:
     return repeat.worst(codes)
 
 
-def _execute(made: Plan, runs: Path, *, attached: bool = False) -> int:
+def _execute(made: Plan, runs: Path, place: Place, *, attached: bool = False) -> int:
     """
     Run one plan and show what was found; return the exit code.
     """
     # Attached, standard output is the line to our parent.
     console = err if attached else out
-    done = _one(made, runs, console, attached=attached)
+    done = _one(made, runs, place, console, attached=attached)
     console.print(_summary(made, done.verdict, done.folder))
     return done.code
+
+
+class Place(NamedTuple):
+    """
+    Where a run is made.
+    """
+
+    backend: Where = Where.PROCESSES
+    overlays: tuple[str, ...] = ()
+    judged: bool = True
 
 
 class Done(NamedTuple):
@@ -226,31 +265,54 @@ class Done(NamedTuple):
     folder: RunDir
 
 
-def _one(made: Plan, runs: Path, console: Console, *, attached: bool = False) -> Done:
+def _one(made: Plan, runs: Path, place: Place, console: Console, *, attached: bool = False) -> Done:
     """
     Run one plan into a new run directory and judge it.
     """
     from harness import rundir
     from harness import scenario as scenarios
-    from harness.backends.processes import Processes
-    from harness.faults.controller import refuse_unservable
     from harness.load.generators import Attached, Locust
     from harness.runner import Run
-    from harness.runtime.locate import locate_all
     from harness.screen import Screen
 
-    binaries = locate_all(made.dapr_version)
+    backend = _backend(made, place)
     folder = rundir.create(runs, made.scenario.name, made.seed)
     folder.save_plan(made)
-    backend = Processes(made, folder, binaries)
-    refuse_unservable(made, backend)
     generator = Attached(folder) if attached else Locust(folder, scenarios.FOLDER)
     with Screen(f"{made.scenario.name}, seed {made.seed}", console) as screen:
         screen.say(f"{folder.name}: {' '.join(made.scenario.claim.split())}")
-        ended = Run(made, folder, backend, generator, screen).execute()
+        ended = Run(made, folder, backend(folder), generator, screen).execute()
         screen.say("judging")
         verdict = _judge(folder, made)
     return Done(_code(verdict, interrupted=ended.interrupted), verdict, folder)
+
+
+def _backend(made: Plan, place: Place) -> Callable[[RunDir], Backend]:
+    """
+    What makes the backend of a run, once everything that can be refused beforehand is not.
+    """
+    from functools import partial
+
+    _refuse_unservable(made, place.backend)
+    if place.backend is Where.COMPOSE:
+        from harness.backends import composefile
+        from harness.backends.compose import Compose
+
+        return partial(Compose, made, files=composefile.of(made, place.overlays, judged=place.judged))
+    if place.overlays:
+        raise UsageError("--overlay goes with --backend compose")
+    from harness.backends.processes import Processes
+    from harness.runtime.locate import locate_all
+
+    return partial(Processes, made, binaries=locate_all(made.dapr_version))
+
+
+def _refuse_unservable(made: Plan, backend: Where) -> None:
+    from harness.backends.compose import Compose
+    from harness.backends.processes import Processes
+    from harness.faults.controller import refuse_unservable
+
+    refuse_unservable(made, Compose if backend is Where.COMPOSE else Processes)
 
 
 @app.command()
@@ -260,6 +322,7 @@ def sweep(
     target: TargetFile = None,
     activity: Annotated[str | None, typer.Option(help="only the crash points of this activity")] = None,
     dapr_version: DaprVersion = None,
+    backend: BackendName = Where.PROCESSES,
     runs: Out = Path("runs"),
 ) -> None:
     """
@@ -276,7 +339,8 @@ def sweep(
 
     file = target or scenarios.REFERENCE_TARGET
     described = targets.load(file)
-    folder = runs / f"sweep-{workflow}-{seed}"
+    elsewhere = "" if backend is Where.PROCESSES else f"-{backend}"
+    folder = runs / f"sweep-{workflow}-{seed}{elsewhere}"
     made = sweeps.matrix(described, workflow, seed=seed, dapr_version=dapr_version or DAPR)
     made = sweeps.resumed(made, folder / drawing.DATA)
     cells = sweeps.todo(made, activity)
@@ -287,6 +351,7 @@ def sweep(
         done = _one(
             _planned(sweeps.scenario(made, described, file, cell), described, seed, made.dapr_version),
             folder,
+            Place(backend),
             Console(quiet=True),
         )
         return sweeps.Ran(done.verdict, done.folder.name, done.code == Exit.INTERRUPTED)
@@ -433,27 +498,101 @@ def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Sc
 
 
 @app.command()
-def down() -> None:
+def up(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="whose load it is to be ready for")] = "baseline",
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    defect: Defect = None,
+    backend: BackendName = Where.PROCESSES,
+    overlays: Overlays = None,
+    runs: Out = Path("runs"),
+) -> None:
     """
-    End whatever a dead run left running.
+    Bring the system up for hand-driven use, and leave it up: no load, no faults. `harness down` ends it.
     """
-    from harness.backends import guard
+    from harness import rundir
 
-    found = guard.sweep()
-    out.print(f"{found} processes of earlier runs were ended" if found else "nothing was left running")
+    planned = _plan(scenario, 1, target=target, dapr_version=dapr_version, settings=settings, defect=defect)
+    made = planned.model_copy(update={"steps": ()})
+    backend_of = _backend(made, Place(backend, tuple(overlays or ()), judged=False))
+    folder = rundir.create(runs, "up", made.seed)
+    folder.save_plan(made)
+    system = backend_of(folder)
+    endpoints = system.up(_say)
+    folder.save_endpoints(endpoints.model_dump_json(indent=2))
+    folder.stands.touch()
+    system.leave()
+    for name, at in {**endpoints.apps, **endpoints.services}.items():
+        _say(f"{name:12} {at.url}")
+    _say(f"all addresses: {folder.path / 'endpoints.json'}; `harness down` ends it")
+    _say(f"load for it: HARNESS_LOAD={folder.path} locust -f scenarios")
 
 
 @app.command()
-def provision(dapr_version: DaprVersion = None) -> None:
+def down(
+    runs: Out = Path("runs"),
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="also whatever dead runs left anywhere on this machine")
+    ] = False,
+) -> None:
+    """
+    End what `harness up` left up. Runs that go on are left alone.
+    """
+    from harness import rundir
+    from harness.backends import containers, guard
+
+    spared = guard.guarded()
+    standing = {folder.path for folder in rundir.standing(runs)} - spared
+    processes = sum(guard.sweep(run) for run in standing) + (guard.sweep() if everything else 0)
+    removed = containers.remove_dead(None if everything else standing, spared)
+    for run in standing:
+        rundir.RunDir(run).stands.unlink(missing_ok=True)
+    _say(f"{processes} processes ended, {removed} containers, networks and volumes removed")
+
+
+@app.command()
+def provision(
+    dapr_version: DaprVersion = None,
+    *,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="only the Compose plugin, built and linked into ~/.docker/cli-plugins")
+    ] = False,
+) -> None:
     """
     Get daprd, placement, scheduler, Toxiproxy and Redis: what is here is used, the rest is downloaded or built.
     """
+    from harness.runtime import plugin
     from harness.runtime import provision as runtime
     from harness.runtime.versions import DAPR
 
+    if compose:
+        _say(f"`docker compose` is {plugin.install(_say)}")
+        return
     located = runtime.provision(dapr_version=dapr_version or DAPR, progress=_say)
     for name, found in located.items():
         _say(f"{name:18} {found.version:10} {found.path}  ({found.where})")
+
+
+images = typer.Typer(help="The container images that the Compose backend runs.", no_args_is_help=True)
+app.add_typer(images, name="images")
+
+
+@images.command("build")
+def images_build(
+    dapr_version: DaprVersion = None,
+    overlays: Annotated[
+        list[str] | None, typer.Option("--overlay", help="also what this overlay needs: tls, observability, postgres")
+    ] = None,
+) -> None:
+    """
+    Make local stand-ins for the official images, from binaries and packages of this machine, where none can be pulled.
+    """
+    from harness.runtime import images as runtime
+    from harness.runtime.versions import DAPR
+
+    runtime.build(dapr_version=dapr_version or DAPR, overlays=overlays or (), progress=_say)
 
 
 @app.command()

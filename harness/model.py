@@ -189,6 +189,7 @@ class Target(Value):
     ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
     defects: Mapping[str, str] = {}
     invariants: Path | None = None
+    compose: Path | None = Field(default=None, description="compose file of the same system in containers")
 
 
 # --- scenario: what is done to it, and what is claimed ----------------------------------------------

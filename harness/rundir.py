@@ -4,6 +4,7 @@ The run directory: the only thing that the stages of a run share.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from harness.errors import EvidenceError, UsageError
 from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
+PROCESSES = "processes"
+"""The backend that is meant where none is named."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,29 @@ class RunDir:
         What stood still, if anything ever did.
         """
         return self.path / "stalled.json"
+
+    @property
+    def stands(self) -> Path:
+        """
+        There as long as a system that `harness up` left up is to be up.
+        """
+        return self.path / "stands"
+
+    def save_endpoints(self, endpoints: str) -> None:
+        """
+        Write endpoints.json, where the load generator finds the system.
+        """
+        _write(self.path / "endpoints.json", endpoints + "\n")
+
+    @property
+    def backend(self) -> str:
+        """
+        The backend that the system ran on; the default one if it never came up.
+        """
+        try:
+            return str(json.loads((self.path / "endpoints.json").read_bytes()).get("backend", PROCESSES))
+        except (OSError, ValueError, AttributeError):
+            return PROCESSES
 
     def save_plan(self, plan: Plan) -> None:
         """
@@ -198,6 +224,13 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
     scratch.symlink_to(path.name)
     scratch.replace(root / LATEST)
     return run
+
+
+def standing(root: Path) -> list[RunDir]:
+    """
+    The runs below `root` whose system `harness up` left up.
+    """
+    return [RunDir(mark.parent.resolve()) for mark in sorted(root.glob("*/stands"))]
 
 
 def find(root: Path, name: str) -> RunDir:

@@ -123,7 +123,7 @@ class Run:
             self._exits.callback(self._backend.down)
             with self._phase("up"):
                 endpoints = self._backend.up(self._screen.say)
-                (self._run.path / "endpoints.json").write_text(endpoints.model_dump_json(indent=2) + "\n")
+                self._run.save_endpoints(endpoints.model_dump_json(indent=2))
                 engine = Engine(endpoints.redis, self._plan.target)
                 self._exits.callback(engine.close)
                 watch = Watch(self._run.journal, engine, self._workflow.outcome)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.model import Finding, Plan, Result, Verdict
+from harness.rundir import RunDir
 from reports import words
 
 _SIGNS = {Result.HOLDS: "✅", Result.UNKNOWN: "❔", Result.VIOLATED: "❌"}
@@ -22,11 +23,11 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
     Write `run/summary.md`; return its path.
     """
     file = run / "summary.md"
-    file.write_text("\n".join(_lines(plan, verdict)) + "\n", encoding="utf-8")
+    file.write_text("\n".join(_lines(plan, verdict, run)) + "\n", encoding="utf-8")
     return file
 
 
-def _lines(plan: Plan, verdict: Verdict) -> Iterator[str]:
+def _lines(plan: Plan, verdict: Verdict, run: Path) -> Iterator[str]:
     defect = f", planted defect {_text(plan.defect)}" if plan.defect else ""
     yield f"## {_SIGNS[verdict.result]} {verdict.result.value}: {_text(verdict.scenario)}, seed {verdict.seed}"
     yield ""
@@ -74,7 +75,7 @@ def _lines(plan: Plan, verdict: Verdict) -> Iterator[str]:
     yield ""
     yield f"Dapr {_text(plan.dapr_version)}{defect}. The same again:"
     yield ""
-    yield f"    {words.one_line(words.repeat(plan))}"
+    yield f"    {words.one_line(words.repeat(plan, RunDir(run).backend))}"
 
 
 def _faults(verdict: Verdict) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.rundir import RunDir
 from reports import words
 
 _STYLES = {Result.HOLDS: "green", Result.UNKNOWN: "yellow", Result.VIOLATED: "red"}
@@ -64,7 +65,7 @@ def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]
     others = (finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS)
     yield from _listed("", map(_finding, others), _MOST_FINDINGS)
     yield "report", Text(words.printable(str(run / "report.html")), style="bold")
-    yield "again", Text(words.repeat(plan), style="bold")
+    yield "again", Text(words.repeat(plan, RunDir(run).backend), style="bold")
 
 
 def _listed(label: str, lines: Iterable[Text], most: int) -> Iterator[tuple[str, Text]]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from harness.gate import is_as_expected, unexpected
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.rundir import PROCESSES
 from harness.runtime.versions import DAPR
 
 NOTHING = "\N{EN DASH}"
@@ -249,7 +250,7 @@ def overlapping(verdict: Verdict) -> str:
     return f", {verdict.overlapping_attempts:,} while another of their task ran" if verdict.overlapping_attempts else ""
 
 
-def repeat(plan: Plan) -> str:
+def repeat(plan: Plan, backend: str = PROCESSES) -> str:
     """
     The command that repeats a run of `plan`.
     """
@@ -258,6 +259,8 @@ def repeat(plan: Plan) -> str:
         words += ["--defect", plan.defect]
     if plan.dapr_version != DAPR:
         words += ["--dapr-version", plan.dapr_version]
+    if backend != PROCESSES:
+        words += ["--backend", backend]
     return shlex.join(words)
 
 

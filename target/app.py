@@ -155,7 +155,7 @@ def main() -> None:
     Serve until stopped.
     """
     environment = Environment.read()
-    uvicorn.run(build(environment), host="127.0.0.1", port=environment.port, log_level="warning")
+    uvicorn.run(build(environment), host=environment.host, port=environment.port, log_level="warning")
 
 
 if __name__ == "__main__":

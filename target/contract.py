@@ -21,6 +21,7 @@ class Environment:
     """
 
     node: str
+    host: str
     port: int
     data: Path
     state_store: str
@@ -34,15 +35,17 @@ class Environment:
         """
         From the environment variables; those that only the app gets are empty for the providers.
         """
+        sidecar = os.environ.get("DAPR_HTTP_ENDPOINT") or f"http://127.0.0.1:{os.environ.get('DAPR_HTTP_PORT', '')}"
         return cls(
             node=os.environ["NODE"],
+            host=os.environ.get("HOST", "127.0.0.1"),
             port=int(os.environ["PORT"]),
             data=Path(os.environ["DATA_DIR"]),
             state_store=os.environ["STATE_STORE"],
             defect=os.environ.get("DEFECT") or None,
             attempts=Path(os.environ["ATTEMPTS_FILE"]),
             provider_url=os.environ.get("PROVIDER_URL", ""),
-            sidecar_url=f"http://127.0.0.1:{os.environ.get('DAPR_HTTP_PORT', '')}",
+            sidecar_url=sidecar,
         )
 
 

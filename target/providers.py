@@ -164,7 +164,7 @@ def main() -> None:
     """
     environment = Environment.read()
     ledger = Ledger(environment.data / "ledger.sqlite")
-    web.run_app(build(ledger), host="127.0.0.1", port=environment.port, print=None, access_log=None)
+    web.run_app(build(ledger), host=environment.host, port=environment.port, print=None, access_log=None)
 
 
 if __name__ == "__main__":

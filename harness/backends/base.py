@@ -49,6 +49,7 @@ class Endpoints(Value):
     Toxiproxy, for evidence; `links` are the listeners of Toxiproxy.
     """
 
+    backend: str = "processes"
     apps: Mapping[str, Address]
     sidecars: Mapping[str, Address]
     services: Mapping[str, Address]
@@ -104,6 +105,11 @@ class Backend(Protocol):
     def down(self) -> None:
         """
         Stop everything that `up` started. Must be safe to call at any time, and twice.
+        """
+
+    def leave(self) -> None:
+        """
+        Let everything run on when this process ends, until `harness down`. After `up`, and instead of `down`.
         """
 
     def deaths(self) -> Mapping[str, Death]:

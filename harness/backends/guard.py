@@ -14,37 +14,110 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psutil
 
 MARK = "HARNESS_RUN"
 """Environment variable whose value is the absolute path of the run directory that a process belongs to."""
+_STAY = b"stay"
+_PACKAGE = "harness.backends."
+
+
+class Guard:
+    """
+    The guard of one run, from here until the block is left; `watcher` is the module that it runs as.
+
+    It runs in a session of its own, so that a Ctrl-C at the terminal does not end it.
+    """
+
+    def __init__(self, run: Path, watcher: str = __name__) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", watcher, str(run)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(b"")
+
+    def release(self) -> None:
+        """
+        Let it end without a sweep: the run's nodes are to run on.
+        """
+        self._end(_STAY)
+
+    def _end(self, word: bytes) -> None:
+        """
+        Let it act, now rather than when the harness ends, and wait for it.
+        """
+        self._process.communicate(word)
+
+
+def told_to_sweep() -> bool:
+    """
+    Wait for the end of the harness; False if what it started is to stay. For the guard's own process.
+    """
+    return sys.stdin.buffer.read() != _STAY
+
+
+def guarded() -> frozenset[Path]:
+    """
+    The run directories that a living guard watches over: those of runs that go on.
+    """
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if len(command) == len(("python", "-m", "module", "run")) and command[2].startswith(_PACKAGE):
+            found.add(Path(command[3]))
+    return frozenset(found)
 
 
 def marked(run: Path | None = None) -> Iterator[psutil.Process]:
     """
-    Processes of this user that belong to `run`, or to any run.
+    Processes of this user that belong to `run`, or to any run that has no guard any more.
     """
+    spared = guarded() if run is None else frozenset()
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            owner = process.environ().get(MARK)
-            if owner is not None if run is None else owner == str(run) or _inside(process, run):
-                yield process
+            owner = _owner(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue
+        if owner is not None and (owner == run if run is not None else owner not in spared):
+            yield process
 
 
-def _inside(process: psutil.Process, run: Path) -> bool:
-    return Path(process.cwd()).is_relative_to(run / "data")
+def _owner(process: psutil.Process) -> Path | None:
+    """
+    The run that a process belongs to. One that shows any environment, and no mark in it, belongs to none: somebody
+    who looks at a run's data is no node of it.
+    """
+    environment = process.environ()
+    if environment:
+        return Path(environment[MARK]) if environment.get(MARK) else None
+    folder = Path(process.cwd())
+    runs = (data.parent for data in (folder, *folder.parents) if data.name == "data")
+    return next((run for run in runs if (run / "plan.json").is_file()), None)
 
 
 def sweep(run: Path | None = None) -> int:
     """
-    Kill every process of `run` (or of any run) until there is none; return how many there were.
+    Kill every process of `run` (or of any dead run) until there is none; return how many there were.
 
     SIGKILL also ends a stopped process, so nothing stays paused.
     """
@@ -60,21 +133,5 @@ def sweep(run: Path | None = None) -> int:
     return len(killed)
 
 
-def start(run: Path) -> subprocess.Popen[bytes]:
-    """
-    Start a guard for `run`. It acts when the returned process's `stdin` closes.
-
-    It runs in a session of its own, so that a Ctrl-C at the terminal does not end it.
-    """
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness.backends.guard", str(run)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-if __name__ == "__main__":
-    sys.stdin.buffer.read()
+if __name__ == "__main__" and told_to_sweep():
     sweep(Path(sys.argv[1]))

@@ -22,6 +22,7 @@ from harness.errors import HarnessError
 _RANGE = range(20_000, 32_000)
 HOST = "127.0.0.1"
 _TCP = Path("/proc/net/tcp")
+ESTABLISHED, LISTEN = "01", "0A"
 
 
 class Ports:
@@ -72,16 +73,23 @@ def _is_free(port: int) -> bool:
         return True
 
 
+def sockets(table: Path = _TCP) -> Iterator[tuple[int, str]]:
+    """
+    (Local port, state) of each TCP socket in a table of the kernel (proc(5), /proc/net/tcp: the second field is the
+    local address, in hexadecimal, the fourth the state; 01 is ESTABLISHED, 0A is LISTEN).
+    """
+    for line in table.read_text(encoding="ascii").splitlines()[1:]:
+        _, local, _, state, *_ = line.split(None, 4)
+        yield int(local.rpartition(":")[2], 16), state
+
+
 def connections(port: int) -> int:
     """
-    How many TCP connections to the listener at `port` are established, as the kernel's own table has it (proc(5),
-    /proc/net/tcp: the second field is the local address, in hexadecimal, the fourth the state; 01 is ESTABLISHED).
+    How many TCP connections to the listener at `port` are established.
 
     The port is one of ours, so whoever listens there needs not be looked up, which takes several times as long.
     """
-    here = f":{port:04X}"
-    rows = (line.split(None, 4) for line in _TCP.read_text(encoding="ascii").splitlines()[1:])
-    return sum(1 for _, local, _, state, *_ in rows if state == "01" and local.endswith(here))
+    return sum(1 for local, state in sockets() if local == port and state == ESTABLISHED)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from contextlib import suppress
 import httpx
 
 from harness.backends.base import Address
+from harness.model import Target
 
 Probe = Callable[[Address, float], float]
 
@@ -78,6 +79,35 @@ def client(timeout: float) -> httpx.Client:
     one knows none. It takes no proxy from the environment either: nodes are on this machine.
     """
     return httpx.Client(timeout=timeout, verify=_NO_TLS, trust_env=False)
+
+
+def health_route(node: str, target: Target) -> str | None:
+    """
+    Where a node says that it is ready, at the port at which it is asked; None for what speaks no HTTP there.
+    """
+    role = node.rpartition("-")[0]
+    program = target.app if role == "app" else target.services.get(role)
+    if program is not None:
+        return program.health
+    return "/v1.0/healthz" if role == "sidecar" else None
+
+
+def of_node(node: str, target: Target) -> Probe:
+    """
+    How a node is asked for a sign of life: a sidecar at its HTTP port, every other one at its only port.
+    """
+    route = health_route(node, target)
+    if route is not None:
+        return http(route)
+    return redis if node == "redis" else grpc
+
+
+def of_link(link: str, target: Target) -> Probe:
+    """
+    How the far end of a link is asked: an app speaks gRPC to its sidecar.
+    """
+    source, _, dest = link.partition("->")
+    return grpc if source.startswith("app-") and dest.startswith("sidecar-") else of_node(dest, target)
 
 
 def _exchange(at: Address, timeout: float, request: bytes, answer: int) -> float:

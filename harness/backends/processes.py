@@ -5,29 +5,22 @@ The `processes` backend: every node a process on this machine, every link throug
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 from toxiproxy import Toxiproxy
-from toxiproxy.api import APIConsumer
-from toxiproxy.exceptions import NotFound
-from toxiproxy.proxy import Proxy
 
-from harness.backends import guard, ports, probe
-from harness.backends.base import Address, Death, Endpoints, Say, Toxic
-from harness.backends.probe import Probe
+from harness.backends import guard, ports, wired
+from harness.backends.base import Address, Death, Endpoints, Say
 from harness.backends.process import Child, Spec
-from harness.backends.topology import Link, Topology
-from harness.errors import NodeError
+from harness.backends.topology import Topology
 from harness.model import Plan
 from harness.rundir import RunDir
 
 
-class Processes:
+class Processes(wired.Wired):
     """
     The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Wipes,
     Misbehaves, Starves, Fills.
@@ -36,14 +29,12 @@ class Processes:
     """
 
     def __init__(self, plan: Plan, run: RunDir, binaries: Mapping[str, Path]) -> None:
-        self._plan = plan
+        super().__init__(plan)
         self._run = run
         self._binaries = binaries
         self._exits = ExitStack()
+        self._guard: guard.Guard | None = None
         self._children: dict[str, Child] = {}
-        self._links: Mapping[str, Link] = {}
-        self._probes: Mapping[str, tuple[Address, Probe]] = {}
-        self._proxies: dict[str, Proxy] = {}
 
     # --- Backend ---
 
@@ -52,7 +43,7 @@ class Processes:
         Start everything, in the order in which the parts need each other; see Backend.
         """
         try:
-            self._exits.callback(_dismiss, guard.start(self._run.path))
+            self._guard = self._exits.enter_context(guard.Guard(self._run.path))
             lease = self._exits.enter_context(ports.lease())
             topology = Topology(
                 self._plan, self._run, self._binaries, lambda: Address(host=ports.HOST, port=lease.take())
@@ -65,7 +56,7 @@ class Processes:
         except BaseException:
             self.down()
             raise
-        return topology.endpoints
+        return self._endpoints("processes", topology.steps)
 
     def quiesce(self) -> None:
         """
@@ -83,6 +74,14 @@ class Processes:
             child.end()
         self._children.clear()
         self._exits.close()
+
+    def leave(self) -> None:
+        """
+        See Backend.
+        """
+        if self._guard is not None:
+            self._guard.release()
+        self._exits.pop_all()
 
     def deaths(self) -> Mapping[str, Death]:
         """
@@ -118,13 +117,7 @@ class Processes:
         """
         return self._children[node].terminate(grace)
 
-    # --- Store, Wipes ---
-
-    def store(self) -> Address:
-        """
-        See Store.
-        """
-        return self._probes["redis"][0]
+    # --- Wipes ---
 
     def wipe(self, node: str) -> int:
         """
@@ -135,20 +128,6 @@ class Processes:
         shutil.rmtree(folder)
         folder.mkdir()
         return files
-
-    # --- Misbehaves ---
-
-    def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
-        """
-        See Misbehaves.
-        """
-        url = f"{self._probes[node][0].url}{self._plan.target.services[node.rpartition('-')[0]].misbehave}"
-        try:
-            with probe.client(timeout=5) as client:
-                answer = client.get(url) if wanted is None else client.put(url, json=dict(wanted))
-            return {str(name): int(count) for name, count in answer.raise_for_status().json().items()}
-        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
-            raise NodeError(f"{node} cannot be made to misbehave at {url}: {error}") from error
 
     # --- Pauses ---
 
@@ -163,13 +142,6 @@ class Processes:
         See Pauses.
         """
         self._children[node].resume()
-
-    def probe_node(self, node: str, timeout: float) -> float:
-        """
-        See Pauses.
-        """
-        at, ask = self._probes[node]
-        return ask(at, timeout)
 
     # --- Starves, Fills ---
 
@@ -218,56 +190,11 @@ class Processes:
 
     # --- Links ---
 
-    def add_toxic(self, link: str, toxic: Toxic) -> None:
-        """
-        See Links.
-        """
-        self._proxies[link].add_toxic(
-            name=toxic.name,
-            type=toxic.type,
-            stream=toxic.stream,
-            toxicity=toxic.toxicity,
-            attributes=dict(toxic.attributes),
-        )
-
-    def remove_toxic(self, link: str, name: str) -> None:
-        """
-        See Links.
-        """
-        try:
-            self._proxies[link].destroy_toxic(name)
-        except NotFound:
-            return
-
-    def disable(self, link: str) -> None:
-        """
-        See Links.
-        """
-        self._proxies[link].disable()
-
-    def enable(self, link: str) -> None:
-        """
-        See Links.
-        """
-        self._proxies[link].enable()
-
     def users(self, link: str) -> int:
         """
         See Links. A probe closes its connection before it returns.
         """
         return ports.connections(self._links[link].listen.port)
-
-    def probe(self, link: str, timeout: float) -> float:
-        """
-        See Links.
-        """
-        return self._links[link].probe(self._links[link].listen, timeout)
-
-    def probe_end(self, link: str, timeout: float) -> float:
-        """
-        See Links.
-        """
-        return probe.end(self._links[link].listen, timeout)
 
     # --- starting ---
 
@@ -284,17 +211,9 @@ class Processes:
                 ready.result()
 
     def _make_links(self, topology: Topology) -> None:
-        # toxiproxy-python keeps its server's address on the class.
-        APIConsumer.host, APIConsumer.port = topology.toxiproxy_at.host, topology.toxiproxy_at.port
+        wired.use(topology.toxiproxy_at)
         self._links, self._probes = topology.links, topology.probes
-        for name, link in self._links.items():
-            self._proxies[name] = Toxiproxy().create(name=name, listen=str(link.listen), upstream=str(link.upstream))
-
-
-def _dismiss(keeper: subprocess.Popen[bytes]) -> None:
-    """
-    Let the guard make its sweep, now rather than when the harness ends, and wait for it.
-    """
-    if keeper.stdin is not None:
-        keeper.stdin.close()
-    keeper.wait()
+        self._proxies = {
+            name: Toxiproxy().create(name=name, listen=str(link.listen), upstream=link.upstream)
+            for name, link in self._links.items()
+        }

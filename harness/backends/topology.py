@@ -14,32 +14,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-import redis
-
-from harness.backends import guard, probe
-from harness.backends.base import Address, Endpoints
+from harness.backends import guard, probe, ready, wired
+from harness.backends.base import Address
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
+from harness.backends.wired import Link
 from harness.model import Plan, Program
 from harness.rundir import RunDir
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
 """What nodes get of this process's environment: nothing that could be a secret, nothing that changes Dapr."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """
-    One way through Toxiproxy: where it listens, where it leads, and what shows that it carries.
-    """
-
-    listen: Address
-    upstream: Address
-    probe: Probe
 
 
 class Topology:
@@ -55,27 +41,11 @@ class Topology:
         self._replicas = range(plan.scenario.topology.replicas)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
-        self._aims = tuple(step.aim for step in plan.steps if step.aim is not None)
-        self._steps = take() if self._aims else None
+        self._points = wired.announced(plan)
+        self.steps = take() if self._points else None
         self._sidecar_http = {f"sidecar-{i}": take() for i in self._replicas}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
-
-    @property
-    def endpoints(self) -> Endpoints:
-        """
-        Where clients and collectors find the system.
-        """
-        clients = {name.removeprefix("client->"): link.listen for name, link in self.links.items()}
-        return Endpoints(
-            apps={f"app-{i}": clients[f"app-{i}"] for i in self._replicas},
-            sidecars={node: clients.get(node, http) for node, http in self._sidecar_http.items()},
-            services={f"{name}-0": self._at[f"{name}-0"] for name in self._plan.target.services},
-            redis=self._at["redis"],
-            scheduler=self._at["scheduler-0"],
-            links={name: link.listen for name, link in self.links.items()},
-            steps=self._steps,
-        )
 
     def stages(self) -> tuple[tuple[Spec, ...], ...]:
         """
@@ -95,20 +65,12 @@ class Topology:
         """
         Where and how a node is asked for a sign of life.
         """
-        role = node.rpartition("-")[0]
-        program = self._plan.target.app if role == "app" else self._plan.target.services.get(role)
-        if program is not None:
-            return self._at[node], probe.http(program.health)
-        if node in self._sidecar_http:
-            return self._sidecar_http[node], probe.http("/v1.0/healthz")
-        return self._at[node], probe.redis if node == "redis" else probe.grpc
+        return self._sidecar_http.get(node, self._at[node]), probe.of_node(node, self._plan.target)
 
     def _link(self, name: str) -> Link:
         source, _, dest = name.partition("->")
-        if source.startswith("app-") and dest in self._sidecar_http:
-            return Link(self._take(), self._at[dest], probe.grpc)
-        upstream, probing = self.probes[dest]
-        return Link(self._take(), upstream, probing)
+        upstream = self._at[dest] if source.startswith("app-") else self.probes[dest][0]
+        return Link(self._take(), str(upstream), probe.of_link(name, self._plan.target))
 
     def _spec(
         self,
@@ -133,25 +95,17 @@ class Topology:
 
     def _redis(self) -> Spec:
         at = self._at["redis"]
-
-        def ready() -> bool:
-            try:
-                with redis.Redis(at.host, at.port, socket_timeout=1) as client:
-                    return bool(client.ping())
-            except redis.RedisError:
-                return False
-
         command = (
             str(self._binaries["redis-server"]),
             *("--port", str(at.port), "--bind", at.host),
             *("--appendonly", "yes", "--save", "", "--dir", str(self._run.data / "redis")),
         )
-        return self._spec("redis", command, ready)
+        return self._spec("redis", command, lambda: ready.pings(at))
 
     def _toxiproxy(self) -> Spec:
         at = self.toxiproxy_at
         command = (str(self._binaries["toxiproxy-server"]), "-host", at.host, "-port", str(at.port))
-        return self._spec("toxiproxy", command, _answers(f"{at.url}/version"))
+        return self._spec("toxiproxy", command, lambda: ready.answers(f"{at.url}/version"))
 
     def _placement(self) -> Spec:
         name, health, raft = "placement-0", self._take(), self._take()
@@ -162,7 +116,7 @@ class Topology:
             *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
             "--enable-metrics=false",
         )
-        return self._spec(name, command, _answers(f"{health.url}/healthz"))
+        return self._spec(name, command, lambda: ready.answers(f"{health.url}/healthz"))
 
     def _scheduler(self) -> Spec:
         name, health, client, peer = "scheduler-0", self._take(), self._take(), self._take()
@@ -177,7 +131,7 @@ class Topology:
             *("--etcd-initial-cluster", f"dapr-scheduler-server-0={peer.url}"),
             "--enable-metrics=false",
         )
-        return self._spec(name, command, _answers(f"{health.url}/healthz"))
+        return self._spec(name, command, lambda: ready.answers(f"{health.url}/healthz"))
 
     def _sidecar(self, i: int) -> Spec:
         name, target = f"sidecar-{i}", self._plan.target
@@ -197,7 +151,7 @@ class Topology:
         return self._spec(
             name,
             command,
-            _answers(f"{http.url}/v1.0/healthz"),
+            lambda: ready.answers(f"{http.url}/v1.0/healthz"),
             # One folder for all sidecars: relative paths in the configuration (name resolution by SQLite) are shared.
             folder=self._run.data / "sidecars",
             env={"REDIS_HOST": str(self.links[f"{name}->redis"].listen), "APP_ID": target.app_id},
@@ -223,10 +177,9 @@ class Topology:
         """
         What an app is told if step points are to be announced; nothing if the plan aims at none.
         """
-        if self._steps is None:
+        if self.steps is None:
             return {}
-        points = dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in self._aims)
-        return {"STEP_URL": f"{self._steps.url}/", "STEP_POINTS": ",".join(points)}
+        return {"STEP_URL": f"{self.steps.url}/", "STEP_POINTS": self._points}
 
     def _program(self, name: str, program: Program, env: Mapping[str, str]) -> Spec:
         command = program.command
@@ -235,7 +188,7 @@ class Topology:
         return self._spec(
             name,
             command,
-            _answers(f"{self._at[name].url}{program.health}"),
+            lambda: ready.answers(f"{self._at[name].url}{program.health}"),
             folder=program.workdir,
             env={
                 **program.env,
@@ -248,18 +201,3 @@ class Topology:
                 "DEFECT": self._plan.defect or "",
             },
         )
-
-
-def _answers(url: str) -> Callable[[], bool]:
-    """
-    A readiness check: does `url` answer 2xx?
-    """
-
-    def ready() -> bool:
-        try:
-            with probe.client(timeout=2) as client:
-                return client.get(url).is_success
-        except httpx.HTTPError:
-            return False
-
-    return ready

@@ -35,15 +35,16 @@ class Active:
     since_ns: int
 
 
-def refuse_unservable(plan: Plan, backend: Backend) -> None:
+def refuse_unservable(plan: Plan, backend: type[Backend]) -> None:
     """
-    Raise UsageError if the plan holds a fault that needs a power which `backend` lacks.
+    Raise UsageError if the plan holds a fault that needs a power which such a backend lacks.
     """
     for step in plan.steps:
         fault = make(step.fault, step.settings)
-        if not isinstance(backend, fault.needs):
+        if not issubclass(backend, fault.needs):
             raise UsageError(
-                f"fault {step.fault} needs the power {fault.needs.__name__}, which this backend does not have"
+                f"fault {step.fault} needs the power {fault.needs.__name__}, which the backend {backend.__name__} "
+                "does not have"
             )
 
 

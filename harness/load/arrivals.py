@@ -29,9 +29,9 @@ class Arrival:
     body: JsonValue
 
 
-def schedule(load: Load, workflow: Workflow, seed: int) -> Iterator[Arrival]:
+def schedule(load: Load, workflow: Workflow, seed: int, prefix: str = "") -> Iterator[Arrival]:
     """
-    Every arrival of a load, in order of time.
+    Every arrival of a load, in order of time; instance ids begin with `prefix`.
 
     Arrivals are open: a Poisson process of `load.rate` a second (exponential gaps), as independent clients
     make it, whether or not earlier starts were answered. The same load, workflow and seed give the same
@@ -44,7 +44,7 @@ def schedule(load: Load, workflow: Workflow, seed: int) -> Iterator[Arrival]:
     number = 0
     while load.rate > 0 and (at := at + rng.expovariate(load.rate)) < load.duration:
         kind = rng.choices(kinds, weights)[0]
-        yield arrival(workflow, kind, f"{kind}-{number:06d}", rng, number=number, at=at)
+        yield arrival(workflow, kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
         number += 1
 
 

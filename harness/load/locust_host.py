@@ -3,13 +3,15 @@ The harness inside Locust: the user that sends the arrivals, and the listeners a
 
 Importing this module imports Locust, which patches the process for gevent; only `scenarios/locustfile.py` does.
 
-Two ways in. `harness run` starts Locust and names the run directory in HARNESS_LOAD. `locust -f scenarios` is in
+Three ways in. `harness run` starts Locust and names the run directory in HARNESS_LOAD. `locust -f scenarios` is in
 charge itself: then a harness process is started at the test's start, which brings the system up, runs the faults,
-judges, and whose exit code becomes Locust's.
+judges, and whose exit code becomes Locust's. And `locust -f scenarios --host URL` sends a scenario's load to a system
+that somebody else runs, from as many workers as one likes: load alone, no fault, no verdict.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -26,13 +28,14 @@ from locust import FastHttpUser, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner, Runner, WorkerRunner
 
-from harness.backends.base import Endpoints
-from harness.errors import Exit
+from harness.errors import Exit, UsageError
 from harness.journal import Journal
-from harness.load.arrivals import Arrival, schedule
+from harness.load.arrivals import Arrival
 from harness.load.operations import Operations
 from harness.load.start import start
+from harness.load.work import Work, of_hosts, of_run
 from harness.model import Plan
 from harness.rundir import RunDir
 
@@ -58,20 +61,21 @@ class ArrivalUser(FastHttpUser):
     max_redirects = 0
 
     def __init__(self, environment: Environment) -> None:
-        run = SESSION.run
-        if run is None:
+        if SESSION.run is not None:
+            work = of_run(SESSION.run)
+        elif SESSION.work is not None:
+            work = SESSION.work
+        else:
             raise StopUser
-        self.plan: Plan = run.load_plan()
-        self.endpoints = Endpoints.model_validate_json((run.path / "endpoints.json").read_bytes())
-        self.host = next(iter(self.endpoints.apps.values())).url
-        self.network_timeout = self.plan.scenario.load.timeout
-        self.connection_timeout = self.plan.scenario.load.timeout
-        self.workflow = self.plan.target.workflows[self.plan.scenario.load.workflow]
-        self.journal = Journal(run.journal / "load.jsonl")
+        self.work, self.load, self.workflow = work, work.load, work.workflow
+        self.host = next(iter(work.replicas.apps.values())).url
+        self.network_timeout = self.load.timeout
+        self.connection_timeout = self.load.timeout
+        self.journal = Journal(work.journal / "load.jsonl" if work.journal else Path(os.devnull))
         self.operations = Operations(
-            Journal(run.journal / f"operations-{os.getpid()}.jsonl"),
+            Journal(work.journal / f"operations-{os.getpid()}.jsonl" if work.journal else Path(os.devnull)),
             f"locust-{os.getpid()}",
-            self.plan.scenario.load.workflow,
+            self.load.workflow,
         )
         self.calls = gevent.pool.Pool(_MOST_IN_FLIGHT)
         super().__init__(environment)
@@ -85,16 +89,16 @@ class ArrivalUser(FastHttpUser):
         origin_ns = time.time_ns()
         self.journal.write({"event": "started", "at_ns": origin_ns})
         try:
-            for arrival in schedule(self.plan.scenario.load, self.workflow, self.plan.seed):
+            for arrival in self.work.arrivals():
                 intended_ns = origin_ns + round(arrival.at * 1e9)
                 gevent.sleep(max(0.0, (intended_ns - time.time_ns()) / 1e9))
                 if self.calls.free_count() > 0:
                     self.calls.spawn(self.one, arrival, intended_ns)
                 else:
                     dropped += 1
-            gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.plan.scenario.load.duration))
+            gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.load.duration))
         finally:
-            self.calls.join(timeout=(self.plan.scenario.load.timeout + 1) * (1 + self.plan.scenario.load.retries))
+            self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
             self.journal.write({"event": "ended", "at_ns": time.time_ns(), "dropped": dropped})
         gevent.spawn(_end, self.environment)
         raise StopUser
@@ -103,14 +107,13 @@ class ArrivalUser(FastHttpUser):
         """
         One instance: start it, and again on the next replica while the outcome is unknown and tries are left.
         """
-        load = self.plan.scenario.load
-        for attempt in range(1, load.retries + 2):
+        for attempt in range(1, self.load.retries + 2):
             call = start(
-                load,
+                self.load,
                 self.workflow,
                 arrival.instance_id,
                 arrival.body,
-                self.endpoints,
+                self.work.replicas,
                 arrival.number + attempt - 1,
             )
             op_id = self.operations.invoke(
@@ -137,7 +140,7 @@ def _end(environment: Environment) -> None:
     """
     End the test: in headless mode the process, under the web UI the test alone.
     """
-    if environment.runner is None:
+    if environment.runner is None or isinstance(environment.runner, WorkerRunner):
         return
     if environment.web_ui is None:
         environment.runner.quit()
@@ -154,7 +157,7 @@ class Companion:
         command = [sys.executable, "-m", "harness", "run", options.scenario, "--attached"]
         if options.run_time:
             command += ["--duration", str(options.run_time)]
-        for flag in ("seed", "target", "dapr_version", "defect"):
+        for flag in ("seed", "target", "dapr_version", "defect", "backend"):
             value = getattr(options, flag)
             if value:
                 command += [f"--{flag.replace('_', '-')}", str(value)]
@@ -190,10 +193,11 @@ class Companion:
 @dataclass
 class Session:
     """
-    What this Locust works for: a run, and the harness process beside it if Locust is in charge.
+    What this Locust works for: a run, and the harness process beside it if Locust is in charge; or work on a host.
     """
 
     run: RunDir | None = None
+    work: Work | None = None
     companion: Companion | None = None
     verdict: gevent.Greenlet | None = None
 
@@ -206,10 +210,39 @@ SESSION = Session(run=RunDir(Path(os.environ[RUN])) if RUN in os.environ else No
 def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("harness")
     group.add_argument("--scenario", default="baseline", help="named scenario or path to a YAML file")
+    group.add_argument("--shares", type=int, default=1, help="workers that share the load, with --host and --master")
     group.add_argument("--seed", type=int, default=None, help="seed of the plan (default 1)")
     group.add_argument("--target", default="", help="target.yaml of the system under test")
     group.add_argument("--dapr-version", default="", help="Dapr release to run")
+    group.add_argument("--backend", default="", help="where the system runs: processes (default) or compose")
     group.add_argument("--defect", default="", help="plant a defect of the target")
+
+
+@functools.cache
+def _planned(scenario: str, seed: int | None, target: str) -> Plan:
+    """
+    What the harness makes of the scenario; a process of its own, as the companion is, knows how.
+    """
+    command = [sys.executable, "-m", "harness", "plan", scenario, "--json"]
+    command += ["--seed", str(seed)] if seed else []
+    command += ["--target", target] if target else []
+    planned = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if planned.returncode:
+        raise UsageError(f"`harness plan {scenario}` failed, see above")
+    return Plan.model_validate_json(planned.stdout)
+
+
+def _share(runner: Runner | None, options: Namespace) -> Work:
+    """
+    This process's share of the load on `--host`. Ids begin with the time, and so differ from those of earlier tests.
+    """
+    return of_hosts(
+        _planned(options.scenario, options.seed, options.target),
+        options.host,
+        share=runner.worker_index if isinstance(runner, WorkerRunner) else 0,
+        shares=options.shares if isinstance(runner, WorkerRunner) else 1,
+        prefix=f"{time.time_ns() // 1_000_000:x}-",
+    )
 
 
 def _bring_up(options: Namespace) -> int | None:
@@ -229,11 +262,19 @@ def _init(environment: Environment, **_: Any) -> None:
     """
     Headless, the system comes up before the test begins: the time that `-t` allows is for the load.
     """
-    options = environment.parsed_options
-    if SESSION.run is None and options is not None and options.headless:
-        code = _bring_up(options)
-        if code is not None:
-            sys.exit(code)
+    options, runner = environment.parsed_options, environment.runner
+    if SESSION.run is not None or options is None:
+        return
+    if isinstance(runner, MasterRunner):
+        for user in environment.user_classes:
+            user.fixed_count = options.shares  # one user a worker
+    elif options.host:
+        _planned(options.scenario, options.seed, options.target)
+    if options.host or not options.headless:
+        return
+    code = _bring_up(options)
+    if code is not None:
+        sys.exit(code)
 
 
 @events.test_start.add_listener
@@ -241,8 +282,12 @@ def _test_start(environment: Environment, **_: Any) -> None:
     """
     Under the web UI each test is a run of its own.
     """
-    if SESSION.run is None and environment.parsed_options is not None:
-        environment.process_exit_code = _bring_up(environment.parsed_options)
+    options = environment.parsed_options
+    if SESSION.run is None and options is not None and options.host:
+        if not isinstance(environment.runner, MasterRunner):
+            SESSION.work = _share(environment.runner, options)
+    elif SESSION.run is None and options is not None:
+        environment.process_exit_code = _bring_up(options)
         if environment.process_exit_code is not None and environment.runner is not None:
             environment.runner.stop()
 
@@ -260,9 +305,10 @@ def _test_stop(**_: Any) -> None:
 @events.quitting.add_listener
 def _quitting(environment: Environment, **_: Any) -> None:
     """
-    Locust's exit code is the verdict's. Where the harness started Locust, the harness judges, not Locust.
+    Locust's exit code is the verdict's. Where the harness started Locust, the harness judges, not Locust. On a system
+    of somebody else's there is no verdict, and it is what Locust makes of the answers.
     """
     if SESSION.verdict is not None:
         environment.process_exit_code = SESSION.verdict.get()
-    elif environment.process_exit_code is None:
+    elif SESSION.work is None and environment.process_exit_code is None:
         environment.process_exit_code = Exit.HOLDS

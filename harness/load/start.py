@@ -4,16 +4,35 @@ How one instance is started at the target, and what an answer means.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from harness.backends.base import Endpoints
+from harness.backends.base import Address
 from harness.model import HttpStart, Load, Workflow
 
 ClientOutcome = Literal["ok", "fail", "unknown"]
+
+
+class Replicas(Protocol):
+    """
+    Where clients reach the replicas, by node.
+    """
+
+    @property
+    def apps(self) -> Mapping[str, Address]:
+        """
+        The apps.
+        """
+
+    @property
+    def sidecars(self) -> Mapping[str, Address]:
+        """
+        Their sidecars.
+        """
 
 
 @dataclass(frozen=True)
@@ -39,27 +58,25 @@ class Start:
         return "unknown"
 
 
-def start(
-    load: Load, workflow: Workflow, instance_id: str, body: JsonValue, endpoints: Endpoints, replica: int
-) -> Start:
+def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, replicas: Replicas, replica: int) -> Start:
     """
     The request that starts `instance_id` on a replica; `replica` counts on past the last one (round robin).
     """
     if isinstance(workflow.start, HttpStart):
-        node = f"app-{replica % len(endpoints.apps)}"
+        node = f"app-{replica % len(replicas.apps)}"
         return Start(
             node=node,
-            url=endpoints.apps[node].url + workflow.start.http,
+            url=replicas.apps[node].url + workflow.start.http,
             body=body,
             accepted=workflow.start.accepted,
             refused=workflow.start.refused,
         )
-    node = f"sidecar-{replica % len(endpoints.sidecars)}"
+    node = f"sidecar-{replica % len(replicas.sidecars)}"
     # Dapr workflow API reference, "Start workflow request" (stable since Dapr 1.15): 202 accepted, 400 bad request.
     component, name, instance = (quote(part, safe="") for part in (workflow.start.dapr, load.workflow, instance_id))
     return Start(
         node=node,
-        url=f"{endpoints.sidecars[node].url}/v1.0/workflows/{component}/{name}/start?instanceID={instance}",
+        url=f"{replicas.sidecars[node].url}/v1.0/workflows/{component}/{name}/start?instanceID={instance}",
         body=body,
         accepted=(202,),
         refused=(400,),

@@ -55,7 +55,7 @@ def doctor(*, dapr_version: str) -> list[Check]:
         _python(),
         clash(metadata.distributions()),
         _go(),
-        _docker(),
+        *_docker(),
         _disk(_DISK_TO_RUN if complete else _DISK_TO_BUILD),
         _memory(_MEMORY_TO_RUN if complete else _MEMORY_TO_BUILD),
     ]
@@ -141,20 +141,23 @@ def _go() -> Check:
     return Check("Go", ok=True, found=True, version=go.version, where=str(go.path))
 
 
-def _docker() -> Check:
-    optional = "only needed for the compose backend"
-    program = shutil.which("docker")
-    try:
-        asked = subprocess.run(
-            (program or "docker", "version", "--format", "{{.Server.Version}}"),
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return Check("Docker", ok=True, found=False, where=f"no engine answers; {optional}")
-    return Check("Docker", ok=True, found=True, version=asked.stdout.strip(), where=optional)
+def _docker() -> Iterable[Check]:
+    """
+    The engine, and the plugin of the docker command that reads compose files.
+    """
+    for name, arguments, lacking in (
+        ("Docker", ("version", "--format", "{{.Server.Version}}"), "no engine answers"),
+        ("Compose", ("compose", "version", "--short"), "no plugin; `harness provision --compose` makes one"),
+    ):
+        optional = "only needed for the compose backend"
+        try:
+            asked = subprocess.run(
+                (shutil.which("docker") or "docker", *arguments), capture_output=True, text=True, timeout=5, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            yield Check(name, ok=True, found=False, where=f"{lacking}; {optional}")
+        else:
+            yield Check(name, ok=True, found=True, version=asked.stdout.strip(), where=optional)
 
 
 def _disk(needed: float) -> Check:

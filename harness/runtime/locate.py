@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -48,13 +48,17 @@ class Search:
     refused: str | None = None
 
 
-def search(dapr_version: str) -> tuple[Search, ...]:
+Parts = Callable[[str], tuple[Part, ...]]
+"""For a Dapr release, the parts that are meant."""
+
+
+def search(dapr_version: str, of: Parts = parts) -> tuple[Search, ...]:
     """
-    Look for all five parts for that Dapr release, in well under a second.
+    Look for all parts, by default the five of a run, for that Dapr release, in well under a second.
 
     Raises UsageError for what cannot be a version.
     """
-    wanted = parts(dapr_version)
+    wanted = of(dapr_version)
     with ThreadPoolExecutor(len(wanted)) as pool:
         return tuple(pool.map(_search, wanted))
 

@@ -1,5 +1,6 @@
 """
-The five programs that a run needs: how each says its version, and where upstream gives it away.
+The five programs that a run needs, and those that its containers need besides: how each says its version, and where
+upstream gives it away.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Part:
         """
         The environment variable with the user's own path to it: HARNESS_DAPRD, HARNESS_TOXIPROXY, ...
         """
-        return f"HARNESS_{self.name.removesuffix('-server').upper()}"
+        return f"HARNESS_{self.name.removesuffix('-server').replace('-', '_').upper()}"
 
     @property
     def wanted(self) -> str:
@@ -100,13 +101,56 @@ def parts(dapr_version: str) -> tuple[Part, ...]:
     return (*_dapr(dapr_version), _toxiproxy(), _redis())
 
 
+def for_images(dapr_version: str) -> tuple[Part, ...]:
+    """
+    What goes into stand-ins for official images: all but Redis, whose image needs its client too.
+    """
+    return (*parts(dapr_version)[:-1], _toxiproxy_cli())
+
+
+def for_tls(dapr_version: str) -> tuple[Part, ...]:
+    """
+    Dapr's certificate authority.
+    """
+    return (_dapr_part("sentry", dapr_version, ask=("--trust-domain=",)),)
+
+
+def for_docker(_: str = "") -> tuple[Part, ...]:
+    """
+    The Compose plugin of the docker command, for a machine whose distribution has only an old one or none.
+
+    Its releases are bare binaries, not archives, so it is built.
+    """
+    version, path = versions.COMPOSE, "github.com/docker/compose/v5"
+    return (
+        Part(
+            name="docker-compose",
+            version=version,
+            ask=("docker-cli-plugin-metadata",),
+            answer=re.compile(r'"Version":\s*"v?([^"]+)"'),
+            beside="docker-compose",
+            module=Module(path, version, "", (f"{path}/internal.Version",)),
+            package="./cmd",
+        ),
+    )
+
+
 def _dapr(version: str) -> Iterator[Part]:
+    """
+    The three that a run needs. daprd alone has a --version; the others log theirs before they refuse an empty trust
+    domain, having opened nothing (cmd/placement/app/app.go).
+    """
+    yield _dapr_part("daprd", version, ask=("--version",))
+    yield _dapr_part("placement", version, ask=("--trust-domain=",))
+    yield _dapr_part("scheduler", version, ask=("--trust-domain=",))
+
+
+def _dapr_part(name: str, version: str, ask: tuple[str, ...]) -> Part:
     """
     Archive names and stamps: Dapr's Makefile (genArchiveBinary, DEFAULT_LDFLAGS); sums: its release workflow.
 
-    Without the tag stablecomponents daprd has no components and panics. placement and scheduler have no --version,
-    but log it before they refuse an empty trust domain, having opened nothing (cmd/placement/app/app.go). Their
-    names are anybody's, so on the PATH only the ones beside daprd are taken for Dapr's.
+    Without the tag stablecomponents daprd has no components and panics. The names of the others are anybody's, so on
+    the PATH only the ones beside daprd are taken for Dapr's.
     """
     module = Module(
         path="github.com/dapr/dapr",
@@ -114,35 +158,45 @@ def _dapr(version: str) -> Iterator[Part]:
         tags="stablecomponents",
         stamps=("github.com/dapr/dapr/pkg/buildinfo.version", "github.com/dapr/kit/logger.DaprVersion"),
     )
-    for name in ("daprd", "placement", "scheduler"):
-        url = f"https://github.com/dapr/dapr/releases/download/v{version}/{name}_{_platform()}.tar.gz"
-        yield Part(
-            name=name,
-            version=version,
-            ask=("--version",) if name == "daprd" else ("--trust-domain=",),
-            answer=re.compile(r"^(\S+)$" if name == "daprd" else r"-- version (\S+) --"),
-            beside="daprd",
-            archive=_archive(url, f"{url}.sha256"),
-            module=module,
-            package=f"./cmd/{name}",
-        )
+    url = f"https://github.com/dapr/dapr/releases/download/v{version}/{name}_{_platform()}.tar.gz"
+    return Part(
+        name=name,
+        version=version,
+        ask=ask,
+        answer=re.compile(r"^(\S+)$" if name == "daprd" else r"-- version (\S+) --"),
+        beside="daprd",
+        archive=_archive(url, f"{url}.sha256"),
+        module=module,
+        package=f"./cmd/{name}",
+    )
 
 
 def _toxiproxy() -> Part:
     """
     Archive names, stamp and checksums.txt: Toxiproxy's .goreleaser.yml.
     """
+    return _toxiproxy_part("toxiproxy-server", ask=("-version",), package="./cmd/server")
+
+
+def _toxiproxy_cli() -> Part:
+    """
+    Toxiproxy's client, which the health check of its container is.
+    """
+    return _toxiproxy_part("toxiproxy-cli", ask=("--version",), package="./cmd/cli")
+
+
+def _toxiproxy_part(name: str, ask: tuple[str, ...], package: str) -> Part:
     version = versions.TOXIPROXY
     release = f"https://github.com/Shopify/toxiproxy/releases/download/v{version}"
     return Part(
-        name="toxiproxy-server",
+        name=name,
         version=version,
-        ask=("-version",),
+        ask=ask,
         answer=re.compile(r"version (\S+)"),
-        beside="toxiproxy-server",
+        beside=name,
         archive=_archive(f"{release}/toxiproxy_{version}_{_platform()}.tar.gz", f"{release}/checksums.txt"),
         module=Module("github.com/Shopify/toxiproxy/v2", version, "", ("github.com/Shopify/toxiproxy/v2.Version",)),
-        package="./cmd/server",
+        package=package,
     )
 
 

@@ -12,30 +12,30 @@ from pathlib import Path
 
 from harness.errors import ProvisionError
 from harness.runtime import archive, cache, golang
-from harness.runtime.locate import Located, Search, ask, found, search
-from harness.runtime.parts import Archive, Module, Part
+from harness.runtime.locate import Located, Parts, Search, ask, found, search
+from harness.runtime.parts import Archive, Module, Part, parts
 from harness.runtime.versions import GO_AT_LEAST
 
 _BEAT = 15.0
 
 
-def provision(*, dapr_version: str, progress: Callable[[str], None]) -> dict[str, Located]:
+def provision(*, dapr_version: str, progress: Callable[[str], None], of: Parts = parts) -> dict[str, Located]:
     """
-    All five parts for that Dapr release, by name: daprd, placement, scheduler, toxiproxy-server, redis-server.
+    All parts for that Dapr release, by name; by default daprd, placement, scheduler, toxiproxy-server, redis-server.
 
     `progress` gets a line at each step and every 15 s in between. Each program goes into the cache whole, as soon as it
     is there, so an interrupted call leaves nothing half made and the next goes on from there. Raises ProvisionError,
     with all that was tried and the ways out, if one cannot be had; UsageError for what cannot be a version.
     """
-    searches = search(dapr_version)
+    searches = search(dapr_version, of)
     here = found(searches)
     if not _missing(searches):
         return here
     board = _Board(progress)
     with cache.staging(lambda: board.say("waiting for another provision on this machine to end")) as staging:
-        missing = _missing(search(dapr_version))  # again: that other one may have got them
+        missing = _missing(search(dapr_version, of))  # again: that other one may have got them
         tried = asyncio.run(_get(missing, staging, board))
-    searches = search(dapr_version)
+    searches = search(dapr_version, of)
     if still := _missing(searches):
         raise ProvisionError(_way_out(still, tried))
     return found(searches)

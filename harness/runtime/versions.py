@@ -11,6 +11,7 @@ from typing import Final
 
 DAPR: Final = "1.18.2"
 TOXIPROXY: Final = "2.12.0"
+COMPOSE: Final = "5.6.0"
 REDIS_AT_LEAST: Final = "6.0"
 
 PYTHON_AT_LEAST: Final = "3.11"
@@ -34,6 +35,7 @@ MODULE_SUMS: Final[Mapping[str, str]] = {
     "github.com/dapr/dapr@v1.18.1": "h1:Ra9AE9ekBva6Dqc5nz71aA+I8DEdjllFqyn+Z/mBSow=",
     "github.com/dapr/dapr@v1.17.0": "h1:GI9uU7yZVTBkzGRJl4cA/LJObEcV0+SJJJ46Dtueayo=",
     "github.com/dapr/dapr@v1.16.0": "h1:la2WLZM8Myr2Pq3cyrFjHKWDSPYLzGZCs3p502TwBjI=",
+    "github.com/docker/compose/v5@v5.6.0": "h1:WCDEV0D1CtZLyPdklHdEjFBnCStosBYkfsD3tvM/ITU=",
     "github.com/Shopify/toxiproxy/v2@v2.12.0": "h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg=",
 }
 """Go's hashes of source modules (`go mod download -json`, "Sum"), as Go's checksum database has them too."""

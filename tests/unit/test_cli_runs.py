@@ -24,7 +24,7 @@ def _fake(monkeypatch, tmp_path, pytestconfig):
     monkeypatch.chdir(pytestconfig.rootpath)
     plans, ends = [], {}
 
-    def one(made, runs, console, *, attached=False):
+    def one(made, runs, place, console, *, attached=False):
         plans.append(made)
         end = ends.get(made.seed, run_fixture.verdict())
         if isinstance(end, Exception):

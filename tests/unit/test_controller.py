@@ -194,7 +194,7 @@ def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused():
         start = System.start
 
     with pytest.raises(UsageError, match="fault latency needs the power Links"):
-        refuse_unservable(Plan, OnlyKills())
+        refuse_unservable(Plan, OnlyKills)
 
 
 def test_kill_has_no_settings():

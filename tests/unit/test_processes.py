@@ -169,10 +169,8 @@ def start_marked(run):
 def test_the_guard_ends_what_a_dead_harness_left_even_if_it_is_stopped(tmp_path):
     mine, paused, other = start_marked(tmp_path), start_marked(tmp_path), start_marked(tmp_path / "other")
     os.kill(paused.pid, signal.SIGSTOP)
-    keeper = guard.start(tmp_path)
-
-    keeper.stdin.close()  # what the kernel does when the harness is killed
-    keeper.wait(timeout=5)
+    with guard.Guard(tmp_path):
+        pass  # its input is closed, which the kernel does when the harness is killed
 
     assert [mine.wait(timeout=5), paused.wait(timeout=5)] == [-signal.SIGKILL, -signal.SIGKILL]
     assert other.poll() is None
@@ -183,8 +181,37 @@ def test_the_guard_ends_what_a_dead_harness_left_even_if_it_is_stopped(tmp_path)
 def test_a_node_that_hides_its_environment_is_known_by_its_folder(tmp_path):
     folder = tmp_path / "data" / "redis"
     folder.mkdir(parents=True)
-    hidden = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder)
+    (tmp_path / "plan.json").touch()
+    hidden = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder, env={})
 
     assert guard.sweep(tmp_path) == 1
     assert not psutil.pid_exists(hidden.pid)  # swept and reaped
     hidden.wait()
+
+
+def test_somebody_who_looks_at_a_runs_data_is_no_node_of_it(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "plan.json").touch()
+    shell = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path / "data")
+
+    assert guard.sweep(tmp_path) == 0
+    shell.kill()
+    shell.wait()
+
+
+def test_a_guard_that_is_released_ends_nothing(tmp_path):
+    mine = start_marked(tmp_path)
+
+    guard.Guard(tmp_path).release()
+
+    assert mine.poll() is None
+    assert guard.sweep(tmp_path) == 1
+    mine.wait()
+
+
+def test_a_run_that_goes_on_is_no_dead_runs_leftover(tmp_path):
+    mine = start_marked(tmp_path)
+    with guard.Guard(tmp_path):
+        assert tmp_path in guard.guarded()
+        assert mine.pid not in {process.pid for process in guard.marked()}
+    mine.wait()

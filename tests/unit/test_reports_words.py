@@ -29,6 +29,7 @@ def test_the_command_that_repeats_a_run_names_what_differs_from_the_defaults():
     assert words.repeat(plan) == "harness run demo --seed 7"
     other = run_fixture.plan(defect="double_ship", dapr_version="1.17.0")
     assert words.repeat(other) == "harness run demo --seed 7 --defect double_ship --dapr-version 1.17.0"
+    assert words.repeat(plan, "compose") == "harness run demo --seed 7 --backend compose"
 
 
 def test_a_name_that_a_shell_would_take_apart_is_quoted_in_that_command():

@@ -1,0 +1,360 @@
+"""
+The `compose` backend: every node a container of the target's compose file, every link through Toxiproxy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from typing import Any
+
+import tenacity
+from toxiproxy import Toxiproxy
+from toxiproxy.proxy import Proxy
+
+from harness.backends import composefile, containers, guard, ports, probe, ready, wired
+from harness.backends.base import Address, Death, Endpoints, Say
+from harness.backends.composefile import HEALTH, TOXIPROXY
+from harness.backends.container import Node
+from harness.backends.containers import ENGINE_ERRORS, Engine
+from harness.backends.process import POLL
+from harness.errors import NodeError
+from harness.model import Plan
+from harness.rundir import RunDir
+
+_PATIENCE = 60.0
+_QUICK = 5.0
+
+
+class Compose(wired.Wired):
+    """
+    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves, Starves.
+
+    A disk cannot be filled for one container alone (Fills): its volumes have no size of their own.
+    """
+
+    def __init__(self, plan: Plan, run: RunDir, files: composefile.Files) -> None:
+        super().__init__(plan)
+        self._run = run
+        self._files = files
+        self._exits = ExitStack()
+        self._guard: guard.Guard | None = None
+        self._engine: Engine = None
+        self._variables: dict[str, str] = {}
+        self._nodes: dict[str, Node] = {}
+        self._listeners: dict[str, int] = {}
+
+    # --- Backend ---
+
+    def up(self, say: Say) -> Endpoints:
+        """
+        Start everything; see Backend. The order is the compose file's own.
+        """
+        try:
+            self._engine = self._exits.enter_context(closing(containers.connect()))
+            self._guard = self._exits.enter_context(guard.Guard(self._run.path, containers.WATCHER))
+            lease = self._exits.enter_context(ports.lease())
+            self._variables = composefile.settings(self._plan, self._run, self._files.ports, lease.take)
+            steps = self._step_points(lease.take)
+            self._let_write()
+            services = self._services()
+            images = {of["image"]: of.get("pull_policy", "") for of in services.values()}
+            containers.have_images(self._engine, images, say)
+            say("starting " + ", ".join(services))
+            self._start(services)
+            self._find()
+            self._find_links()
+            with ThreadPoolExecutor(max_workers=len(self._plan.nodes)) as pool:
+                list(pool.map(self._await_ready, self._plan.nodes))
+        except BaseException:
+            self.down()
+            raise
+        return self._endpoints("compose", steps)
+
+    def quiesce(self) -> None:
+        """
+        See Backend.
+        """
+        for node, container in self._nodes.items():
+            if node.startswith(("app-", "sidecar-")) and container.state()["Running"]:
+                container.kill()
+
+    def down(self) -> None:
+        """
+        See Backend. The logs of all containers are kept; nothing else of them is.
+        """
+        if self._engine is None:
+            return
+        try:
+            containers.sweep(self._engine, self._run.path)
+        finally:
+            self._nodes.clear()
+            self._engine = None
+            self._exits.close()
+
+    def leave(self) -> None:
+        """
+        See Backend.
+        """
+        if self._guard is not None:
+            self._guard.release()
+        self._exits.pop_all()
+
+    def deaths(self) -> Mapping[str, Death]:
+        """
+        See Backend.
+        """
+        try:
+            found = self._engine.containers.list(
+                all=True,
+                sparse=True,
+                filters={"label": f"{containers.LABEL}={self._run.path}", "status": "exited"},
+            )
+        except ENGINE_ERRORS as error:
+            raise NodeError(f"the Docker engine no longer answers: {error}") from error
+        ended = {one.attrs["Labels"].get(containers.NODE) for one in found}
+        return {
+            node: death
+            for node, container in self._nodes.items()
+            if node in ended and (death := container.death()) is not None
+        }
+
+    def usage(self) -> Mapping[str, tuple[float, int]]:
+        """
+        See Backend.
+        """
+        with ThreadPoolExecutor(max_workers=len(self._nodes)) as pool:
+            readings = zip(self._nodes, pool.map(Node.usage, self._nodes.values()), strict=True)
+            return {node: usage for node, usage in readings if usage is not None}
+
+    # --- Kills ---
+
+    def kill(self, node: str) -> Death:
+        """
+        See Kills.
+        """
+        return self._nodes[node].kill()
+
+    def start(self, node: str) -> None:
+        """
+        See Kills.
+        """
+        self._nodes[node].start()
+        self._await_ready(node)
+
+    def stop(self, node: str, grace: float) -> Death:
+        """
+        See Kills.
+        """
+        return self._nodes[node].stop(grace)
+
+    # --- Wipes ---
+
+    def wipe(self, node: str) -> int:
+        """
+        See Wipes. The container goes with its volumes, and is made anew, so that no image need hold a shell.
+        """
+        files, volumes = self._nodes[node].keeps()
+        try:
+            container = containers.of_run(self._engine, self._run.path)[node]
+            containers.save_log(container, self._run.logs)
+            container.remove()
+            for name in volumes:
+                self._engine.volumes.get(name).remove()
+        except ENGINE_ERRORS as error:
+            raise NodeError(f"what {node} keeps cannot be removed: {error}") from error
+        self._compose("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", node)
+        self._nodes[node] = Node(node, containers.of_run(self._engine, self._run.path)[node])
+        return files
+
+    # --- Pauses ---
+
+    def pause(self, node: str) -> None:
+        """
+        See Pauses.
+        """
+        self._nodes[node].pause()
+
+    def resume(self, node: str) -> None:
+        """
+        See Pauses.
+        """
+        self._nodes[node].resume()
+
+    # --- Starves ---
+
+    def throttle(self, node: str, share: float) -> None:
+        """
+        See Starves.
+        """
+        self._nodes[node].throttle(share)
+
+    def unthrottle(self, node: str) -> None:
+        """
+        See Starves.
+        """
+        self._nodes[node].unthrottle()
+
+    def consumed(self, node: str) -> tuple[float, float]:
+        """
+        See Starves.
+        """
+        return self._nodes[node].consumed()
+
+    # --- Links ---
+
+    def users(self, link: str) -> int:
+        """
+        See Links. A probe closes its connection before it returns.
+        """
+        return self._nodes[TOXIPROXY].connections(self._listeners[link])
+
+    # --- starting ---
+
+    @property
+    def _compose(self) -> Callable[..., str]:
+        return composefile.Command(self._files, self._project, self._variables).run
+
+    @property
+    def _project(self) -> str:
+        """
+        Two runs that begin in the same second, in two folders, have the same name.
+        """
+        path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
+        return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
+
+    def _step_points(self, take: Callable[[], int]) -> Address | None:
+        """
+        Where containers reach the harness: at the gateway of the engine's default network, an address of this machine
+        that only it and its containers can use. Raises NodeError if it is none.
+        """
+        points = wired.announced(self._plan)
+        if not points:
+            return None
+        host = self._engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+        at = Address(host=host, port=take())
+        with socket.socket() as trial:
+            try:
+                trial.bind((at.host, at.port))
+            except OSError as error:
+                raise NodeError(
+                    f"containers cannot reach the harness at {at} ({error}), so no fault can be aimed: "
+                    "the Docker engine runs on another machine, or in a virtual one"
+                ) from error
+        self._variables |= {"STEP_URL": f"{at.url}/", "STEP_POINTS": points}
+        return at
+
+    def _let_write(self) -> None:
+        """
+        Let the target's programs, which are not root, append to their attempts files, and to nothing else of the run.
+        """
+        if os.getuid() != 0:
+            return
+        self._run.journal.chmod(0o755)
+        services = [f"{name}-0" for name in self._plan.target.services]
+        for node in (*services, *(node for node in self._plan.nodes if node.startswith("app-"))):
+            file = self._run.journal / f"attempts-{node}.jsonl"
+            file.touch()
+            os.chown(file, composefile.NOBODY, composefile.NOBODY)
+
+    def _services(self) -> dict[str, Any]:
+        """
+        What of the compose files is to run: Toxiproxy, the plan's nodes, and all that overlays add.
+        """
+        command = composefile.Command(self._files, self._project, self._variables)
+        base = composefile.Files(self._files.paths[:1])
+        theirs = composefile.Command(base, self._project, self._variables).services()
+        wanted = {TOXIPROXY, *self._plan.nodes}
+        return {name: of for name, of in command.services().items() if name in wanted or name not in theirs}
+
+    def _start(self, services: Sequence[str] | Mapping[str, Any]) -> None:
+        try:
+            self._compose("up", "--detach", "--no-build", "--pull", "never", *services)
+        except NodeError as error:
+            raise NodeError(f"{error}{self._ailing()}") from error
+
+    def _ailing(self) -> str:
+        """
+        The end of the log of the first container that ended or is not healthy.
+        """
+        for name, container in containers.of_run(self._engine, self._run.path).items():
+            state = container.attrs["State"]
+            if state["Status"] == "exited" or state.get("Health", {}).get("Status") == "unhealthy":
+                return f"\n{name} {state['Status']}; its log ends with\n{Node(name, container).log_end()}"
+        return ""
+
+    def _find(self) -> None:
+        """
+        The containers, and where each node is asked.
+        """
+        found = containers.of_run(self._engine, self._run.path)
+        self._nodes = {name: Node(name, found[name]) for name in (TOXIPROXY, *self._plan.nodes)}
+        for node in self._nodes.values():
+            node.state()
+        self._probes = {node: (self._at(node), probe.of_node(node, self._plan.target)) for node in self._plan.nodes}
+
+    def _find_links(self) -> None:
+        """
+        The links, which Toxiproxy knows from its own configuration. Raises NodeError if one of the plan's is not there.
+        """
+        wired.use(self._at(TOXIPROXY))
+        there = self._configured()
+        if missing := [link for link in self._plan.links if link not in there]:
+            raise NodeError(f"Toxiproxy has no proxy called {', '.join(missing)}; the compose file must define them")
+        self._proxies = {link: there[link] for link in self._plan.links}
+        self._listeners = {link: int(there[link].listen.rpartition(":")[2]) for link in self._plan.links}
+        self._links = {
+            link: wired.Link(self._at(link), there[link].upstream, probe.of_link(link, self._plan.target))
+            for link in self._plan.links
+        }
+
+    @tenacity.retry(
+        stop=tenacity.stop_after_delay(_QUICK),
+        wait=tenacity.wait_fixed(POLL),
+        retry=tenacity.retry_if_exception_type(OSError),
+        reraise=True,
+    )
+    def _configured(self) -> Mapping[str, Proxy]:
+        proxies: Mapping[str, Proxy] = Toxiproxy().proxies()
+        return proxies
+
+    def _at(self, name: str) -> Address:
+        return Address(host=ports.HOST, port=int(self._variables[composefile.port(name)]))
+
+    def _await_ready(self, node: str) -> None:
+        """
+        Return once a node is ready. Raises NodeError, with the end of its log, if it ends or takes too long.
+        """
+        container, deadline = self._nodes[node], time.monotonic() + _PATIENCE
+        while not self._is_ready(node):
+            if (death := container.ended()) is not None:
+                raise NodeError(
+                    f"{node} ended before it was ready (exit status {death.status}); "
+                    f"its log ends with\n{container.log_end()}"
+                )
+            if time.monotonic() > deadline:
+                raise NodeError(f"{node} was not ready after {_PATIENCE:g} s; its log ends with\n{container.log_end()}")
+            time.sleep(POLL)
+
+    def _is_ready(self, node: str) -> bool:
+        """
+        By its health route where it has one, as the `processes` backend asks; a store by its answer to PING.
+        """
+        at, _ = self._probes[node]
+        health = self._variables.get(composefile.port(node) + HEALTH)
+        if node == "redis":
+            return ready.pings(at)
+        if health is not None:
+            return ready.answers(f"http://{ports.HOST}:{health}/healthz")
+        route = probe.health_route(node, self._plan.target)
+        if route is not None:
+            return ready.answers(f"{at.url}{route}")
+        try:
+            return self.probe_node(node, _QUICK) > 0
+        except OSError:
+            return False

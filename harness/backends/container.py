@@ -1,0 +1,284 @@
+"""
+One node as a container: killed, stopped, paused, held to a share of CPU, and watched.
+
+Container, image and volume are foreign objects of the Docker SDK, which has no types.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.backends import ports
+from harness.backends.base import Death
+from harness.backends.containers import ENGINE_ERRORS
+from harness.errors import NodeError
+
+_BY_SIGNAL = 128
+"""The engine reports a process that a signal ended as 128 + its number, as a shell does."""
+_ENDS_WITHIN = 60
+_CORE = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    What a container used since it started, in seconds: CPU, and time for which its CPU limit kept its threads from
+    running; and its resident bytes now. `at` is a monotonic clock.
+    """
+
+    at: float
+    cpu: float
+    throttled: float
+    rss: int
+
+
+class Node:
+    """
+    A node's container. After `kill`, `start` brings it back as it was, with the same ports.
+    """
+
+    def __init__(self, name: str, container: Any) -> None:
+        self.name = name
+        self._container = container
+        self._cores = float(container.attrs["HostConfig"].get("NanoCpus") or 0) / _CORE
+        self._expected = False
+        self._pid = 0
+        self._last: Reading | None = None
+
+    def state(self) -> dict[str, Any]:
+        """
+        What the engine says of it now: Status, Running, Pid, StartedAt, ExitCode and so on.
+        """
+        with self._told("look at"):
+            self._container.reload()
+            state: dict[str, Any] = self._container.attrs["State"]
+        self._pid = state["Pid"] or self._pid
+        return state
+
+    def pid(self) -> int:
+        """
+        The process of the container, as its engine's machine numbers it. Raises NodeError if it does not run.
+        """
+        self._running()
+        return self._pid
+
+    def start(self) -> None:
+        """
+        Start it unless it runs, without waiting.
+        """
+        with self._told("start"):
+            self._container.start()
+        self.state()
+        self._expected = False
+
+    def kill(self) -> Death:
+        """
+        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
+        """
+        born = self._running()
+        self._expected = True
+        with self._told("kill"):
+            self._container.kill()
+        return self._end(born)
+
+    def stop(self, grace: float) -> Death:
+        """
+        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
+        """
+        born = self._running()
+        self._expected = True
+        with self._told("stop"):
+            self._container.stop(timeout=round(grace))
+        return self._end(born)
+
+    def pause(self) -> None:
+        """
+        Freeze every process of it. Raises NodeError if it does not run.
+        """
+        self._running()
+        with self._told("pause"):
+            self._container.pause()
+
+    def resume(self) -> None:
+        """
+        Let it go on, if it is paused.
+        """
+        if self.state()["Paused"]:
+            with self._told("resume"):
+                self._container.unpause()
+
+    def throttle(self, share: float) -> None:
+        """
+        Hold it to `share` of one core from now on. Raises NodeError if it does not run.
+        """
+        self._running()
+        self._limit(share)
+
+    def unthrottle(self) -> None:
+        """
+        Give it back the limit that its compose file gives it; every core if that gives none.
+        """
+        with self._told("look at"):
+            cores = self._container.client.info()["NCPU"]
+        self._limit(self._cores or cores)
+
+    def _limit(self, cores: float) -> None:
+        # The SDK's `update` knows quotas only, which the engine refuses for a container that was made with `cpus`.
+        command = ("docker", "update", "--cpus", f"{cores:.3f}", self._container.id)
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_ENDS_WITHIN)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or error
+            raise NodeError(f"the CPU limit of {self.name} cannot be set: {said}") from error
+
+    def consumed(self) -> tuple[float, float]:
+        """
+        Seconds of CPU, and seconds for which a limit held it back, since it started. Raises NodeError if it does not
+        run.
+        """
+        self._running()
+        reading = self._read()
+        return reading.cpu, reading.throttled
+
+    def usage(self) -> tuple[float, int] | None:
+        """
+        (CPU in percent of one core since the last call, resident bytes); None if it does not run.
+        """
+        try:
+            now, before = self._read(), self._last
+        except NodeError:
+            return None
+        self._last = now
+        if before is None or now.cpu < before.cpu:  # started again meanwhile
+            return 0.0, now.rss
+        return 100 * (now.cpu - before.cpu) / (now.at - before.at), now.rss
+
+    def death(self) -> Death | None:
+        """
+        How it ended, if nobody asked it to.
+        """
+        if self._expected:
+            return None
+        ended = self.ended()
+        return None if self._expected else ended  # it may have been killed between the two looks
+
+    def ended(self) -> Death | None:
+        """
+        How it ended, if it did.
+        """
+        state = self.state()
+        if state["Running"] or state["Status"] != "exited":
+            return None
+        return Death(self._pid, _seconds(state["StartedAt"]), _status(state["ExitCode"]))
+
+    def connections(self, port: int) -> int:
+        """
+        How many TCP connections to its listener at `port`, in its own network, are established.
+
+        Read from /proc of this machine: an image need hold no program that could be asked, and Toxiproxy itself
+        counts bytes, not connections. Raises NodeError if the engine's processes are not here.
+        """
+        states = [state for local, state in self._sockets() if local == port]
+        if ports.LISTEN not in states:
+            raise NodeError(f"{self.name} has no listener at {port} that could be seen; does its engine run elsewhere?")
+        return states.count(ports.ESTABLISHED)
+
+    def _sockets(self) -> Iterator[tuple[int, str]]:
+        """
+        (Local port, state) of each of its TCP sockets.
+        """
+        for table in ("tcp", "tcp6"):
+            with suppress(OSError):
+                yield from ports.sockets(Path(f"/proc/{self._pid}/net/{table}"))
+
+    def keeps(self) -> tuple[int, list[str]]:
+        """
+        How many files it keeps over its restarts, and the names of the volumes that they are in.
+        """
+        with self._told("look at"):
+            self._container.reload()
+            mounts = [mount for mount in self._container.attrs["Mounts"] if mount["Type"] == "volume"]
+            files = sum(self._files(mount["Destination"]) for mount in mounts)
+        return files, [mount["Name"] for mount in mounts]
+
+    def _files(self, folder: str) -> int:
+        chunks, _ = self._container.get_archive(folder)
+        with tempfile.TemporaryFile() as file:
+            file.writelines(chunks)
+            file.seek(0)
+            with tarfile.open(fileobj=file) as archive:
+                return sum(1 for member in archive if member.isfile())
+
+    def log_end(self, lines: int = 8) -> str:
+        """
+        The last lines that it printed, indented.
+        """
+        try:
+            text = self._container.logs(tail=lines).decode(errors="replace")
+        except ENGINE_ERRORS:
+            return "  (no log)"
+        return "\n".join(f"  {line}" for line in text.splitlines()) or "  (an empty log)"
+
+    def _running(self) -> str:
+        """
+        When it was started, as the engine writes it: with the container's id, that very process.
+        """
+        state = self.state()
+        if not state["Running"]:
+            raise NodeError(f"{self.name} does not run")
+        return str(state["StartedAt"])
+
+    def _end(self, born: str) -> Death:
+        with self._told("wait for"):
+            self._container.wait(timeout=_ENDS_WITHIN)
+        state = self.state()
+        if state["StartedAt"] != born:
+            raise NodeError(f"{self.name} was started again by somebody else")
+        return Death(self._pid, _seconds(born), _status(state["ExitCode"]))
+
+    def _read(self) -> Reading:
+        with self._told("measure"):
+            stats = self._container.stats(stream=False, one_shot=True)
+        try:
+            cpu, memory = stats["cpu_stats"], stats["memory_stats"]["stats"]
+            return Reading(
+                at=time.monotonic(),
+                cpu=cpu["cpu_usage"]["total_usage"] / 1e9,
+                throttled=cpu["throttling_data"]["throttled_time"] / 1e9,
+                rss=memory.get("rss", memory.get("anon", 0)),  # cgroup v1, v2
+            )
+        except KeyError as error:
+            raise NodeError(f"{self.name} does not run: there is no {error} to measure") from error
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """
+        What the engine complains of, as ours.
+        """
+        try:
+            yield
+        except ENGINE_ERRORS as error:
+            raise NodeError(f"the engine could not {what} {self.name}: {error}") from error
+
+
+def _status(code: int) -> int:
+    """
+    An exit code as Python has it: negative for the signal that ended the process.
+    """
+    return _BY_SIGNAL - code if code > _BY_SIGNAL else code
+
+
+def _seconds(moment: str) -> float:
+    """
+    The engine's time, with nanoseconds and a Z, as seconds since the epoch.
+    """
+    return datetime.fromisoformat(moment).timestamp()

@@ -1,0 +1,146 @@
+"""
+What every backend does the same way, once it knows where its nodes and links listen: it asks them, and it tells
+Toxiproxy what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+from toxiproxy.api import APIConsumer
+from toxiproxy.exceptions import NotFound
+from toxiproxy.proxy import Proxy
+
+from harness.backends import probe
+from harness.backends.base import Address, Endpoints, Toxic
+from harness.backends.probe import Probe
+from harness.errors import NodeError
+from harness.model import Plan
+
+
+@dataclass(frozen=True)
+class Link:
+    """
+    One way through Toxiproxy: where it is reached, where it leads as Toxiproxy has it, what shows that it carries.
+    """
+
+    listen: Address
+    upstream: str
+    probe: Probe
+
+
+def use(toxiproxy: Address) -> None:
+    """
+    Say where Toxiproxy is: its Python client keeps the address on a class, so there is one for the whole process.
+    """
+    APIConsumer.host, APIConsumer.port = toxiproxy.host, toxiproxy.port
+
+
+def announced(plan: Plan) -> str:
+    """
+    The step points that apps are to announce, as STEP_POINTS has them; empty if the plan aims at none.
+    """
+    aims = (step.aim for step in plan.steps if step.aim is not None)
+    return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
+
+
+class Wired:
+    """
+    The powers Store and Misbehaves, and of Pauses and Links what needs no more than an address.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._links: Mapping[str, Link] = {}
+        self._probes: Mapping[str, tuple[Address, Probe]] = {}
+        self._proxies: Mapping[str, Proxy] = {}
+
+    def _endpoints(self, backend: str, steps: Address | None) -> Endpoints:
+        """
+        Where clients and collectors find the system.
+        """
+        clients = {name.removeprefix("client->"): link.listen for name, link in self._links.items()}
+        direct = {node: at for node, (at, _) in self._probes.items()}
+        replicas = range(self._plan.scenario.topology.replicas)
+        return Endpoints(
+            backend=backend,
+            apps={f"app-{i}": clients[f"app-{i}"] for i in replicas},
+            sidecars={node: clients.get(node, direct[node]) for node in (f"sidecar-{i}" for i in replicas)},
+            services={f"{name}-0": direct[f"{name}-0"] for name in self._plan.target.services},
+            redis=direct["redis"],
+            scheduler=direct["scheduler-0"],
+            links={name: link.listen for name, link in self._links.items()},
+            steps=steps,
+        )
+
+    def store(self) -> Address:
+        """
+        See Store.
+        """
+        return self._probes["redis"][0]
+
+    def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
+        """
+        See Misbehaves.
+        """
+        url = f"{self._probes[node][0].url}{self._plan.target.services[node.rpartition('-')[0]].misbehave}"
+        try:
+            with probe.client(timeout=5) as client:
+                answer = client.get(url) if wanted is None else client.put(url, json=dict(wanted))
+            return {str(name): int(count) for name, count in answer.raise_for_status().json().items()}
+        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+            raise NodeError(f"{node} cannot be made to misbehave at {url}: {error}") from error
+
+    def probe_node(self, node: str, timeout: float) -> float:
+        """
+        See Pauses.
+        """
+        at, ask = self._probes[node]
+        return ask(at, timeout)
+
+    def probe(self, link: str, timeout: float) -> float:
+        """
+        See Links.
+        """
+        return self._links[link].probe(self._links[link].listen, timeout)
+
+    def probe_end(self, link: str, timeout: float) -> float:
+        """
+        See Links.
+        """
+        return probe.end(self._links[link].listen, timeout)
+
+    def add_toxic(self, link: str, toxic: Toxic) -> None:
+        """
+        See Links.
+        """
+        self._proxies[link].add_toxic(
+            name=toxic.name,
+            type=toxic.type,
+            stream=toxic.stream,
+            toxicity=toxic.toxicity,
+            attributes=dict(toxic.attributes),
+        )
+
+    def remove_toxic(self, link: str, name: str) -> None:
+        """
+        See Links.
+        """
+        try:
+            self._proxies[link].destroy_toxic(name)
+        except NotFound:
+            return
+
+    def disable(self, link: str) -> None:
+        """
+        See Links.
+        """
+        self._proxies[link].disable()
+
+    def enable(self, link: str) -> None:
+        """
+        See Links.
+        """
+        self._proxies[link].enable()

@@ -1,0 +1,72 @@
+"""Runs in containers: the same verdicts, and nothing of ours left in the engine on any way out."""
+
+import json
+import signal
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from harness.backends import containers
+from harness.journal import Tail
+from tests.e2e.conftest import BIN, ROOT, left, until
+
+pytestmark = pytest.mark.compose
+
+SCENARIO = "tests/e2e/short_kill.yaml"
+
+
+@pytest.fixture(name="ours")
+def _ours(tmp_path):
+    """Whether the engine holds anything of a run in this test's folder."""
+    with closing(containers.connect()) as engine:
+        yield lambda: [run for run in containers.owners(engine) if run.is_relative_to(tmp_path)]
+
+
+def test_a_killed_sidecar_is_felt_and_the_promises_are_kept(harness, ours):
+    finished = harness.run(SCENARIO, "--backend", "compose")
+
+    assert finished.holds(), finished.out
+    fault = finished.verdict["faults"][0]
+    assert fault["fault"] == "kill"
+    assert fault["felt_after"] is not None
+    plan = json.loads((finished.run / "plan.json").read_text())
+    for node in plan["nodes"]:
+        assert (finished.run / f"logs/{node}.log").is_file(), node
+    assert ours() == []
+    assert left(finished.runs) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_in_the_engine_after_an_end_in_the_middle(number, tmp_path, ours):
+    with subprocess.Popen(
+        [BIN / "harness", "run", SCENARIO, "--backend", "compose", "--out", tmp_path],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        # In the load, with a fault in force; but SIGKILL in the middle of the start, which is harder.
+        if number == signal.SIGKILL:
+            until(ours, 60)
+        else:
+            faults = Tail(tmp_path / "latest/journal/faults.jsonl")
+            until(lambda: any(row["event"] == "felt" for row in faults.poll()), 150)
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=120)
+
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), printed
+    until(lambda: not ours() and not left(tmp_path), 30)
+
+
+def test_a_system_that_is_left_up_answers_and_is_ended_by_down(harness, ours, tmp_path):
+    harness("up", "--backend", "compose", "--out", tmp_path, check=0)
+    run = Path(tmp_path, "latest").resolve()
+    assert ours() == [run]
+    assert left(tmp_path) == []  # nobody watches over it any more
+
+    harness("down", "--out", tmp_path, check=0)
+
+    assert ours() == []
+    assert (run / "logs/app-0.log").is_file()

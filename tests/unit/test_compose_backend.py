@@ -1,0 +1,417 @@
+"""Nodes as containers, with an engine in memory: what a fault is told, what is refused, what is removed."""
+
+import io
+import re
+import signal
+import socket
+import tarfile
+
+import pytest
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from harness import cli, rundir, target
+from harness import scenario as scenarios
+from harness.backends import base, composefile, containers, probe
+from harness.backends.compose import Compose
+from harness.backends.container import Node
+from harness.backends.processes import Processes
+from harness.errors import Exit, NodeError, UsageError
+from harness.faults import FAMILIES
+from harness.faults.process import Kill
+
+BORN = "2026-11-25T00:30:13.123456789Z"
+
+
+class Container:
+    """A container as the SDK has it, in memory."""
+
+    def __init__(self, *, running=True, code=0, cores=0.5):
+        self.attrs = {
+            "State": {
+                "Status": "running" if running else "exited",
+                "Running": running,
+                "Paused": False,
+                "Pid": 4711 if running else 0,
+                "StartedAt": BORN,
+                "ExitCode": code,
+            },
+            "HostConfig": {"NanoCpus": round(cores * 1e9)},
+            "Mounts": [
+                {"Type": "volume", "Name": "p_redis", "Destination": "/data"},
+                {"Type": "bind", "Source": "/x", "Destination": "/journal"},
+            ],
+        }
+        self.did = []
+        self.dies_of = 128 + signal.SIGKILL
+        self.used = []
+
+    def reload(self):
+        pass
+
+    def _die(self, code):
+        self.attrs["State"] |= {"Status": "exited", "Running": False, "Pid": 0, "ExitCode": code}
+
+    def kill(self):
+        self.did.append("kill")
+        self._die(self.dies_of)
+
+    def stop(self, timeout):
+        self.did.append(("stop", timeout))
+        self._die(0)
+
+    def start(self):
+        self.attrs["State"] |= {"Status": "running", "Running": True, "Pid": 4712}
+
+    def wait(self, timeout):
+        return {"StatusCode": self.attrs["State"]["ExitCode"]}
+
+    def pause(self):
+        self.attrs["State"]["Paused"] = True
+
+    def unpause(self):
+        self.attrs["State"]["Paused"] = False
+
+    def stats(self, *, stream, one_shot):
+        return self.used.pop(0)
+
+    def logs(self, tail):
+        return b"one\nlast words\n"
+
+    def get_archive(self, folder):
+        assert folder == "/data"
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            archive.addfile(tarfile.TarInfo("data/appendonly.aof"))
+            directory = tarfile.TarInfo("data/empty")
+            directory.type = tarfile.DIRTYPE
+            archive.addfile(directory)
+        return [file.getvalue()], {}
+
+
+def made(name="sidecar_kill", seed=1):
+    return cli._plan(name, seed)
+
+
+# --- a node ---
+
+
+def test_a_kill_is_proved_by_the_exit_status_of_that_very_process():
+    class System:
+        def kill(self, node):
+            return Node(node, Container()).kill()
+
+    proof = Kill().apply(System(), "app-0")
+
+    assert proof == {"pid": 4711, "started": pytest.approx(1795566613.123456), "status": -signal.SIGKILL}
+
+
+def test_an_end_before_the_signal_arrived_is_told_as_it_was():
+    container = Container()
+    container.dies_of = 3
+
+    assert Node("app-0", container).kill().status == 3
+
+
+def test_a_dead_node_cannot_be_killed_or_measured_or_paused():
+    node = Node("app-0", Container(running=False))
+
+    for act in (node.kill, node.consumed, node.pause, lambda: node.throttle(0.2)):
+        with pytest.raises(NodeError, match="app-0 does not run"):
+            act()
+
+
+def test_a_stop_waits_for_its_grace_and_gives_the_programs_own_status():
+    container = Container()
+
+    assert Node("app-0", container).stop(10.0).status == 0
+    assert container.did == [("stop", 10)]
+
+
+def test_only_a_death_that_nobody_asked_for_is_reported():
+    container = Container()
+    node = Node("app-0", container)
+    node.state()
+    container._die(137)
+    assert node.death() == base.Death(4711, pytest.approx(1795566613.123456), -signal.SIGKILL)
+
+    node.start()
+    assert node.death() is None
+    node.kill()
+    assert node.death() is None
+
+
+def test_resuming_what_is_not_paused_does_nothing():
+    container = Container()
+    node = Node("app-0", container)
+    node.resume()
+    node.pause()
+    node.resume()
+
+    assert container.attrs["State"]["Paused"] is False
+
+
+def used(cpu, throttled=0, rss=1000):
+    return {
+        "cpu_stats": {"cpu_usage": {"total_usage": cpu}, "throttling_data": {"throttled_time": throttled}},
+        "memory_stats": {"stats": {"rss": rss}},
+    }
+
+
+def test_what_a_node_consumed_is_in_seconds_since_it_started():
+    container = Container()
+    container.used = [used(1_500_000_000, 250_000_000)]
+
+    assert Node("app-0", container).consumed() == (1.5, 0.25)
+
+
+def test_usage_is_per_cent_of_one_core_since_the_last_look_and_none_once_it_is_dead():
+    container = Container()
+    container.used = [used(0), used(10_000_000), used(0), {"cpu_stats": {}, "memory_stats": {}}]
+    node = Node("app-0", container)
+
+    assert node.usage() == (0.0, 1000)
+    assert node.usage()[0] > 0
+    assert node.usage() == (0.0, 1000)  # started again: its counter began anew
+    assert node.usage() is None
+
+
+def test_a_limit_is_given_back_as_the_compose_file_has_it(monkeypatch):
+    limits = []
+    node = Node("app-0", Container(cores=0.5))
+    monkeypatch.setattr(node, "_limit", limits.append)
+    node._container.client = type("Client", (), {"info": lambda self: {"NCPU": 4}})()
+
+    node.throttle(0.2)
+    node._container.attrs["HostConfig"]["NanoCpus"] = 200_000_000  # what the engine says from now on
+    node.unthrottle()
+
+    assert limits == [0.2, 0.5]
+
+
+def test_connections_are_counted_in_the_network_of_the_process_that_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        node = Node("toxiproxy", Container())
+        node._pid = "self"
+        assert node.connections(port) == 0
+        with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
+            assert node.connections(port) == 1
+    with pytest.raises(NodeError, match="does its engine run elsewhere"):
+        node.connections(port)
+
+
+def test_what_a_node_keeps_is_counted_in_its_volumes_alone():
+    assert Node("redis", Container()).keeps() == (1, ["p_redis"])
+
+
+def test_a_complaint_of_the_engine_is_told_with_the_node():
+    container = Container()
+
+    def refuse():
+        raise APIError("no such container")
+
+    container.kill = refuse
+    with pytest.raises(NodeError, match="the engine could not kill app-0: no such container"):
+        Node("app-0", container).kill()
+
+
+# --- the compose file ---
+
+
+def test_every_port_of_a_plan_has_a_variable_in_the_reference_compose_file():
+    plan = made()
+
+    files = composefile.of(plan)
+
+    assert composefile.port("sidecars->scheduler-0") == "HARNESS_PORT_LINK_SIDECARS_SCHEDULER_0"
+    assert {composefile.port(name) for name in (*plan.nodes, *plan.links)} <= files.ports
+
+
+def test_a_run_tells_its_own_variables_and_takes_each_port_once(tmp_path):
+    plan = made().model_copy(update={"defect": "no_dedup"})
+    numbers = iter(range(20_000, 21_000))
+    files = composefile.of(plan)
+
+    told = composefile.settings(plan, rundir.create(tmp_path, "x", 1), files.ports, lambda: next(numbers))
+
+    ports = [value for name, value in told.items() if name.startswith("HARNESS_PORT_")]
+    assert len(set(ports)) == len(ports) == len(files.ports)
+    assert told["HARNESS_RUN"] == str((tmp_path / "latest").resolve())
+    assert told["HARNESS_JOURNAL"] == f"{told['HARNESS_RUN']}/journal"
+    assert (told["DEFECT"], told["DAPR_VERSION"], told["STEP_URL"]) == ("no_dedup", plan.dapr_version, "")
+
+
+def test_more_replicas_than_the_compose_file_has_are_refused():
+    plan = cli._plan("baseline", 1, settings=["topology.replicas=3"])
+
+    with pytest.raises(UsageError, match="publishes no port as HARNESS_PORT_APP_2; the plan needs 7"):
+        composefile.of(plan)
+
+
+def test_a_target_without_a_compose_file_is_refused(pytestconfig):
+    plan = made()
+    plan = plan.model_copy(update={"target": plan.target.model_copy(update={"compose": None})})
+
+    with pytest.raises(UsageError, match="target orders names no compose file") as refused:
+        composefile.of(plan)
+    assert refused.value.exit_code == Exit.USAGE
+
+
+def test_an_overlay_that_is_not_there_is_refused():
+    with pytest.raises(UsageError, match=r"compose\.nothing\.yaml: there is no such compose file"):
+        composefile.of(made(), ["nothing"])
+
+
+def test_an_overlay_that_cannot_be_judged_is_refused_for_a_run_alone(tmp_path):
+    plan = made()
+    base = tmp_path / "compose.yaml"
+    base.write_text(plan.target.compose.read_text())
+    (tmp_path / "compose.tls.yaml").write_text('x-unjudged: "the scheduler is asked in the clear"\nservices: {}\n')
+    plan = plan.model_copy(update={"target": plan.target.model_copy(update={"compose": base})})
+
+    assert len(composefile.of(plan, ["tls"], judged=False).paths) == 2
+    with pytest.raises(
+        UsageError, match="cannot be judged: the scheduler is asked in the clear; `harness up` takes it"
+    ):
+        composefile.of(plan, ["tls"])
+
+
+def test_the_compose_file_is_found_from_the_targets_description():
+    assert target.load(scenarios.REFERENCE_TARGET).compose.name == "compose.yaml"
+
+
+# --- plans and powers ---
+
+
+def test_a_plan_is_the_same_on_both_backends(capsys):
+    for name in scenarios.names():
+        printed = []
+        for backend in ("processes", "compose"):
+            try:
+                cli.app(["plan", name, "--json", "--backend", backend], standalone_mode=False)
+                printed.append(capsys.readouterr().out)
+            except UsageError as error:
+                assert re.search("needs the power Fills, which the backend Compose does not have", str(error)), name  # noqa: PT017
+                assert name == "scheduler_disk_full"
+        assert len(set(printed)) == 1, name
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=str)
+def test_containers_have_every_power_but_that_to_fill_a_disk(family):
+    fault = FAMILIES[family]
+
+    assert issubclass(Processes, fault.needs)
+    assert issubclass(Compose, fault.needs) is (fault.needs is not base.Fills)
+
+
+def test_nodes_and_links_are_asked_alike_on_both_backends():
+    plan = made()
+
+    assert probe.of_node("placement-0", plan.target) is probe.grpc
+    assert probe.of_link("app-0->sidecar-0", plan.target) is probe.grpc
+    assert probe.of_link("sidecar-0->redis", plan.target) is probe.redis
+    assert probe.health_route("sidecar-1", plan.target) == "/v1.0/healthz"
+    assert probe.health_route("redis", plan.target) is None
+
+
+# --- what is left in the engine ---
+
+
+class Thing:
+    def __init__(self, run, kind):
+        self.id = self.name = f"{kind} of {run}"
+        self.attrs = {"Labels": {containers.LABEL: run}}
+        self.store = None
+
+    def remove(self):
+        self.store.remove(self)
+
+
+class Store(list):
+    def list(self, filters, **_):
+        name, _, value = filters["label"].partition("=")
+        return [one for one in self if not value or one.attrs["Labels"][name] == value]
+
+    def put(self, *things):
+        for thing in things:
+            thing.store = self
+            self.append(thing)
+
+
+class Engine:
+    def __init__(self):
+        self.containers, self.networks, self.volumes = Store(), Store(), Store()
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(name="engine")
+def _engine(monkeypatch):
+    engine = Engine()
+    monkeypatch.setattr(containers, "connect", lambda: engine)
+    return engine
+
+
+def test_what_is_left_of_dead_runs_is_removed_and_nothing_else(engine, tmp_path):
+    dead, living = tmp_path / "dead", tmp_path / "living"
+    for kind, store in (("network", engine.networks), ("volume", engine.volumes)):
+        store.put(Thing(str(dead), kind), Thing(str(living), kind), Thing("", kind))
+
+    assert containers.remove_dead(None, {living}) == 2
+    assert [thing.name for thing in engine.networks] == [f"network of {living}", "network of "]
+    assert containers.remove_dead([], ()) == 0
+    assert containers.remove_dead([living], ()) == 2
+    assert [thing.name for thing in engine.volumes] == ["volume of "]
+
+
+@pytest.fixture(name="nowhere")
+def _nowhere(monkeypatch):
+    """No engine answers."""
+
+    def refuse():
+        raise DockerException("connection refused")
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr(containers.docker, "from_env", refuse)
+
+
+def test_without_an_engine_there_is_nothing_to_remove(nowhere):
+    assert containers.remove_dead(None, ()) == 0
+
+
+def test_without_an_engine_the_way_out_is_told(nowhere):
+    with pytest.raises(NodeError, match=r"no Docker engine answers(.|\n)*start Docker, or use `--backend processes`"):
+        containers.connect()
+
+
+class Images:
+    def __init__(self, *, pulls):
+        self.pulls = pulls
+
+    def get(self, image):
+        raise ImageNotFound(image)
+
+    def pull(self, image):
+        if not self.pulls:
+            raise APIError("no route to host")
+
+
+def test_an_image_that_is_not_here_is_pulled_where_that_is_allowed():
+    engine, said = Engine(), []
+    engine.images = Images(pulls=True)
+
+    containers.have_images(engine, {"redis:7": "missing"}, said.append)
+
+    assert said == ["pulling redis:7"]
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"), [("redis:7", "missing"), ("ours:local", "never"), ("ours:local", "build")]
+)
+def test_an_image_that_cannot_be_had_is_told_with_the_way_out(image, policy):
+    engine = Engine()
+    engine.images = Images(pulls=False)
+
+    with pytest.raises(NodeError, match=f"the image {image} (.|\n)*`harness images build`"):
+        containers.have_images(engine, {image: policy}, print)
