@@ -211,10 +211,11 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     Run one plan after the other, a line each, then k of n; return the worst exit code.
     """
     from harness import repeat
-    from reports import words
+    from reports import terminal, words
 
     codes: list[int] = []
     results: list[Result | None] = []
+    verdicts: list[Verdict] = []
     for made in plans:
         try:
             done = _one(made, runs, place, Console(quiet=True))
@@ -227,9 +228,12 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
             continue
         codes.append(done.code)
         results.append(done.verdict.result)
+        verdicts.append(done.verdict)
         _say(f"seed {made.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
         if done.code == Exit.INTERRUPTED:
             break
+    if spreads := repeat.spreads(verdicts):
+        out.print(terminal.spreads(spreads))
     _say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
     return repeat.worst(codes)
 

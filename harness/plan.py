@@ -221,7 +221,7 @@ def _chosen(
         if not any(_matches(pattern, name) for name in known):
             raise UsageError(
                 f'scenario {scenario}: fault {fault.fault}: nothing is called "{pattern}"; '
-                + did_you_mean(pattern, {*known, *(_role(name) for name in known)})
+                + did_you_mean(pattern, {*known, *(role(name) for name in known)})
             )
     candidates = [name for name in known if any(_matches(pattern, name) for pattern in fault.on)]
     if fault.pick == "own":
@@ -243,7 +243,7 @@ def _chosen(
 
 
 def _matches(pattern: str, name: str) -> bool:
-    return pattern == _role(name) or fnmatch.fnmatchcase(name, pattern)
+    return pattern == role(name) or fnmatch.fnmatchcase(name, pattern)
 
 
 def replica(name: str) -> int | None:
@@ -255,7 +255,7 @@ def replica(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _role(name: str) -> str:
+def role(name: str) -> str:
     """
     `sidecar-0` -> `sidecar`, `sidecar-0->redis` -> `sidecar->redis`, `redis` -> `redis`.
     """

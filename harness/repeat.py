@@ -1,15 +1,18 @@
 """
-The same scenario under several seeds: how many hold, and how much that says.
+The same scenario under several seeds: how many hold, how much that says, and how long recovery from its faults took.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from statistics import NormalDist
 
 from harness.errors import Exit
-from harness.model import Result
+from harness.model import FaultFinding, Result, Verdict
+from harness.plan import role
 
 _CONFIDENCE = 0.95
 _WORST_FIRST = (Exit.INTERRUPTED, Exit.VIOLATED, Exit.SOFTWARE, Exit.UNKNOWN, Exit.GATE_MISSED, Exit.HOLDS)
@@ -54,3 +57,44 @@ def summary(results: Iterable[Result | None]) -> str:
         if count := every.count(result):
             told += f"; {count} {word}"
     return told
+
+
+@dataclass(frozen=True)
+class Spread:
+    """
+    What one kind of fault on one role (or link between roles) did in several runs: how often it was felt, and, in
+    ascending order, the seconds of those of which each time could be told (see FaultFinding).
+    """
+
+    fault: str
+    role: str
+    felt: int
+    first_failure: tuple[float, ...]
+    first_success: tuple[float, ...]
+    recovery: tuple[float, ...]
+
+
+def spreads(verdicts: Iterable[Verdict]) -> list[Spread]:
+    """
+    The faults of several runs, one row a kind and role, in order of their names.
+    """
+    found: dict[tuple[str, str], list[FaultFinding]] = defaultdict(list)
+    for verdict in verdicts:
+        for fault in verdict.faults:
+            if fault.felt_after is not None:
+                found[fault.fault, role(fault.node)].append(fault)
+    return [
+        Spread(
+            fault=kind,
+            role=of,
+            felt=len(faults),
+            first_failure=_told(fault.first_failure for fault in faults),
+            first_success=_told(fault.first_success for fault in faults),
+            recovery=_told(fault.recovery for fault in faults),
+        )
+        for (kind, of), faults in sorted(found.items())
+    ]
+
+
+def _told(seconds: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(sorted(each for each in seconds if each is not None))

@@ -4,7 +4,8 @@ The summary that a run ends with on the terminal: one screen, at most 40 lines o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.repeat import Spread
 from harness.rundir import RunDir
 from reports import words
 
@@ -66,6 +68,26 @@ def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]
     yield from _listed("", map(_finding, others), _MOST_FINDINGS)
     yield "report", Text(words.printable(str(run / "report.html")), style="bold")
     yield "again", Text(words.repeat(plan, RunDir(run).backend), style="bold")
+
+
+def spreads(found: Iterable[Spread]) -> RenderableType:
+    """
+    How long the faults of several runs took: median and longest, and of how many each could be told.
+    """
+    table = Table("fault", "felt", "first failure", "first success", "recovery", box=None)
+    for each in found:
+        table.add_row(
+            words.shortened(f"{each.fault} {each.role}", 36),
+            f"{each.felt:,}",
+            *(_spread(seconds) for seconds in (each.first_failure, each.first_success, each.recovery)),
+        )
+    return table
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return words.NOTHING
+    return f"{words.took(statistics.median(seconds))}, at most {words.took(seconds[-1])} ({len(seconds):,})"
 
 
 def _listed(label: str, lines: Iterable[Text], most: int) -> Iterator[tuple[str, Text]]:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import Exit
-from harness.model import Result
-from harness.repeat import interval, summary, worst
+from harness.model import FaultFinding, Result
+from harness.repeat import Spread, interval, spreads, summary, worst
+from reports import terminal
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,38 @@ def test_runs_that_could_not_tell_are_counted_apart():
         "8 of 10 runs hold (95 % interval: 49 % to 94 %); 1 cannot tell; 1 failed"
     )
     assert summary([None]) == "0 of 0 runs hold; 1 failed"
+
+
+class Judged:
+    """As much of a verdict as is asked for."""
+
+    def __init__(self, *faults):
+        self.faults = faults
+
+
+def fault(node, *, felt=0.01, recovery=None, kind="kill"):
+    others = {"at": 1.0, "healed_at": 2.0, "in_flight": 3, "proof": {}, "first_failure": 0.05}
+    return FaultFinding(step=0, fault=kind, node=node, felt_after=felt, recovery=recovery, **others)
+
+
+def test_recovery_is_spread_over_the_runs_by_kind_of_fault_and_role():
+    runs = [
+        Judged(fault("sidecar-0", recovery=3.0), fault("sidecar-1", recovery=1.0), fault("sidecar-1")),
+        Judged(fault("sidecar-0", felt=None), fault("sidecar-1->redis", kind="reset", recovery=0.2)),
+    ]
+
+    assert spreads(runs) == [
+        Spread("kill", "sidecar", 3, (0.05, 0.05, 0.05), (), (1.0, 3.0)),
+        Spread("reset", "sidecar->redis", 1, (0.05,), (), (0.2,)),
+    ]
+
+
+def test_the_spread_is_told_with_its_median_its_longest_and_their_number(capsys):
+    from rich.console import Console
+
+    Console(width=120).print(terminal.spreads(spreads([Judged(fault("app-0", recovery=3.0), fault("app-1"))])))
+
+    told = capsys.readouterr().out
+    assert "kill app" in told
+    assert "50 ms, at most 50 ms (2)" in told
+    assert "3 s, at most 3 s (1)" in told
