@@ -232,9 +232,9 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
         _say(f"seed {made.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
         if done.code == Exit.INTERRUPTED:
             break
+    _say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
     if spreads := repeat.spreads(verdicts):
         out.print(terminal.spreads(spreads))
-    _say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
     return repeat.worst(codes)
 
 

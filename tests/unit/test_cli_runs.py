@@ -49,6 +49,7 @@ def test_a_repeated_run_takes_one_seed_after_the_other_and_says_k_of_n(fake, cap
     assert lines[1].startswith("seed 5: VIOLATED  600 instances, ")
     assert "violated: stuck" in lines[1]
     assert lines[3] == "payments_calm: 2 of 3 runs hold (95 % interval: 21 % to 94 %)"
+    assert any("kill sidecar" in line and "at most" in line for line in lines[4:])
 
 
 def test_a_run_that_failed_is_no_evidence_and_does_not_stop_the_others(fake, capsys):
