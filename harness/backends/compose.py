@@ -32,7 +32,8 @@ _QUICK = 5.0
 
 class Compose(wired.Wired):
     """
-    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves, Starves.
+    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves,
+    Starves, Isolates.
 
     A disk cannot be filled for one container alone (Fills): its volumes have no size of their own.
     """
@@ -185,6 +186,26 @@ class Compose(wired.Wired):
         """
         self._nodes[node].resume()
 
+    # --- Isolates ---
+
+    def isolate(self, node: str) -> int:
+        """
+        See Isolates.
+        """
+        return self._nodes[node].isolate()
+
+    def reconnect(self, node: str) -> None:
+        """
+        See Isolates.
+        """
+        self._nodes[node].reconnect()
+
+    def connections(self, node: str) -> int:
+        """
+        See Isolates.
+        """
+        return self._nodes[node].connections()
+
     # --- Starves ---
 
     def throttle(self, node: str, share: float) -> None:
@@ -211,7 +232,7 @@ class Compose(wired.Wired):
         """
         See Links. A probe closes its connection before it returns.
         """
-        return self._nodes[TOXIPROXY].connections(self._listeners[link])
+        return self._nodes[TOXIPROXY].users(self._listeners[link])
 
     # --- starting ---
 

@@ -7,6 +7,7 @@ Container, image and volume are foreign objects of the Docker SDK, which has no 
 from __future__ import annotations
 
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -14,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.backends.base import Death
 from harness.backends.containers import ENGINE_ERRORS
@@ -42,6 +44,32 @@ class Reading:
     rss: int
 
 
+@dataclass(frozen=True)
+class Socket:
+    """
+    One TCP socket: its local port, its other end, and its state as /proc has it.
+    """
+
+    port: int
+    remote: IPv4Address | IPv6Address
+    state: str
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """
+        From a line of /proc/net/tcp or tcp6: addresses are 32-bit words in hexadecimal, each in the machine's byte
+        order.
+        """
+        _, local, remote, state, *_ = line.split()
+        words = bytes.fromhex(remote.partition(":")[0])
+        swapped = b"".join(
+            words[at : at + 4][:: -1 if sys.byteorder == "little" else 1] for at in range(0, len(words), 4)
+        )
+        address = ip_address(swapped)
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return cls(int(local.rpartition(":")[2], 16), mapped or address, state)
+
+
 class Node:
     """
     A node's container. After `kill`, `start` brings it back as it was, with the same ports.
@@ -54,6 +82,7 @@ class Node:
         self._expected = False
         self._pid = 0
         self._last: Reading | None = None
+        self._left: dict[str, list[str] | None] = {}
 
     def state(self) -> dict[str, Any]:
         """
@@ -64,13 +93,6 @@ class Node:
             state: dict[str, Any] = self._container.attrs["State"]
         self._pid = state["Pid"] or self._pid
         return state
-
-    def pid(self) -> int:
-        """
-        The process of the container, as its engine's machine numbers it. Raises NodeError if it does not run.
-        """
-        self._running()
-        return self._pid
 
     def start(self) -> None:
         """
@@ -181,30 +203,52 @@ class Node:
             return None
         return Death(self._pid, _seconds(state["StartedAt"]), _status(state["ExitCode"]))
 
-    def connections(self, port: int) -> int:
+    def isolate(self) -> int:
+        """
+        Take it off its networks; return how many there were. Raises NodeError if it does not run.
+        """
+        self._running()
+        joined = self._container.attrs["NetworkSettings"]["Networks"]
+        for name, how in joined.items():
+            with self._told("disconnect"):
+                self._container.client.networks.get(how["NetworkID"] or name).disconnect(self._container)
+            self._left[how["NetworkID"] or name] = how["Aliases"]
+        return len(joined)
+
+    def reconnect(self) -> None:
+        """
+        Put it back on them, under the names that it had there.
+        """
+        for network, aliases in list(self._left.items()):
+            with self._told("reconnect"):
+                self._container.client.networks.get(network).connect(self._container, aliases=aliases)
+            del self._left[network]
+
+    def connections(self) -> int:
+        """
+        How many established TCP connections it has with others.
+        """
+        return sum(1 for one in self._sockets() if one.state == _ESTABLISHED and not one.remote.is_loopback)
+
+    def users(self, port: int) -> int:
         """
         How many TCP connections to its listener at `port`, in its own network, are established.
 
         Read from /proc of this machine: an image need hold no program that could be asked, and Toxiproxy itself
         counts bytes, not connections. Raises NodeError if the engine's processes are not here.
         """
-        states = [state for local, state in self._sockets() if local == port]
+        states = [one.state for one in self._sockets() if one.port == port]
         if _LISTENS not in states:
             raise NodeError(f"{self.name} has no listener at {port} that could be seen; does its engine run elsewhere?")
         return states.count(_ESTABLISHED)
 
-    def _sockets(self) -> Iterator[tuple[int, str]]:
-        """
-        (Local port, state) of each of its TCP sockets.
-        """
+    def _sockets(self) -> Iterator[Socket]:
         for table in ("tcp", "tcp6"):
             try:
                 lines = Path(f"/proc/{self._pid}/net/{table}").read_text(encoding="ascii").splitlines()
             except OSError:
                 continue
-            for line in lines[1:]:
-                _, local, _, state, *_ = line.split()
-                yield int(local.rpartition(":")[2], 16), state
+            yield from map(Socket.parse, lines[1:])
 
     def keeps(self) -> tuple[int, list[str]]:
         """

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import tarfile
+from types import SimpleNamespace
 
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
@@ -13,10 +14,12 @@ from harness import cli, rundir, target
 from harness import scenario as scenarios
 from harness.backends import base, composefile, containers, probe
 from harness.backends.compose import Compose
-from harness.backends.container import Node
+from harness.backends.container import Node, Socket
 from harness.backends.processes import Processes
 from harness.errors import Exit, NodeError, UsageError
 from harness.faults import FAMILIES
+from harness.faults.base import NotFeltError
+from harness.faults.isolation import Isolate
 from harness.faults.process import Kill
 
 BORN = "2026-11-25T00:30:13.123456789Z"
@@ -193,11 +196,95 @@ def test_connections_are_counted_in_the_network_of_the_process_that_listens():
         port = server.getsockname()[1]
         node = Node("toxiproxy", Container())
         node._pid = "self"
-        assert node.connections(port) == 0
+        assert node.users(port) == 0
         with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
-            assert node.connections(port) == 1
+            assert node.users(port) == 1
     with pytest.raises(NodeError, match="does its engine run elsewhere"):
-        node.connections(port)
+        node.users(port)
+
+
+def test_connections_with_oneself_are_none_with_others():
+    line = "0: 0100007F:{port} {remote} {state} 0 0"
+    sockets = [
+        Socket.parse(line.format(port="1F90", remote="0100007F:9C40", state="01")),
+        Socket.parse(line.format(port="1F90", remote="0000000000000000FFFF00000100007F:9C40", state="01")),
+        Socket.parse(line.format(port="1F90", remote="00000000000000000000000001000000:9C40", state="01")),
+        Socket.parse(line.format(port="1F90", remote="020014AC:9C40", state="01")),
+    ]
+
+    assert [one.remote.is_loopback for one in sockets] == [True, True, True, False]
+    assert (str(sockets[3].remote), sockets[3].port) == ("172.20.0.2", 8080)
+
+
+class Network:
+    def __init__(self):
+        self.did = []
+
+    def disconnect(self, container):
+        self.did.append("disconnect")
+
+    def connect(self, container, *, aliases):
+        self.did.append(("connect", aliases))
+
+
+def test_an_isolated_node_comes_back_under_the_names_that_it_had():
+    container, network = Container(), Network()
+    container.attrs["NetworkSettings"] = {"Networks": {"store": {"NetworkID": "n1", "Aliases": ["redis", "abc"]}}}
+    container.client = SimpleNamespace(networks=SimpleNamespace(get=lambda name: network))
+    node = Node("redis", container)
+
+    node.reconnect()  # never taken off
+    assert node.isolate() == 1
+    node.reconnect()
+    node.reconnect()
+
+    assert network.did == ["disconnect", ("connect", ["redis", "abc"])]
+
+
+class Cable:
+    """A system whose node is plugged in or not."""
+
+    def __init__(self, *, connections=3, works=True):
+        self.pulled = False
+        self.works = works
+        self.connections = lambda node: connections
+
+    def isolate(self, node):
+        self.pulled = True
+        return 1
+
+    def reconnect(self, node):
+        self.pulled = False
+
+    def probe_node(self, node, timeout):
+        if self.pulled and self.works:
+            raise ConnectionRefusedError
+        return 0.001
+
+
+def test_an_isolation_is_proved_by_a_probe_that_finds_no_way():
+    system = Cable()
+
+    proof = Isolate().apply(system, "sidecar-0")
+    Isolate().heal(system, "sidecar-0")
+
+    assert proof == {
+        "networks": 1,
+        "connections": 3,
+        "probe_before_ms": 1.0,
+        "probe_during": "ConnectionRefusedError",
+    }
+    assert not system.pulled
+
+
+@pytest.mark.parametrize(
+    ("system", "why"), [(Cable(works=False), "still answered"), (Cable(connections=0), "talks to nobody")]
+)
+def test_an_isolation_that_nobody_feels_is_not_felt(system, why, monkeypatch):
+    monkeypatch.setattr(Isolate, "patience", 0.05)
+
+    with pytest.raises(NotFeltError, match=f"sidecar-0 {why}"):
+        Isolate().apply(system, "sidecar-0")
 
 
 def test_what_a_node_keeps_is_counted_in_its_volumes_alone():
@@ -296,12 +383,13 @@ def test_a_plan_is_the_same_on_both_backends(capsys):
         assert len(set(printed)) == 1, name
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=str)
-def test_containers_have_every_power_but_that_to_fill_a_disk(family):
-    fault = FAMILIES[family]
+def lacking(backend):
+    return {name for name, fault in FAMILIES.items() if not issubclass(backend, fault.needs)}
 
-    assert issubclass(Processes, fault.needs)
-    assert issubclass(Compose, fault.needs) is (fault.needs is not base.Fills)
+
+def test_each_backend_lacks_one_power_and_says_so_before_the_run():
+    assert lacking(Compose) == {"disk_full"}
+    assert lacking(Processes) == {"isolate"}
 
 
 def test_nodes_and_links_are_asked_alike_on_both_backends():
