@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -180,21 +180,6 @@ def sweep(engine: Engine, run: Path) -> None:
     if asked:
         time.sleep(_IN_FLIGHT)
         remove(engine, run)
-
-
-def remove_dead(runs: Collection[Path] | None, spared: Collection[Path]) -> int:
-    """
-    Remove what is left of these runs, or of any, but for those in `spared`; return how many there were.
-
-    Without an engine there is nothing to remove.
-    """
-    try:
-        connected = connect()
-    except NodeError:
-        return 0
-    with closing(connected) as engine:
-        dead = (owners(engine) if runs is None else frozenset(runs)) - frozenset(spared)
-        return sum(remove(engine, run) for run in sorted(dead))
 
 
 def _watch(run: Path) -> None:

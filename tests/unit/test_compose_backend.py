@@ -12,7 +12,8 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from harness import cli, rundir, target
 from harness import scenario as scenarios
-from harness.backends import base, composefile, containers, probe
+from harness.backends import composefile, containers, guard, probe
+from harness.backends.base import Death
 from harness.backends.compose import Compose
 from harness.backends.container import Node, Socket
 from harness.backends.processes import Processes
@@ -135,7 +136,7 @@ def test_only_a_death_that_nobody_asked_for_is_reported():
     node = Node("app-0", container)
     node.state()
     container._die(137)
-    assert node.death() == base.Death(4711, pytest.approx(1795566613.123456), -signal.SIGKILL)
+    assert node.death() == Death(4711, pytest.approx(1795566613.123456), -signal.SIGKILL)
 
     node.start()
     assert node.death() is None
@@ -441,16 +442,32 @@ def _engine(monkeypatch):
     return engine
 
 
-def test_what_is_left_of_dead_runs_is_removed_and_nothing_else(engine, tmp_path):
-    dead, living = tmp_path / "dead", tmp_path / "living"
-    for kind, store in (("network", engine.networks), ("volume", engine.volumes)):
-        store.put(Thing(str(dead), kind), Thing(str(living), kind), Thing("", kind))
+def down(capsys, tmp_path, *arguments):
+    cli.app(["down", "--out", str(tmp_path / "runs"), *arguments], standalone_mode=False)
+    return capsys.readouterr().out.strip()
 
-    assert containers.remove_dead(None, {living}) == 2
-    assert [thing.name for thing in engine.networks] == [f"network of {living}", "network of "]
-    assert containers.remove_dead([], ()) == 0
-    assert containers.remove_dead([living], ()) == 2
-    assert [thing.name for thing in engine.volumes] == ["volume of "]
+
+def test_down_ends_what_was_left_up_and_with_all_what_dead_runs_left_and_nothing_else(
+    engine, tmp_path, monkeypatch, capsys
+):
+    dead, living, elsewhere = tmp_path / "dead", tmp_path / "living", tmp_path / "elsewhere"
+    here = rundir.create(tmp_path / "runs", "up", 1)
+    elsewhere.mkdir()
+    for up in (here, rundir.RunDir(elsewhere)):
+        up.stands.touch()
+    monkeypatch.setattr(guard, "guarded", lambda: frozenset({living}))
+    monkeypatch.setattr(guard, "owners", frozenset)
+    owners = (str(dead), str(living), str(elsewhere), str(here.path), "")
+    for kind, store in (("network", engine.networks), ("volume", engine.volumes)):
+        store.put(*(Thing(owner, kind) for owner in owners))
+
+    assert down(capsys, tmp_path) == "0 processes ended, 2 containers, networks and volumes removed"
+    assert not here.stands.exists()
+    assert down(capsys, tmp_path) == "0 processes ended, 0 containers, networks and volumes removed"
+    assert down(capsys, tmp_path, "--all") == "0 processes ended, 2 containers, networks and volumes removed"
+    left = [f"of {living}", f"of {elsewhere}", "of "]
+    assert [thing.name for thing in engine.networks] == [f"network {name}" for name in left]
+    assert [thing.name for thing in engine.volumes] == [f"volume {name}" for name in left]
 
 
 @pytest.fixture(name="nowhere")
@@ -464,8 +481,8 @@ def _nowhere(monkeypatch):
     monkeypatch.setattr(containers.docker, "from_env", refuse)
 
 
-def test_without_an_engine_there_is_nothing_to_remove(nowhere):
-    assert containers.remove_dead(None, ()) == 0
+def test_without_an_engine_there_is_nothing_to_remove(nowhere, tmp_path, capsys):
+    assert down(capsys, tmp_path) == "0 processes ended, 0 containers, networks and volumes removed"
 
 
 def test_without_an_engine_the_way_out_is_told(nowhere):

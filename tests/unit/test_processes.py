@@ -158,9 +158,11 @@ def test_a_guard_that_is_released_ends_nothing(tmp_path):
     mine.wait()
 
 
-def test_a_run_that_goes_on_is_no_dead_runs_leftover(tmp_path):
+def test_a_run_that_goes_on_is_known_by_its_guard(tmp_path):
     mine = start_marked(tmp_path)
     with guard.Guard(tmp_path):
         assert tmp_path in guard.guarded()
-        assert mine.pid not in {process.pid for process in guard.marked()}
+        assert tmp_path in guard.owners()
     mine.wait()
+
+    assert tmp_path not in guard.guarded() | guard.owners()
