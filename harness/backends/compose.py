@@ -256,8 +256,7 @@ class Compose(wired.Wired):
         points = wired.announced(self._plan)
         if not points:
             return None
-        host = self._engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-        at = Address(host=host, port=take())
+        at = Address(host=containers.gateway(self._engine), port=take())
         with socket.socket() as trial:
             try:
                 trial.bind((at.host, at.port))

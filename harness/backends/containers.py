@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,15 @@ def save_log(container: Any, logs: Path) -> None:
     with (logs / f"{container.labels.get(NODE, container.name)}.log").open("ab") as file:
         for chunk in container.logs(stream=True):
             file.write(chunk)
+
+
+def gateway(engine: Engine) -> str:
+    """
+    The address at which containers of any network reach the engine's machine.
+    """
+    settings = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    # An engine that chose the address itself may not tell it: it takes the first of the network.
+    return str(settings.get("Gateway") or ip_network(settings["Subnet"])[1])
 
 
 def have_images(engine: Engine, wanted: Mapping[str, str], say: Say) -> None:

@@ -490,6 +490,17 @@ def test_without_an_engine_the_way_out_is_told(nowhere):
         containers.connect()
 
 
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [({"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.9"}, "172.17.0.9"), ({"Subnet": "172.17.0.0/16"}, "172.17.0.1")],
+)
+def test_containers_reach_this_machine_at_the_gateway_of_the_default_network(settings, host):
+    bridge = SimpleNamespace(attrs={"IPAM": {"Config": [settings]}})
+    engine = SimpleNamespace(networks=SimpleNamespace(get={"bridge": bridge}.get))
+
+    assert containers.gateway(engine) == host
+
+
 class Images:
     def __init__(self, *, pulls):
         self.pulls = pulls
