@@ -82,8 +82,9 @@ def test_tls_is_spoken_between_daprs_processes_and_orders_complete(docker, up):
         assert closed(system)
         assert "mTLS is disabled" not in logs.stdout + logs.stderr
         for link in (26000, 26020):  # to the scheduler and to placement
-            with socket.create_connection((system.at("toxiproxy", link).host, system.at("toxiproxy", link).port)) as to:
-                assert unverified.wrap_socket(to).version() == "TLSv1.3"
+            at = system.at("toxiproxy", link)
+            with socket.create_connection((at.host, at.port), 10) as to, unverified.wrap_socket(to) as sealed:
+                assert sealed.version() == "TLSv1.3"
 
 
 def test_every_query_of_the_dashboard_shows_a_run_on_a_real_prometheus(up, tmp_path):
