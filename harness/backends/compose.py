@@ -8,7 +8,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
@@ -66,9 +66,13 @@ class Compose(wired.Wired):
             images = {of["image"]: of.get("pull_policy", "") for of in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
-            self._start(services)
+            self._start(services, say)
             self._find()
             self._find_links()
+            for name, of in services.items():
+                if name not in self._nodes:
+                    say(f"{name} at {', '.join(_published(of))}")
+            say("waiting for every node to answer")
             with ThreadPoolExecutor(max_workers=len(self._plan.nodes)) as pool:
                 list(pool.map(self._await_ready, self._plan.nodes))
         except BaseException:
@@ -168,7 +172,7 @@ class Compose(wired.Wired):
                 self._engine.volumes.get(name).remove()
         except ENGINE_ERRORS as error:
             raise NodeError(f"what {node} keeps cannot be removed: {error}") from error
-        self._compose("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", node)
+        self._command(self._files).create(node)
         self._nodes[node] = Node(node, containers.of_run(self._engine, self._run.path)[node])
         return files
 
@@ -236,9 +240,8 @@ class Compose(wired.Wired):
 
     # --- starting ---
 
-    @property
-    def _compose(self) -> Callable[..., str]:
-        return composefile.Command(self._files, self._project, self._variables).run
+    def _command(self, files: composefile.Files) -> composefile.Command:
+        return composefile.Command(files, self._project, self._variables)
 
     @property
     def _project(self) -> str:
@@ -285,15 +288,14 @@ class Compose(wired.Wired):
         """
         What of the compose files is to run: Toxiproxy, the plan's nodes, and all that overlays add.
         """
-        command = composefile.Command(self._files, self._project, self._variables)
-        base = composefile.Files(self._files.paths[:1])
-        theirs = composefile.Command(base, self._project, self._variables).services()
+        theirs = self._command(composefile.Files(self._files.paths[:1])).services()
         wanted = {TOXIPROXY, *self._plan.nodes}
-        return {name: of for name, of in command.services().items() if name in wanted or name not in theirs}
+        every = self._command(self._files).services()
+        return {name: of for name, of in every.items() if name in wanted or name not in theirs}
 
-    def _start(self, services: Sequence[str] | Mapping[str, Any]) -> None:
+    def _start(self, services: Collection[str], say: Say) -> None:
         try:
-            self._compose("up", "--detach", "--no-build", "--pull", "never", *services)
+            self._command(self._files).up(services, say)
         except NodeError as error:
             raise NodeError(f"{error}{self._ailing()}") from error
 
@@ -376,3 +378,10 @@ class Compose(wired.Wired):
             return self.probe_node(node, _QUICK) > 0
         except OSError:
             return False
+
+
+def _published(service: Mapping[str, Any]) -> list[str]:
+    """
+    Where a service's ports are on this machine.
+    """
+    return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]

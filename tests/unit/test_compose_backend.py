@@ -1,6 +1,7 @@
 """Nodes as containers, with an engine in memory: what a fault is told, what is refused, what is removed."""
 
 import io
+import os
 import re
 import signal
 import socket
@@ -366,6 +367,52 @@ def test_an_overlay_that_cannot_be_judged_is_refused_for_a_run_alone(tmp_path):
 
 def test_the_compose_file_is_found_from_the_targets_description():
     assert target.load(scenarios.REFERENCE_TARGET).compose.name == "compose.yaml"
+
+
+def docker(tmp_path, monkeypatch, script):
+    """A `docker` that is a script, first on the PATH."""
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return composefile.Command(composefile.Files((tmp_path / "compose.yaml",)), "harness-a-b", {"DEFECT": "x"})
+
+
+def test_what_compose_starts_is_told_as_it_happens(tmp_path, monkeypatch):
+    said = []
+
+    docker(
+        tmp_path,
+        monkeypatch,
+        'echo " Container harness-a-b-app-0-1 Creating" >&2; echo " Container harness-a-b-app-0-1  Started" >&2; '
+        f'echo "$DEFECT $*" > {tmp_path}/asked',
+    ).up(["app-0"], said.append)
+
+    assert said == ["started app-0"]
+    assert (tmp_path / "asked").read_text() == (
+        f"x compose --file {tmp_path}/compose.yaml --project-name harness-a-b --progress plain "
+        "up --detach --no-build --pull never app-0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("complaint", "told"),
+    [
+        ("unknown flag: --file", "`docker compose` is not there; install the Compose plugin"),
+        ("docker: 'compose' is not a docker command.", "`docker compose` is not there; install the Compose plugin"),
+        ("no space left on device", "`docker compose config` failed: no space left on device"),
+    ],
+)
+def test_what_compose_complains_of_is_told(tmp_path, monkeypatch, complaint, told):
+    with pytest.raises(NodeError, match=told):
+        docker(tmp_path, monkeypatch, f'echo "{complaint}" >&2; exit 1').services()
+
+
+def test_without_the_docker_command_the_way_out_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(NodeError, match=r"`docker` cannot be started.*install it with its Compose plugin"):
+        composefile.Command(composefile.Files(()), "p", {}).services()
 
 
 # --- plans and powers ---
