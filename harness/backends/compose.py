@@ -60,12 +60,12 @@ class Compose(wired.Wired):
             self._guard = self._exits.enter_context(guard.Guard(self._run.path, containers.WATCHER))
             lease = self._exits.enter_context(ports.lease())
             self._variables = composefile.settings(self._plan, self._run, self._files.ports, lease.take)
-            steps = self._step_points(lease.take)
             self._let_write()
             services = self._services()
             images = {of["image"]: of.get("pull_policy", "") for of in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
+            steps = self._step_points(services, lease.take, say)
             self._start(services, say)
             self._find()
             self._find_links()
@@ -251,15 +251,18 @@ class Compose(wired.Wired):
         path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
         return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
 
-    def _step_points(self, take: Callable[[], int]) -> Address | None:
+    def _step_points(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
         """
-        Where containers reach the harness: at the gateway of the engine's default network, an address of this machine
-        that only it and its containers can use. Raises NodeError if it is none.
+        Where containers reach the harness: at the gateway of the apps' network, an address of this machine that only it
+        and its containers can use. Raises NodeError if it is none.
         """
         points = wired.announced(self._plan)
         if not points:
             return None
-        at = Address(host=containers.gateway(self._engine), port=take())
+        self._start([TOXIPROXY], say)  # every network that has a link comes with it
+        app = next(node for node in self._plan.nodes if node.startswith("app-"))
+        network = next(iter(services[app].get("networks") or {"default": None}))
+        at = Address(host=containers.gateway(self._engine, self._run.path, network), port=take())
         with socket.socket() as trial:
             try:
                 trial.bind((at.host, at.port))

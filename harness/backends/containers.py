@@ -32,6 +32,8 @@ LABEL = "harness.run"
 """On every container, network and volume: the absolute path of the run directory that it belongs to."""
 NODE = "com.docker.compose.service"
 """Compose's own label on a container: its service, which is a node of the plan."""
+NETWORK = "com.docker.compose.network"
+"""Its label on a network: the name in the compose file."""
 WATCHER = __name__
 
 _IN_FLIGHT = 1.0
@@ -115,11 +117,15 @@ def save_log(container: Any, logs: Path) -> None:
             file.write(chunk)
 
 
-def gateway(engine: Engine) -> str:
+def gateway(engine: Engine, run: Path, network: str) -> str:
     """
-    The address at which containers of any network reach the engine's machine.
+    The address at which containers of one of a run's networks reach the engine's machine.
     """
-    settings = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    labels = [f"{LABEL}={run}", f"{NETWORK}={network}"]
+    found = engine.networks.list(filters={"label": labels})
+    if not found:
+        raise NodeError(f"there is no network {network} with the label {LABEL} in the compose file's project")
+    settings = found[0].attrs["IPAM"]["Config"][0]
     # An engine that chose the address itself may not tell it: it takes the first of the network.
     return str(settings.get("Gateway") or ip_network(settings["Subnet"])[1])
 

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import tarfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -465,7 +466,8 @@ class Thing:
 
 class Store(list):
     def list(self, filters, **_):
-        name, _, value = filters["label"].partition("=")
+        wanted = filters["label"]
+        name, _, value = (wanted if isinstance(wanted, str) else wanted[0]).partition("=")
         return [one for one in self if not value or one.attrs["Labels"][name] == value]
 
     def put(self, *things):
@@ -541,11 +543,22 @@ def test_without_an_engine_the_way_out_is_told(nowhere):
     ("settings", "host"),
     [({"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.9"}, "172.17.0.9"), ({"Subnet": "172.17.0.0/16"}, "172.17.0.1")],
 )
-def test_containers_reach_this_machine_at_the_gateway_of_the_default_network(settings, host):
-    bridge = SimpleNamespace(attrs={"IPAM": {"Config": [settings]}})
-    engine = SimpleNamespace(networks=SimpleNamespace(get={"bridge": bridge}.get))
+def test_containers_reach_this_machine_at_the_gateway_of_their_network(settings, host):
+    asked = []
 
-    assert containers.gateway(engine) == host
+    def listed(filters):
+        asked.append(filters)
+        return [SimpleNamespace(attrs={"IPAM": {"Config": [settings]}})]
+
+    engine = SimpleNamespace(networks=SimpleNamespace(list=listed))
+
+    assert containers.gateway(engine, Path("/run"), "apps") == host
+    assert asked == [{"label": ["harness.run=/run", "com.docker.compose.network=apps"]}]
+
+
+def test_a_network_without_the_runs_label_is_told():
+    with pytest.raises(NodeError, match="no network apps with the label"):
+        containers.gateway(Engine(), Path("/run"), "apps")
 
 
 class Images:
