@@ -128,8 +128,10 @@ def plan(
     """
     The exact timeline and targets of a scenario under a seed, the same on every backend. Touches nothing.
     """
+    from harness.faults.controller import refuse_unservable
+
     made = _plan(scenario, seed, target=target, dapr_version=dapr_version, settings=settings)
-    _refuse_unservable(made, backend)
+    refuse_unservable(made, backend)
     if as_json:
         sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
         return
@@ -293,7 +295,9 @@ def _backend(made: Plan, place: Place) -> Callable[[RunDir], Backend]:
     """
     from functools import partial
 
-    _refuse_unservable(made, place.backend)
+    from harness.faults.controller import refuse_unservable
+
+    refuse_unservable(made, place.backend)
     if place.backend is Where.COMPOSE:
         from harness.backends import composefile
         from harness.backends.compose import Compose
@@ -305,14 +309,6 @@ def _backend(made: Plan, place: Place) -> Callable[[RunDir], Backend]:
     from harness.runtime.locate import locate_all
 
     return partial(Processes, made, binaries=locate_all(made.dapr_version))
-
-
-def _refuse_unservable(made: Plan, backend: Where) -> None:
-    from harness.backends.compose import Compose
-    from harness.backends.processes import Processes
-    from harness.faults.controller import refuse_unservable
-
-    refuse_unservable(made, Compose if backend is Where.COMPOSE else Processes)
 
 
 @app.command()

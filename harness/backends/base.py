@@ -319,3 +319,10 @@ class Links(Protocol):
         Seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout` seconds,
         ConnectionError if the link does not carry it.
         """
+
+
+POWERS: Mapping[str, tuple[type, ...]] = {
+    "processes": (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
+    "compose": (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
+}
+"""What each backend can do, so that a plan can be refused without importing one; a test holds their classes to it."""

@@ -14,7 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from harness import cli, rundir, target
 from harness import scenario as scenarios
-from harness.backends import composefile, containers, guard, probe
+from harness.backends import base, composefile, containers, guard, probe
 from harness.backends.base import Death
 from harness.backends.compose import Compose
 from harness.backends.container import Node, Socket
@@ -427,18 +427,28 @@ def test_a_plan_is_the_same_on_both_backends(capsys):
                 cli.app(["plan", name, "--json", "--backend", backend], standalone_mode=False)
                 printed.append(capsys.readouterr().out)
             except UsageError as error:
-                assert re.search("needs the power Fills, which the backend Compose does not have", str(error)), name  # noqa: PT017
+                assert re.search("needs the power Fills, which the backend compose does not have", str(error)), name  # noqa: PT017
                 assert name == "scheduler_disk_full"
         assert len(set(printed)) == 1, name
 
 
-def lacking(backend):
-    return {name for name, fault in FAMILIES.items() if not issubclass(backend, fault.needs)}
+def lacking(can):
+    return {name for name, fault in FAMILIES.items() if not can(fault.needs)}
 
 
-def test_each_backend_lacks_one_power_and_says_so_before_the_run():
-    assert lacking(Compose) == {"disk_full"}
-    assert lacking(Processes) == {"isolate"}
+@pytest.mark.parametrize(("name", "backend"), [("processes", Processes), ("compose", Compose)])
+def test_a_backend_can_do_what_is_declared_and_no_more(name, backend):
+    declared = base.POWERS[name]
+
+    assert all(issubclass(backend, power) for power in declared)
+    assert lacking(lambda power: issubclass(backend, power)) == lacking(
+        lambda power: any(issubclass(one, power) for one in declared)
+    )
+
+
+def test_each_backend_lacks_one_power():
+    assert lacking(lambda power: issubclass(Compose, power)) == {"disk_full"}
+    assert lacking(lambda power: issubclass(Processes, power)) == {"isolate"}
 
 
 def test_nodes_and_links_are_asked_alike_on_both_backends():
