@@ -19,9 +19,10 @@ provision: setup
 	$(BIN)/harness provision
 
 # For the Compose backend where no image can be pulled: stand-ins, and the Compose plugin where docker has none.
+# OVERLAYS="load observability postgres tls": their images, too.
 images: setup
 	docker compose version >/dev/null 2>&1 || $(BIN)/harness provision --compose
-	$(BIN)/harness images build
+	$(BIN)/harness images build $(OVERLAYS:%=--overlay %)
 
 demo: provision
 	$(BIN)/harness run demo

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
+from harness.errors import EvidenceError, Exit, HarnessError, LeftError, NodeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,8 +128,10 @@ def plan(
     """
     The exact timeline and targets of a scenario under a seed, the same on every backend. Touches nothing.
     """
+    from harness.faults.controller import refuse_unservable
+
     made = _plan(scenario, seed, target=target, dapr_version=dapr_version, settings=settings)
-    _refuse_unservable(made, backend)
+    refuse_unservable(made, backend)
     if as_json:
         sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
         return
@@ -297,7 +299,9 @@ def _backend(made: Plan, place: Place) -> Callable[[RunDir], Backend]:
     """
     from functools import partial
 
-    _refuse_unservable(made, place.backend)
+    from harness.faults.controller import refuse_unservable
+
+    refuse_unservable(made, place.backend)
     if place.backend is Where.COMPOSE:
         from harness.backends import composefile
         from harness.backends.compose import Compose
@@ -309,14 +313,6 @@ def _backend(made: Plan, place: Place) -> Callable[[RunDir], Backend]:
     from harness.runtime.locate import locate_all
 
     return partial(Processes, made, binaries=locate_all(made.dapr_version))
-
-
-def _refuse_unservable(made: Plan, backend: Where) -> None:
-    from harness.backends.compose import Compose
-    from harness.backends.processes import Processes
-    from harness.faults.controller import refuse_unservable
-
-    refuse_unservable(made, Compose if backend is Where.COMPOSE else Processes)
 
 
 @app.command()
@@ -542,17 +538,26 @@ def down(
     ] = False,
 ) -> None:
     """
-    End what `harness up` left up. Runs that go on are left alone.
+    End what `harness up` left up. Runs that go on, and what is up from another folder, are left alone.
     """
-    from harness import rundir
-    from harness.backends import containers, guard
+    from contextlib import ExitStack, closing, suppress
 
-    spared = guard.guarded()
-    standing = {folder.path for folder in rundir.standing(runs)} - spared
-    processes = sum(guard.sweep(run) for run in standing) + (guard.sweep() if everything else 0)
-    removed = containers.remove_dead(None if everything else standing, spared)
-    for run in standing:
-        rundir.RunDir(run).stands.unlink(missing_ok=True)
+    from harness.backends import containers, guard
+    from harness.rundir import RunDir, standing
+
+    with ExitStack() as exits:
+        engine = None
+        with suppress(NodeError):  # without an engine nothing is in one
+            engine = exits.enter_context(closing(containers.connect()))
+        doomed = {folder.path for folder in standing(runs)}
+        if everything:
+            found = guard.owners() | (containers.owners(engine) if engine else frozenset())
+            doomed |= {run for run in found if not RunDir(run).stands.exists()}
+        doomed -= guard.guarded()
+        processes = sum(guard.sweep(run) for run in doomed)
+        removed = sum(containers.remove(engine, run) for run in doomed) if engine else 0
+    for run in doomed:
+        RunDir(run).stands.unlink(missing_ok=True)
     _say(f"{processes} processes ended, {removed} containers, networks and volumes removed")
 
 

@@ -256,6 +256,34 @@ class Fills(Kills, Protocol):
 
 
 @runtime_checkable
+class Isolates(Protocol):
+    """
+    Power to take a node off its networks.
+    """
+
+    def isolate(self, node: str) -> int:
+        """
+        Take the node off every network, without closing a connection; return how many there were. Raises NodeError if
+        it does not run.
+        """
+
+    def reconnect(self, node: str) -> None:
+        """
+        Put it back on the networks that it was taken off; of one that was taken off none, no error.
+        """
+
+    def connections(self, node: str) -> int:
+        """
+        How many connections the node has now, those of probes left out.
+        """
+
+    def probe_node(self, node: str, timeout: float) -> float:
+        """
+        See Pauses.
+        """
+
+
+@runtime_checkable
 class Links(Protocol):
     """
     Power over the links that go through Toxiproxy.
@@ -296,3 +324,10 @@ class Links(Protocol):
         """
         Seconds from our end of a connection through the link to the other side's end of it. Raises as `probe`.
         """
+
+
+POWERS: Mapping[str, tuple[type, ...]] = {
+    "processes": (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
+    "compose": (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
+}
+"""What each backend can do, so that a plan can be refused without importing one; a test holds their classes to it."""

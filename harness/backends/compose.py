@@ -8,7 +8,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
@@ -33,7 +33,8 @@ _QUICK = 5.0
 
 class Compose(wired.Wired):
     """
-    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves, Starves.
+    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves,
+    Starves, Isolates.
 
     A disk cannot be filled for one container alone (Fills): its volumes have no size of their own.
     """
@@ -60,15 +61,19 @@ class Compose(wired.Wired):
             self._guard = self._exits.enter_context(guard.Guard(self._run.path, containers.WATCHER))
             lease = self._exits.enter_context(ports.lease())
             self._variables = composefile.settings(self._plan, self._run, self._files.ports, lease.take)
-            steps = self._step_points(lease.take)
             self._let_write()
             services = self._services()
             images = {of["image"]: of.get("pull_policy", "") for of in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
-            self._start(services)
+            steps = self._step_points(services, lease.take, say)
+            self._start(services, say)
             self._find()
             self._find_links()
+            for name, of in services.items():
+                if name not in self._nodes:
+                    say(f"{name} at {', '.join(_published(of))}")
+            say("waiting for every node to answer")
             with ThreadPoolExecutor(max_workers=len(self._plan.nodes)) as pool:
                 list(pool.map(self._await_ready, self._plan.nodes))
         except BaseException:
@@ -168,7 +173,7 @@ class Compose(wired.Wired):
                 self._engine.volumes.get(name).remove()
         except ENGINE_ERRORS as error:
             raise NodeError(f"what {node} keeps cannot be removed: {error}") from error
-        self._compose("up", "--no-start", "--no-deps", "--no-build", "--pull", "never", node)
+        self._command(self._files).create(node)
         self._nodes[node] = Node(node, containers.of_run(self._engine, self._run.path)[node])
         return files
 
@@ -185,6 +190,26 @@ class Compose(wired.Wired):
         See Pauses.
         """
         self._nodes[node].resume()
+
+    # --- Isolates ---
+
+    def isolate(self, node: str) -> int:
+        """
+        See Isolates.
+        """
+        return self._nodes[node].isolate()
+
+    def reconnect(self, node: str) -> None:
+        """
+        See Isolates.
+        """
+        self._nodes[node].reconnect()
+
+    def connections(self, node: str) -> int:
+        """
+        See Isolates.
+        """
+        return self._nodes[node].connections()
 
     # --- Starves ---
 
@@ -212,13 +237,12 @@ class Compose(wired.Wired):
         """
         See Links. A probe closes its connection before it returns.
         """
-        return self._nodes[TOXIPROXY].connections(self._listeners[link])
+        return self._nodes[TOXIPROXY].users(self._listeners[link])
 
     # --- starting ---
 
-    @property
-    def _compose(self) -> Callable[..., str]:
-        return composefile.Command(self._files, self._project, self._variables).run
+    def _command(self, files: composefile.Files) -> composefile.Command:
+        return composefile.Command(files, self._project, self._variables)
 
     @property
     def _project(self) -> str:
@@ -228,16 +252,18 @@ class Compose(wired.Wired):
         path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
         return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
 
-    def _step_points(self, take: Callable[[], int]) -> Address | None:
+    def _step_points(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
         """
-        Where containers reach the harness: at the gateway of the engine's default network, an address of this machine
-        that only it and its containers can use. Raises NodeError if it is none.
+        Where containers reach the harness: at the gateway of the apps' network, an address of this machine that only it
+        and its containers can use. Raises NodeError if it is none.
         """
         points = wired.announced(self._plan)
         if not points:
             return None
-        host = self._engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-        at = Address(host=host, port=take())
+        self._start([TOXIPROXY], say)  # every network that has a link comes with it
+        app = next(node for node in self._plan.nodes if node.startswith("app-"))
+        network = next(iter(services[app].get("networks") or {"default": None}))
+        at = Address(host=containers.gateway(self._engine, self._run.path, network), port=take())
         with socket.socket() as trial:
             try:
                 trial.bind((at.host, at.port))
@@ -266,15 +292,14 @@ class Compose(wired.Wired):
         """
         What of the compose files is to run: Toxiproxy, the plan's nodes, and all that overlays add.
         """
-        command = composefile.Command(self._files, self._project, self._variables)
-        base = composefile.Files(self._files.paths[:1])
-        theirs = composefile.Command(base, self._project, self._variables).services()
+        theirs = self._command(composefile.Files(self._files.paths[:1])).services()
         wanted = {TOXIPROXY, *self._plan.nodes}
-        return {name: of for name, of in command.services().items() if name in wanted or name not in theirs}
+        every = self._command(self._files).services()
+        return {name: of for name, of in every.items() if name in wanted or name not in theirs}
 
-    def _start(self, services: Sequence[str] | Mapping[str, Any]) -> None:
+    def _start(self, services: Collection[str], say: Say) -> None:
         try:
-            self._compose("up", "--detach", "--no-build", "--pull", "never", *services)
+            self._command(self._files).up(services, say)
         except NodeError as error:
             raise NodeError(f"{error}{self._ailing()}") from error
 
@@ -358,3 +383,10 @@ class Compose(wired.Wired):
             return self.probe_node(node, _QUICK) > 0
         except OSError:
             return False
+
+
+def _published(service: Mapping[str, Any]) -> list[str]:
+    """
+    Where a service's ports are on this machine.
+    """
+    return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]

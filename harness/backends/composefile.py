@@ -10,12 +10,14 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.backends import guard
+from harness.backends.base import Say
 from harness.errors import NodeError, UsageError
 from harness.model import Plan
 from harness.rundir import RunDir
@@ -27,7 +29,8 @@ NOBODY = 65532
 
 _PORT = re.compile(r"\bHARNESS_PORT_[A-Z0-9_]+")
 _UNJUDGED = re.compile(r"""^x-unjudged: ["']?(.*?)["']?$""", re.MULTILINE)
-_TIMEOUT = 600.0
+_AS_THEY_ARE = ("--no-build", "--pull", "never")
+"""Images are had before, where it can be said what is missing."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,10 @@ def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[],
     }
 
 
+def _silent(_: str) -> None:
+    pass
+
+
 class Command:
     """
     The `docker compose` command on some files, as one project, with the variables of one run.
@@ -112,41 +119,59 @@ class Command:
         self._project = project
         self._variables = variables
 
-    def run(self, *arguments: str) -> str:
-        """
-        What it prints. Raises NodeError with what it complains of.
-        """
-        named = [word for path in self._files.paths for word in ("--file", str(path))]
-        command = ["docker", "compose", *named, "--project-name", self._project, "--progress", "plain", *arguments]
-        try:
-            done = subprocess.run(
-                command,
-                env={**os.environ, **self._variables},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT,
-                check=False,
-                start_new_session=True,  # a Ctrl-C at the terminal is for the harness alone
-            )
-        except FileNotFoundError as error:
-            raise NodeError("there is no `docker` on the PATH; install Docker with its Compose plugin") from error
-        except subprocess.TimeoutExpired as error:
-            raise NodeError(f"`docker compose {arguments[0]}` took more than {_TIMEOUT:g} s") from error
-        if done.returncode:
-            raise NodeError(_complaint(arguments[0], done.stderr))
-        return done.stdout
-
     def services(self) -> Mapping[str, Any]:
         """
         Service -> what the files say of it, merged and with every variable filled in.
         """
-        found: Mapping[str, Any] = json.loads(self.run("config", "--format", "json"))["services"]
+        found: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))["services"]
         return found
 
+    def up(self, services: Collection[str], say: Say) -> None:
+        """
+        Start services and what they depend on, in the files' own order, and say when each was started.
+        """
+        self._run("up", "--detach", *_AS_THEY_ARE, *services, say=say)
 
-def _complaint(command: str, said: str) -> str:
-    if "not a docker command" in said or "unknown flag: --file" in said:
+    def create(self, service: str) -> None:
+        """
+        Make the container of a service, and its volumes, without starting it.
+        """
+        self._run("up", "--no-start", "--no-deps", *_AS_THEY_ARE, service)
+
+    def _run(self, *arguments: str, say: Say = _silent) -> str:
+        """
+        What it prints. Raises NodeError with what it complains of.
+        """
+        started = re.compile(rf"Container {re.escape(self._project)}-(.+)-\d+\s+Started")
+        named = [word for path in self._files.paths for word in ("--file", str(path))]
+        command = ["docker", "compose", *named, "--project-name", self._project, "--progress", "plain", *arguments]
+        with tempfile.TemporaryFile("w+", errors="replace") as printed:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    env={**os.environ, **self._variables},
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,  # a Ctrl-C at the terminal is for the harness alone
+                )
+            except OSError as error:
+                raise NodeError(f"`docker` cannot be started: {error}; install it with its Compose plugin") from error
+            complaints = []
+            with process:
+                for line in process.stderr or ():
+                    complaints.append(line)
+                    if found := started.search(line):
+                        say(f"started {found[1]}")
+            if process.returncode:
+                raise NodeError(_complaint(arguments[0], complaints))
+            printed.seek(0)
+            return printed.read()
+
+
+def _complaint(command: str, said: Sequence[str]) -> str:
+    if any("not a docker command" in line or "unknown flag: --file" in line for line in said):
         return "`docker compose` is not there; install the Compose plugin (v2 or newer) of Docker"
-    return f"`docker compose {command}` failed: " + " | ".join(line.strip() for line in said.splitlines()[-5:] if line)
+    return f"`docker compose {command}` failed: " + " | ".join(line.strip() for line in said[-5:] if line.strip())

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.backends import ports
+from harness.backends import sockets
 from harness.backends.base import Death
 from harness.backends.containers import ENGINE_ERRORS
 from harness.errors import NodeError
@@ -53,6 +53,7 @@ class Node:
         self._expected = False
         self._pid = 0
         self._last: Reading | None = None
+        self._left: dict[str, list[str] | None] = {}
 
     def state(self) -> dict[str, Any]:
         """
@@ -63,13 +64,6 @@ class Node:
             state: dict[str, Any] = self._container.attrs["State"]
         self._pid = state["Pid"] or self._pid
         return state
-
-    def pid(self) -> int:
-        """
-        The process of the container, as its engine's machine numbers it. Raises NodeError if it does not run.
-        """
-        self._running()
-        return self._pid
 
     def start(self) -> None:
         """
@@ -180,25 +174,49 @@ class Node:
             return None
         return Death(self._pid, _seconds(state["StartedAt"]), _status(state["ExitCode"]))
 
-    def connections(self, port: int) -> int:
+    def isolate(self) -> int:
+        """
+        Take it off its networks; return how many there were. Raises NodeError if it does not run.
+        """
+        self._running()
+        joined = self._container.attrs["NetworkSettings"]["Networks"]
+        for name, how in joined.items():
+            with self._told("disconnect"):
+                self._container.client.networks.get(how["NetworkID"] or name).disconnect(self._container)
+            self._left[how["NetworkID"] or name] = how["Aliases"]
+        return len(joined)
+
+    def reconnect(self) -> None:
+        """
+        Put it back on them, under the names that it had there.
+        """
+        for network, aliases in list(self._left.items()):
+            with self._told("reconnect"):
+                self._container.client.networks.get(network).connect(self._container, aliases=aliases)
+            del self._left[network]
+
+    def connections(self) -> int:
+        """
+        How many established TCP connections it has with others.
+        """
+        return sum(1 for one in self._sockets() if one.state == sockets.ESTABLISHED and not one.remote.is_loopback)
+
+    def users(self, port: int) -> int:
         """
         How many TCP connections to its listener at `port`, in its own network, are established.
 
         Read from /proc of this machine: an image need hold no program that could be asked, and Toxiproxy itself
         counts bytes, not connections. Raises NodeError if the engine's processes are not here.
         """
-        states = [state for local, state in self._sockets() if local == port]
-        if ports.LISTEN not in states:
+        states = [one.state for one in self._sockets() if one.port == port]
+        if sockets.LISTEN not in states:
             raise NodeError(f"{self.name} has no listener at {port} that could be seen; does its engine run elsewhere?")
-        return states.count(ports.ESTABLISHED)
+        return states.count(sockets.ESTABLISHED)
 
-    def _sockets(self) -> Iterator[tuple[int, str]]:
-        """
-        (Local port, state) of each of its TCP sockets.
-        """
+    def _sockets(self) -> Iterator[sockets.Socket]:
         for table in ("tcp", "tcp6"):
             with suppress(OSError):
-                yield from ports.sockets(Path(f"/proc/{self._pid}/net/{table}"))
+                yield from sockets.of(Path(f"/proc/{self._pid}/net/{table}"))
 
     def keeps(self) -> tuple[int, list[str]]:
         """

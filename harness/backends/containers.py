@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ LABEL = "harness.run"
 """On every container, network and volume: the absolute path of the run directory that it belongs to."""
 NODE = "com.docker.compose.service"
 """Compose's own label on a container: its service, which is a node of the plan."""
+NETWORK = "com.docker.compose.network"
+"""Its label on a network: the name in the compose file."""
 WATCHER = __name__
 
 _IN_FLIGHT = 1.0
@@ -114,6 +117,19 @@ def save_log(container: Any, logs: Path) -> None:
             file.write(chunk)
 
 
+def gateway(engine: Engine, run: Path, network: str) -> str:
+    """
+    The address at which containers of one of a run's networks reach the engine's machine.
+    """
+    labels = [f"{LABEL}={run}", f"{NETWORK}={network}"]
+    found = engine.networks.list(filters={"label": labels})
+    if not found:
+        raise NodeError(f"there is no network {network} with the label {LABEL} in the compose file's project")
+    settings = found[0].attrs["IPAM"]["Config"][0]
+    # An engine that chose the address itself may not tell it: it takes the first of the network.
+    return str(settings.get("Gateway") or ip_network(settings["Subnet"])[1])
+
+
 def have_images(engine: Engine, wanted: Mapping[str, str], say: Say) -> None:
     """
     Pull what is not here and may be pulled; `wanted` is image -> Compose's pull policy.
@@ -180,21 +196,6 @@ def sweep(engine: Engine, run: Path) -> None:
     if asked:
         time.sleep(_IN_FLIGHT)
         remove(engine, run)
-
-
-def remove_dead(runs: Collection[Path] | None, spared: Collection[Path]) -> int:
-    """
-    Remove what is left of these runs, or of any, but for those in `spared`; return how many there were.
-
-    Without an engine there is nothing to remove.
-    """
-    try:
-        connected = connect()
-    except NodeError:
-        return 0
-    with closing(connected) as engine:
-        dead = (owners(engine) if runs is None else frozenset(runs)) - frozenset(spared)
-        return sum(remove(engine, run) for run in sorted(dead))
 
 
 def _watch(run: Path) -> None:

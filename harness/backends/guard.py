@@ -84,11 +84,21 @@ def guarded() -> frozenset[Path]:
     return frozenset(found)
 
 
-def marked(run: Path | None = None) -> Iterator[psutil.Process]:
+def marked(run: Path) -> Iterator[psutil.Process]:
     """
-    Processes of this user that belong to `run`, or to any run that has no guard any more.
+    Processes of this user that belong to `run`.
     """
-    spared = guarded() if run is None else frozenset()
+    return (process for process, owner in _owned() if owner == run)
+
+
+def owners() -> frozenset[Path]:
+    """
+    The run directories that processes of this user belong to.
+    """
+    return frozenset(owner for _, owner in _owned())
+
+
+def _owned() -> Iterator[tuple[psutil.Process, Path]]:
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
@@ -98,8 +108,8 @@ def marked(run: Path | None = None) -> Iterator[psutil.Process]:
             owner = _owner(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue
-        if owner is not None and (owner == run if run is not None else owner not in spared):
-            yield process
+        if owner is not None:
+            yield process, owner
 
 
 def _owner(process: psutil.Process) -> Path | None:
@@ -115,9 +125,9 @@ def _owner(process: psutil.Process) -> Path | None:
     return next((run for run in runs if (run / "plan.json").is_file()), None)
 
 
-def sweep(run: Path | None = None) -> int:
+def sweep(run: Path) -> int:
     """
-    Kill every process of `run` (or of any dead run) until there is none; return how many there were.
+    Kill every process of `run` until there is none; return how many there were.
 
     SIGKILL also ends a stopped process, so nothing stays paused.
     """

@@ -21,8 +21,6 @@ from harness.errors import HarnessError
 
 _RANGE = range(20_000, 32_000)
 HOST = "127.0.0.1"
-_TCP = Path("/proc/net/tcp")
-ESTABLISHED, LISTEN = "01", "0A"
 
 
 class Ports:
@@ -71,25 +69,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def sockets(table: Path = _TCP) -> Iterator[tuple[int, str]]:
-    """
-    (Local port, state) of each TCP socket in a table of the kernel (proc(5), /proc/net/tcp: the second field is the
-    local address, in hexadecimal, the fourth the state; 01 is ESTABLISHED, 0A is LISTEN).
-    """
-    for line in table.read_text(encoding="ascii").splitlines()[1:]:
-        _, local, _, state, *_ = line.split(None, 4)
-        yield int(local.rpartition(":")[2], 16), state
-
-
-def connections(port: int) -> int:
-    """
-    How many TCP connections to the listener at `port` are established.
-
-    The port is one of ours, so whoever listens there needs not be looked up, which takes several times as long.
-    """
-    return sum(1 for local, state in sockets() if local == port and state == ESTABLISHED)
 
 
 @contextmanager

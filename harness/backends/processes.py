@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toxiproxy import Toxiproxy
 
-from harness.backends import guard, ports, wired
+from harness.backends import guard, ports, sockets, wired
 from harness.backends.base import Address, Death, Endpoints, Say
 from harness.backends.process import Child, Spec
 from harness.backends.topology import Topology
@@ -194,7 +194,7 @@ class Processes(wired.Wired):
         """
         See Links. A probe closes its connection before it returns.
         """
-        return ports.connections(self._links[link].listen.port)
+        return sockets.connections(self._links[link].listen.port)
 
     # --- starting ---
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.faults.base import Fault
+from harness.faults.isolation import Isolate
 from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, SlowClose, Timeout
 from harness.faults.process import Kill, Pause, Stop
 from harness.faults.provider import Misbehave
@@ -19,6 +20,7 @@ FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
         "kill": Kill,
         "stop": Stop,
         "pause": Pause,
+        "isolate": Isolate,
         "latency": Latency,
         "bandwidth": Bandwidth,
         "timeout": Timeout,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from harness.backends.base import Backend
+from harness.backends.base import POWERS, Backend
 from harness.errors import UsageError
 from harness.faults import make
 from harness.faults.aim import Announcement, Held, StepPoints
@@ -35,16 +35,15 @@ class Active:
     since_ns: int
 
 
-def refuse_unservable(plan: Plan, backend: type[Backend]) -> None:
+def refuse_unservable(plan: Plan, backend: str) -> None:
     """
-    Raise UsageError if the plan holds a fault that needs a power which such a backend lacks.
+    Raise UsageError if the plan holds a fault that needs a power which the backend of that name lacks.
     """
     for step in plan.steps:
-        fault = make(step.fault, step.settings)
-        if not issubclass(backend, fault.needs):
+        needs = make(step.fault, step.settings).needs
+        if not any(issubclass(power, needs) for power in POWERS[backend]):
             raise UsageError(
-                f"fault {step.fault} needs the power {fault.needs.__name__}, which the backend {backend.__name__} "
-                "does not have"
+                f"fault {step.fault} needs the power {needs.__name__}, which the backend {backend} does not have"
             )
 
 

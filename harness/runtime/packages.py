@@ -43,7 +43,7 @@ def find(names: Sequence[str], packages: Sequence[str], folder: Path, beside_pat
         name: Path(path).resolve() for name in names if (path := shutil.which(name, path=_system_path(beside_path)))
     }
     if len(on_path) == len(names):
-        return Found(on_path, None, "on the PATH")
+        return Found(on_path, None, f"on the PATH ({_version(on_path[names[0]])})")
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         return None
     extracted = folder / packages[0]
@@ -88,6 +88,17 @@ def _program(extracted: Path, name: str, beside: str) -> Path | None:
         if place.is_file():
             return place.resolve()
     return None
+
+
+def _version(program: Path) -> str:
+    """
+    What a program says of itself, in its first line.
+    """
+    try:
+        said = subprocess.run((program, "--version"), capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "which does not say its version"
+    return said.partition("\n")[0].replace('"', "")
 
 
 def _run(*command: str) -> None:

@@ -1,22 +1,29 @@
 """Nodes as containers, with an engine in memory: what a fault is told, what is refused, what is removed."""
 
 import io
+import os
 import re
 import signal
 import socket
 import tarfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from harness import cli, rundir, target
 from harness import scenario as scenarios
-from harness.backends import base, composefile, containers, probe
+from harness.backends import base, composefile, containers, guard, probe
+from harness.backends.base import Death
 from harness.backends.compose import Compose
 from harness.backends.container import Node
 from harness.backends.processes import Processes
+from harness.backends.sockets import Socket
 from harness.errors import Exit, NodeError, UsageError
 from harness.faults import FAMILIES
+from harness.faults.base import NotFeltError
+from harness.faults.isolation import Isolate
 from harness.faults.process import Kill
 
 BORN = "2026-11-25T00:30:13.123456789Z"
@@ -132,7 +139,7 @@ def test_only_a_death_that_nobody_asked_for_is_reported():
     node = Node("app-0", container)
     node.state()
     container._die(137)
-    assert node.death() == base.Death(4711, pytest.approx(1795566613.123456), -signal.SIGKILL)
+    assert node.death() == Death(4711, pytest.approx(1795566613.123456), -signal.SIGKILL)
 
     node.start()
     assert node.death() is None
@@ -193,11 +200,95 @@ def test_connections_are_counted_in_the_network_of_the_process_that_listens():
         port = server.getsockname()[1]
         node = Node("toxiproxy", Container())
         node._pid = "self"
-        assert node.connections(port) == 0
+        assert node.users(port) == 0
         with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
-            assert node.connections(port) == 1
+            assert node.users(port) == 1
     with pytest.raises(NodeError, match="does its engine run elsewhere"):
-        node.connections(port)
+        node.users(port)
+
+
+def test_connections_with_oneself_are_none_with_others():
+    line = "0: 0100007F:{port} {remote} {state} 0 0"
+    sockets = [
+        Socket.parse(line.format(port="1F90", remote="0100007F:9C40", state="01")),
+        Socket.parse(line.format(port="1F90", remote="0000000000000000FFFF00000100007F:9C40", state="01")),
+        Socket.parse(line.format(port="1F90", remote="00000000000000000000000001000000:9C40", state="01")),
+        Socket.parse(line.format(port="1F90", remote="020014AC:9C40", state="01")),
+    ]
+
+    assert [one.remote.is_loopback for one in sockets] == [True, True, True, False]
+    assert (str(sockets[3].remote), sockets[3].port) == ("172.20.0.2", 8080)
+
+
+class Network:
+    def __init__(self):
+        self.did = []
+
+    def disconnect(self, container):
+        self.did.append("disconnect")
+
+    def connect(self, container, *, aliases):
+        self.did.append(("connect", aliases))
+
+
+def test_an_isolated_node_comes_back_under_the_names_that_it_had():
+    container, network = Container(), Network()
+    container.attrs["NetworkSettings"] = {"Networks": {"store": {"NetworkID": "n1", "Aliases": ["redis", "abc"]}}}
+    container.client = SimpleNamespace(networks=SimpleNamespace(get=lambda name: network))
+    node = Node("redis", container)
+
+    node.reconnect()  # never taken off
+    assert node.isolate() == 1
+    node.reconnect()
+    node.reconnect()
+
+    assert network.did == ["disconnect", ("connect", ["redis", "abc"])]
+
+
+class Cable:
+    """A system whose node is plugged in or not."""
+
+    def __init__(self, *, connections=3, works=True):
+        self.pulled = False
+        self.works = works
+        self.connections = lambda node: connections
+
+    def isolate(self, node):
+        self.pulled = True
+        return 1
+
+    def reconnect(self, node):
+        self.pulled = False
+
+    def probe_node(self, node, timeout):
+        if self.pulled and self.works:
+            raise ConnectionRefusedError
+        return 0.001
+
+
+def test_an_isolation_is_proved_by_a_probe_that_finds_no_way():
+    system = Cable()
+
+    proof = Isolate().apply(system, "sidecar-0")
+    Isolate().heal(system, "sidecar-0")
+
+    assert proof == {
+        "networks": 1,
+        "connections": 3,
+        "probe_before_ms": 1.0,
+        "probe_during": "ConnectionRefusedError",
+    }
+    assert not system.pulled
+
+
+@pytest.mark.parametrize(
+    ("system", "why"), [(Cable(works=False), "still answered"), (Cable(connections=0), "talks to nobody")]
+)
+def test_an_isolation_that_nobody_feels_is_not_felt(system, why, monkeypatch):
+    monkeypatch.setattr(Isolate, "patience", 0.05)
+
+    with pytest.raises(NotFeltError, match=f"sidecar-0 {why}"):
+        Isolate().apply(system, "sidecar-0")
 
 
 def test_what_a_node_keeps_is_counted_in_its_volumes_alone():
@@ -280,6 +371,52 @@ def test_the_compose_file_is_found_from_the_targets_description():
     assert target.load(scenarios.REFERENCE_TARGET).compose.name == "compose.yaml"
 
 
+def docker(tmp_path, monkeypatch, script):
+    """A `docker` that is a script, first on the PATH."""
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return composefile.Command(composefile.Files((tmp_path / "compose.yaml",)), "harness-a-b", {"DEFECT": "x"})
+
+
+def test_what_compose_starts_is_told_as_it_happens(tmp_path, monkeypatch):
+    said = []
+
+    docker(
+        tmp_path,
+        monkeypatch,
+        'echo " Container harness-a-b-app-0-1 Creating" >&2; echo " Container harness-a-b-app-0-1  Started" >&2; '
+        f'echo "$DEFECT $*" > {tmp_path}/asked',
+    ).up(["app-0"], said.append)
+
+    assert said == ["started app-0"]
+    assert (tmp_path / "asked").read_text() == (
+        f"x compose --file {tmp_path}/compose.yaml --project-name harness-a-b --progress plain "
+        "up --detach --no-build --pull never app-0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("complaint", "told"),
+    [
+        ("unknown flag: --file", "`docker compose` is not there; install the Compose plugin"),
+        ("docker: 'compose' is not a docker command.", "`docker compose` is not there; install the Compose plugin"),
+        ("no space left on device", "`docker compose config` failed: no space left on device"),
+    ],
+)
+def test_what_compose_complains_of_is_told(tmp_path, monkeypatch, complaint, told):
+    with pytest.raises(NodeError, match=told):
+        docker(tmp_path, monkeypatch, f'echo "{complaint}" >&2; exit 1').services()
+
+
+def test_without_the_docker_command_the_way_out_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(NodeError, match=r"`docker` cannot be started.*install it with its Compose plugin"):
+        composefile.Command(composefile.Files(()), "p", {}).services()
+
+
 # --- plans and powers ---
 
 
@@ -291,17 +428,28 @@ def test_a_plan_is_the_same_on_both_backends(capsys):
                 cli.app(["plan", name, "--json", "--backend", backend], standalone_mode=False)
                 printed.append(capsys.readouterr().out)
             except UsageError as error:
-                assert re.search("needs the power Fills, which the backend Compose does not have", str(error)), name  # noqa: PT017
+                assert re.search("needs the power Fills, which the backend compose does not have", str(error)), name  # noqa: PT017
                 assert name == "scheduler_disk_full"
         assert len(set(printed)) == 1, name
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=str)
-def test_containers_have_every_power_but_that_to_fill_a_disk(family):
-    fault = FAMILIES[family]
+def lacking(can):
+    return {name for name, fault in FAMILIES.items() if not can(fault.needs)}
 
-    assert issubclass(Processes, fault.needs)
-    assert issubclass(Compose, fault.needs) is (fault.needs is not base.Fills)
+
+@pytest.mark.parametrize(("name", "backend"), [("processes", Processes), ("compose", Compose)])
+def test_a_backend_can_do_what_is_declared_and_no_more(name, backend):
+    declared = base.POWERS[name]
+
+    assert all(issubclass(backend, power) for power in declared)
+    assert lacking(lambda power: issubclass(backend, power)) == lacking(
+        lambda power: any(issubclass(one, power) for one in declared)
+    )
+
+
+def test_each_backend_lacks_one_power():
+    assert lacking(lambda power: issubclass(Compose, power)) == {"disk_full"}
+    assert lacking(lambda power: issubclass(Processes, power)) == {"isolate"}
 
 
 def test_nodes_and_links_are_asked_alike_on_both_backends():
@@ -329,7 +477,8 @@ class Thing:
 
 class Store(list):
     def list(self, filters, **_):
-        name, _, value = filters["label"].partition("=")
+        wanted = filters["label"]
+        name, _, value = (wanted if isinstance(wanted, str) else wanted[0]).partition("=")
         return [one for one in self if not value or one.attrs["Labels"][name] == value]
 
     def put(self, *things):
@@ -353,16 +502,32 @@ def _engine(monkeypatch):
     return engine
 
 
-def test_what_is_left_of_dead_runs_is_removed_and_nothing_else(engine, tmp_path):
-    dead, living = tmp_path / "dead", tmp_path / "living"
-    for kind, store in (("network", engine.networks), ("volume", engine.volumes)):
-        store.put(Thing(str(dead), kind), Thing(str(living), kind), Thing("", kind))
+def down(capsys, tmp_path, *arguments):
+    cli.app(["down", "--out", str(tmp_path / "runs"), *arguments], standalone_mode=False)
+    return capsys.readouterr().out.strip()
 
-    assert containers.remove_dead(None, {living}) == 2
-    assert [thing.name for thing in engine.networks] == [f"network of {living}", "network of "]
-    assert containers.remove_dead([], ()) == 0
-    assert containers.remove_dead([living], ()) == 2
-    assert [thing.name for thing in engine.volumes] == ["volume of "]
+
+def test_down_ends_what_was_left_up_and_with_all_what_dead_runs_left_and_nothing_else(
+    engine, tmp_path, monkeypatch, capsys
+):
+    dead, living, elsewhere = tmp_path / "dead", tmp_path / "living", tmp_path / "elsewhere"
+    here = rundir.create(tmp_path / "runs", "up", 1)
+    elsewhere.mkdir()
+    for up in (here, rundir.RunDir(elsewhere)):
+        up.stands.touch()
+    monkeypatch.setattr(guard, "guarded", lambda: frozenset({living}))
+    monkeypatch.setattr(guard, "owners", frozenset)
+    owners = (str(dead), str(living), str(elsewhere), str(here.path), "")
+    for kind, store in (("network", engine.networks), ("volume", engine.volumes)):
+        store.put(*(Thing(owner, kind) for owner in owners))
+
+    assert down(capsys, tmp_path) == "0 processes ended, 2 containers, networks and volumes removed"
+    assert not here.stands.exists()
+    assert down(capsys, tmp_path) == "0 processes ended, 0 containers, networks and volumes removed"
+    assert down(capsys, tmp_path, "--all") == "0 processes ended, 2 containers, networks and volumes removed"
+    left = [f"of {living}", f"of {elsewhere}", "of "]
+    assert [thing.name for thing in engine.networks] == [f"network {name}" for name in left]
+    assert [thing.name for thing in engine.volumes] == [f"volume {name}" for name in left]
 
 
 @pytest.fixture(name="nowhere")
@@ -376,13 +541,35 @@ def _nowhere(monkeypatch):
     monkeypatch.setattr(containers.docker, "from_env", refuse)
 
 
-def test_without_an_engine_there_is_nothing_to_remove(nowhere):
-    assert containers.remove_dead(None, ()) == 0
+def test_without_an_engine_there_is_nothing_to_remove(nowhere, tmp_path, capsys):
+    assert down(capsys, tmp_path) == "0 processes ended, 0 containers, networks and volumes removed"
 
 
 def test_without_an_engine_the_way_out_is_told(nowhere):
     with pytest.raises(NodeError, match=r"no Docker engine answers(.|\n)*start Docker, or use `--backend processes`"):
         containers.connect()
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [({"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.9"}, "172.17.0.9"), ({"Subnet": "172.17.0.0/16"}, "172.17.0.1")],
+)
+def test_containers_reach_this_machine_at_the_gateway_of_their_network(settings, host):
+    asked = []
+
+    def listed(filters):
+        asked.append(filters)
+        return [SimpleNamespace(attrs={"IPAM": {"Config": [settings]}})]
+
+    engine = SimpleNamespace(networks=SimpleNamespace(list=listed))
+
+    assert containers.gateway(engine, Path("/run"), "apps") == host
+    assert asked == [{"label": ["harness.run=/run", "com.docker.compose.network=apps"]}]
+
+
+def test_a_network_without_the_runs_label_is_told():
+    with pytest.raises(NodeError, match="no network apps with the label"):
+        containers.gateway(Engine(), Path("/run"), "apps")
 
 
 class Images:

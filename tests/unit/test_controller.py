@@ -6,9 +6,10 @@ import time
 import pytest
 
 from harness import journal
+from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
-from harness.faults import network
+from harness.faults import controller, network
 from harness.faults.base import NotFeltError
 from harness.faults.controller import Controller, refuse_unservable
 from harness.faults.network import Down, Latency
@@ -184,17 +185,14 @@ def test_no_latency_at_all_is_not_felt():
         Latency(latency=0).apply(System(), "sidecar-0->redis")
 
 
-def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused():
+def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused(monkeypatch):
     class Plan:
-        steps = (step(fault="latency", settings={"latency": 0.1}),)
+        steps = (step(fault="kill"), step(fault="latency", settings={"latency": 0.1}))
 
-    class OnlyKills:
-        kill = System.kill
-        stop = System.stop
-        start = System.start
+    monkeypatch.setitem(controller.POWERS, "killer", (base.Kills,))
 
-    with pytest.raises(UsageError, match="fault latency needs the power Links"):
-        refuse_unservable(Plan, OnlyKills)
+    with pytest.raises(UsageError, match="fault latency needs the power Links, which the backend killer does not have"):
+        refuse_unservable(Plan, "killer")
 
 
 def test_kill_has_no_settings():

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import psutil
 import pytest
 
-from harness.backends import guard, ports, probe
+from harness.backends import guard, ports, probe, sockets
 from harness.backends.base import Address
 from harness.backends.process import Child, Spec
 from harness.errors import NodeError
@@ -131,11 +131,11 @@ def test_two_leases_never_share_a_port():
 def test_connections_to_a_listener_are_counted_while_they_are_open():
     with socket.create_server((ports.HOST, 0)) as listener:
         port = listener.getsockname()[1]
-        counts = [ports.connections(port)]
+        counts = [sockets.connections(port)]
         for _ in range(2):
             with socket.create_connection((ports.HOST, port)), listener.accept()[0]:
-                counts.append(ports.connections(port))
-        counts.append(ports.connections(port))
+                counts.append(sockets.connections(port))
+        counts.append(sockets.connections(port))
 
     assert counts == [0, 1, 1, 0]
 
@@ -209,9 +209,11 @@ def test_a_guard_that_is_released_ends_nothing(tmp_path):
     mine.wait()
 
 
-def test_a_run_that_goes_on_is_no_dead_runs_leftover(tmp_path):
+def test_a_run_that_goes_on_is_known_by_its_guard(tmp_path):
     mine = start_marked(tmp_path)
     with guard.Guard(tmp_path):
         assert tmp_path in guard.guarded()
-        assert mine.pid not in {process.pid for process in guard.marked()}
+        assert tmp_path in guard.owners()
     mine.wait()
+
+    assert tmp_path not in guard.guarded() | guard.owners()

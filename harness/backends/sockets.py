@@ -1,0 +1,57 @@
+"""
+The TCP sockets of a network namespace, as the kernel's own tables have them: /proc/net/tcp and tcp6, proc(5).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import Self
+
+ESTABLISHED, LISTEN = "01", "0A"
+_HERE = Path("/proc/net/tcp")
+
+
+@dataclass(frozen=True)
+class Socket:
+    """
+    One TCP socket: its local port, its other end, and its state as /proc has it.
+    """
+
+    port: int
+    remote: IPv4Address | IPv6Address
+    state: str
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """
+        From a line of /proc/net/tcp or tcp6: addresses are 32-bit words in hexadecimal, each in the machine's byte
+        order.
+        """
+        _, local, remote, state, *_ = line.split()
+        words = bytes.fromhex(remote.partition(":")[0])
+        swapped = b"".join(
+            words[at : at + 4][:: -1 if sys.byteorder == "little" else 1] for at in range(0, len(words), 4)
+        )
+        address = ip_address(swapped)
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return cls(int(local.rpartition(":")[2], 16), mapped or address, state)
+
+
+def of(table: Path) -> Iterator[Socket]:
+    """
+    The sockets in one of the kernel's tables. Raises OSError if it cannot be read.
+    """
+    yield from map(Socket.parse, table.read_text(encoding="ascii").splitlines()[1:])
+
+
+def connections(port: int) -> int:
+    """
+    How many TCP connections to this machine's listener at `port` are established.
+
+    The port is one of ours, so whoever listens there needs not be looked up, which takes several times as long.
+    """
+    return sum(1 for one in of(_HERE) if one.port == port and one.state == ESTABLISHED)
