@@ -203,6 +203,11 @@ def at_end(rows):
     return one(rows, "instances", instance_id="a")["completed_ns"] + 500 * MS
 
 
+def quotes(rows, instance):
+    """The attempts at one activity that is called several times: what is wrong with two of them alike may cancel out."""
+    return [row for row in rows["attempts"] if row["instance_id"] == instance and row["activity"] == "quote_v1"]
+
+
 LIES = {
     "forward_deleted": lambda r: drop(r, "effects", key="a/ship"),
     "forward_duplicated": lambda r: twice(r, "effects", key="a/ship"),
@@ -339,6 +344,7 @@ LIES |= {
     "id_given_twice": lambda r: event_of(r, "a", "taskScheduled", task_id=1).update(event_id=0),
     "end_id_reused": lambda r: event_of(r, "a", "taskScheduled", task_id=1).update(event_id=9),
     "attempt_renamed": lambda r: change(r, "attempts", {"activity": "release_stock_v1"}, **BODY),
+    "attempts_renamed_alike": lambda r: [attempt.update(activity="other") for attempt in quotes(r, "a")[:2]],
     "attempt_of_no_task": lambda r: twice(r, "attempts", {"task_id": 99, "attempt_id": "x"}, **BODY),
     "attempt_before_start": lambda r: change(r, "attempts", {"started_ns": T0}, **BODY),
     "result_moved": result_moved,

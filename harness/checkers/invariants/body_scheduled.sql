@@ -1,7 +1,7 @@
 -- claim: Every activity body of an instance that completed ran for a task of its history, under that id and name, and not before the instance was started; only what its last turn ordered may be missing there.
 -- layer: not decided
 -- examined: SELECT count(*) FROM attempts WHERE instance_id IN (SELECT instance_id FROM instances WHERE status = 'COMPLETED' AND generation = 1)
--- catches: attempt_renamed, attempt_of_no_task, attempt_before_start
+-- catches: attempt_renamed, attempts_renamed_alike, attempt_of_no_task, attempt_before_start
 -- source: Dapr 1.18 orchestrator/run.go (runWorkflow hands activities out before it saves the turn that ordered them; the turn is done again after a crash and orders the same ids) and dapr-ext-workflow _durabletask/worker.py (set_complete drops what the last turn ordered before it ended). An id above all ordered ones and below that of the end was dropped so (docs/findings.md, 8). An instance in a later generation has lost its earlier history.
 -- witness: {instance_id}: {activity} ran as task {task_id} on {node} at {started_ns:at}, and {fault}.
 WITH doubtful AS (

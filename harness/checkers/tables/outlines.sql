@@ -17,7 +17,7 @@ WITH events AS (
     SELECT
         instance_id,
         count(*) AS events,
-        sum(hash(position, event, task_id, event_id, name)) AS outline,
+        sum(hash(hash(position, event, task_id, event_id, name))) AS outline,
         list(position) AS positions,
         list(at_ns) FILTER (WHERE written) AS times,
         max(at_ns) FILTER (WHERE NOT written) AS last_taken_ns,

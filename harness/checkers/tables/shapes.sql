@@ -46,7 +46,7 @@ WITH examples AS (
         bit_or(own_bit) FILTER (WHERE written) AS ids,
         max(event_id) FILTER (WHERE written AND event <> 'executionCompleted') AS last_id,
         max(event_id) FILTER (WHERE event = 'executionCompleted') AS end_id,
-        bit_xor(hash(task_id, name)) FILTER (WHERE event = 'taskScheduled') AS tasks_print
+        bit_xor(hash(hash(task_id, name))) FILTER (WHERE event = 'taskScheduled') AS tasks_print
     FROM events
     GROUP BY instance_id
 )
