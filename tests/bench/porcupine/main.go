@@ -198,8 +198,8 @@ func each[T any](folder, table string, seen func(T)) int {
 	}
 }
 
-// check tells how many orders are illegal. A worker a core takes one order after the other: given all of them as
-// partitions of one history, Porcupine makes a goroutine of each at once, which is slower.
+// check tells how many orders are illegal. A worker a core takes one order after the other: of a history in partitions
+// Porcupine says only whether all of them are legal, and it makes a goroutine of each at once.
 func check(all evidence) int64 {
 	var illegal atomic.Int64
 	var workers sync.WaitGroup
