@@ -15,12 +15,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import faults, journal, judging
+from tests.bench import faults, journal, judging, mutation, peers
 
 SECTIONS = {
     "journal": journal.measure,
     "judging": judging.measure,
     "faults": faults.measure,
+    "peers": peers.measure,
+    "mutation": mutation.measure,
 }
 
 

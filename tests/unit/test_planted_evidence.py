@@ -204,7 +204,7 @@ def at_end(rows):
 
 
 def quotes(rows, instance):
-    """The attempts at one activity that is called several times: what is wrong with two of them alike may cancel out."""
+    """The attempts at an activity that is called several times: what is wrong with two alike may cancel out."""
     return [row for row in rows["attempts"] if row["instance_id"] == instance and row["activity"] == "quote_v1"]
 
 

@@ -28,26 +28,30 @@ def _run(tmp_path):
     return run
 
 
-def test_every_defect_is_planted_and_caught_and_the_evidence_left_alone(run):
+def test_every_defect_is_planted_and_caught_no_harmless_change_is_and_the_evidence_left_alone(run):
     before = {file.name: file.read_bytes() for file in run.evidence.iterdir()}
 
     done = CliRunner().invoke(cli.app, ["selftest", str(run.path)])
 
     assert done.exit_code == 0, done.output
-    count = len(selftest.DEFECTS)
+    count, harmless = len(selftest.DEFECTS), len(selftest.HARMLESS)
     assert f"{count} of {count} planted defects" in done.output
+    assert f"0 of {harmless} harmless changes" in done.output
     assert {file.name: file.read_bytes() for file in run.evidence.iterdir()} == before
-    assert len(json.loads(run.selftest.read_text())["defects"]) == count
+    assert len(json.loads(run.selftest.read_text())["defects"]) == count + harmless
 
 
 def test_every_defect_is_named_by_an_invariant():
-    named = {defect for text in invariant.load(invariant.GENERAL).values() for defect in invariant.parse(text).catches}
+    catches = {name: invariant.parse(text).catches for name, text in invariant.load(invariant.GENERAL).items()}
 
-    assert set(selftest.DEFECTS) <= named
+    assert all(selftest.naming(defect, catches) for defect in selftest.DEFECTS)
+    assert not any(selftest.naming(change, catches) for change in selftest.HARMLESS)
 
 
 def only(monkeypatch, *names):
-    monkeypatch.setattr(selftest, "DEFECTS", {name: selftest.DEFECTS[name] for name in names})
+    for among in ("DEFECTS", "HARMLESS"):
+        every = getattr(selftest, among)
+        monkeypatch.setattr(selftest, among, {name: every[name] for name in every if name in names})
 
 
 def test_a_blind_invariant_is_told(run, monkeypatch):
@@ -61,6 +65,21 @@ def test_a_blind_invariant_is_told(run, monkeypatch):
 
     assert found["forward_duplicated"].caught == ("record_keys",)
     assert found["forward_deleted"].caught == found["forward_deleted"].expected
+
+
+def test_a_false_alarm_is_told(run, monkeypatch):
+    only(monkeypatch, "forward_deleted", "attempt_repeated")
+    texts = invariant.load(invariant.GENERAL)
+    strict = texts["duplicated"].partition("SELECT\n")[0] + (
+        "SELECT instance_id, task_id AS effect, count(*) AS times FROM attempts GROUP BY ALL HAVING count(*) > 1"
+    )
+    monkeypatch.setattr(invariant, "load", lambda folder: {**texts, "duplicated": strict})
+
+    done = CliRunner().invoke(cli.app, ["selftest", str(run.path)])
+
+    assert done.exit_code == 1
+    assert "1 of 1 harmless changes raised an alarm" in done.output
+    assert "duplicated (false alarm)" in done.output
 
 
 def test_what_a_run_has_no_row_for_is_not_counted(run, monkeypatch):
