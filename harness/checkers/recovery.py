@@ -28,9 +28,10 @@ from __future__ import annotations
 import json
 import math
 import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul, sub
 from typing import Any
 
 from harness.checkers.database import Database, Row
@@ -145,13 +146,17 @@ def band(due: Sequence[int]) -> Band | str:
     """
     What is normal, from the starts that were due in each bucket of the load; a reason if that cannot be told.
     """
+    until = list(accumulate(due, initial=0))
     for seconds in range(1, _LONGEST + 1):
         width = seconds * _BUCKETS_A_SECOND
-        sums = [sum(due[bucket : bucket + width]) for bucket in range(len(due) - width + 1)]
-        if len(sums) <= 1:
+        count = len(due) - width + 1
+        if count <= 1:
             break
-        mean = statistics.fmean(sums)
-        least = mean - _DEVIATIONS * max(statistics.stdev(sums), math.sqrt(mean))
+        sums = list(map(sub, until[width:], until))
+        total, squares = sum(sums), sum(map(mul, sums, sums))
+        mean = total / count
+        deviation = math.sqrt((count * squares - total**2) / (count * (count - 1)))
+        least = mean - _DEVIATIONS * max(deviation, math.sqrt(mean))
         if least >= mean / 2 > 0:
             return Band(width, least)
     return (

@@ -22,12 +22,9 @@ WITH answers AS (
     FROM answers
     GROUP BY instance_id, provider
 ), choices AS (
-    SELECT
-        instance_id,
-        arg_min(provider, (price, provider)) FILTER (WHERE price IS NOT NULL) AS cheapest,
-        min(price) AS price,
-        string_agg(provider || ' ' || coalesce(price::VARCHAR, 'none'), ', ' ORDER BY provider) AS answers
+    SELECT instance_id, min((price, provider)) AS best
     FROM last_answers
+    WHERE price IS NOT NULL
     GROUP BY instance_id
 ), shipped AS (
     SELECT
@@ -36,9 +33,18 @@ WITH answers AS (
         json_extract(attributes, '$.price')::BIGINT AS price
     FROM effects
     WHERE effect = 'ship'
+), wrong AS (
+    SELECT shipped.instance_id, shipped.provider, shipped.price
+    FROM shipped
+    LEFT JOIN choices ON choices.instance_id = shipped.instance_id
+    WHERE choices.best IS DISTINCT FROM (shipped.price, shipped.provider)
+), told AS (
+    SELECT instance_id, string_agg(provider || ' ' || coalesce(price::VARCHAR, 'none'), ', ' ORDER BY provider) AS answers
+    FROM last_answers
+    WHERE instance_id IN (SELECT instance_id FROM wrong)
+    GROUP BY instance_id
 )
-SELECT shipped.instance_id, shipped.provider, shipped.price, coalesce(choices.answers, 'none') AS answers
-FROM shipped
-LEFT JOIN choices USING (instance_id)
-WHERE choices.cheapest IS DISTINCT FROM shipped.provider OR choices.price IS DISTINCT FROM shipped.price
-ORDER BY shipped.instance_id, shipped.provider
+SELECT wrong.instance_id, wrong.provider, wrong.price, coalesce(told.answers, 'none') AS answers
+FROM wrong
+LEFT JOIN told ON told.instance_id = wrong.instance_id
+ORDER BY wrong.instance_id, wrong.provider

@@ -1,8 +1,8 @@
 """
 `make bench`: what the hot paths cost, each beside a peer that does the same in the same run.
 
-`python -m tests.bench judging journal` measures these sections alone. Figures are saved in runs/bench/bench.json; nothing
-passes or fails here, because a figure without its machine says little: the ratios are what can be compared.
+`python -m tests.bench judging journal` measures these sections alone. Figures are saved in runs/bench/bench.json;
+nothing passes or fails here, because a figure without its machine says little: the ratios are what can be compared.
 """
 
 from __future__ import annotations

@@ -129,3 +129,17 @@ def test_what_a_scenario_expects_does_not_excuse_evidence_that_was_changed(plann
 
     assert verdict.modified == ("evidence/effects.parquet",)
     assert gate.exit_code(verdict) is Exit.VIOLATED
+
+
+def test_tasks_are_counted_whatever_their_number(planned, evidence):
+    def body(task, number):
+        times = {"started_ns": 1_790_000_000_000_000_000, "ended_ns": 1_790_000_000_001_000_000, "outcome": "ok"}
+        attempt = {"attempt_id": f"far-{number}", "instance_id": "far", "activity": "a", "node": "app-0"}
+        return attempt | {"task_id": task} | times
+
+    before = judge.judge("run", planned, evidence())
+
+    after = judge.judge("run", planned, evidence(attempts=[body(task, n) for n, task in enumerate([62, 63, 63, 70])]))
+
+    assert after.attempts == before.attempts + 4
+    assert after.repeated_attempts == before.repeated_attempts + 1

@@ -31,8 +31,12 @@ WITH ends AS (
     UNION ALL
     SELECT instances.instance_id, instances.status, 'its start is not that of its executionStarted event'
     FROM instances
-    JOIN history ON history.instance_id = instances.instance_id AND history.event = 'executionStarted'
-    WHERE instances.created_ns IS DISTINCT FROM history.at_ns OR instances.workflow IS DISTINCT FROM history.name
+    JOIN (
+        SELECT instance_id, created_ns, workflow FROM histories WHERE orderly
+        UNION ALL
+        SELECT instance_id, at_ns, name FROM suspects WHERE event = 'executionStarted'
+    ) AS starts ON starts.instance_id = instances.instance_id
+    WHERE instances.created_ns IS DISTINCT FROM starts.created_ns OR instances.workflow IS DISTINCT FROM starts.workflow
     UNION ALL
     SELECT suspects.instance_id, NULL, suspects.event || ' at ' || suspects.position || ' comes after its end'
     FROM suspects

@@ -4,18 +4,8 @@
 -- catches: result_moved
 -- source: durabletask-go backend/executor.go (ExecuteActivity stamps the result when the worker has answered, which it does after the body). Body and result are stamped by two processes, so a millisecond is allowed.
 -- witness: {instance_id}: the result of task {task_id} is of {at_ns:at}, and the first body of it that ended well did so at {ended_ns:at}.
-WITH late AS (
-    SELECT history.instance_id, history.task_id, history.at_ns
-    FROM history
-    JOIN attempts
-        ON attempts.instance_id = history.instance_id
-        AND attempts.task_id = history.task_id
-        AND attempts.outcome = 'ok'
-        AND attempts.ended_ns > history.at_ns + 1000000
-    WHERE history.event = 'taskCompleted'
-)
 SELECT late.instance_id, late.task_id, late.at_ns, min(attempts.ended_ns) AS ended_ns
-FROM late
+FROM late_results AS late
 JOIN attempts
     ON attempts.instance_id = late.instance_id AND attempts.task_id = late.task_id AND attempts.outcome = 'ok'
 GROUP BY late.instance_id, late.task_id, late.at_ns

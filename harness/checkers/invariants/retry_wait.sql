@@ -21,11 +21,13 @@ WITH timers AS (
         history.task_id,
         history.position,
         history.name,
-        row_number() OVER (PARTITION BY history.instance_id, history.call_id ORDER BY history.position, history.task_id) AS number
+        row_number() OVER calls AS number,
+        lead(history.position) OVER calls AS again_position
     FROM history
     JOIN (SELECT DISTINCT instance_id, call_id FROM timers) AS called
         ON called.instance_id = history.instance_id AND called.call_id = history.call_id
     WHERE history.event = 'taskScheduled'
+    WINDOW calls AS (PARTITION BY history.instance_id, history.call_id ORDER BY history.position, history.task_id)
 ), turns AS (
     SELECT timers.instance_id, timers.task_id, max(history.at_ns) AS at_ns
     FROM timers
@@ -53,13 +55,11 @@ WITH timers AS (
         timers.fire_at_ns - failures.at_ns AS longest_ns,
         timers.fire_at_ns - turns.at_ns AS shortest_ns,
         firings.at_ns - failures.at_ns AS waited_ns,
-        again.task_id IS NOT NULL AND coalesce(firings.position > again.position, TRUE) AS unwaited,
+        failed.again_position IS NOT NULL AND coalesce(firings.position > failed.again_position, TRUE) AS unwaited,
         1000000000 * least(retries.first * power(retries.backoff, timers.number - 1), retries.longest) AS wait_ns
     FROM timers
     LEFT JOIN tries AS failed
         ON failed.instance_id = timers.instance_id AND failed.call_id = timers.call_id AND failed.number = timers.number
-    LEFT JOIN tries AS again
-        ON again.instance_id = timers.instance_id AND again.call_id = timers.call_id AND again.number = timers.number + 1
     LEFT JOIN turns ON turns.instance_id = timers.instance_id AND turns.task_id = timers.task_id
     LEFT JOIN firings ON firings.instance_id = timers.instance_id AND firings.task_id = timers.task_id
     LEFT JOIN failures ON failures.instance_id = failed.instance_id AND failures.task_id = failed.task_id

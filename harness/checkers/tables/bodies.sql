@@ -1,13 +1,27 @@
 -- One row an instance that has attempts: how often activity bodies ran, and for how many tasks.
 --
--- done is the set of tasks of which a body ended well, one bit a task; it leaves out ids that do not fit 63 bits.
+-- done is the set of tasks of which a body ended well, one bit a task; it leaves out ids that do not fit 63 bits. Tasks
+-- that fit are counted as bits, too: DISTINCT takes three times as long.
 -- tasks_print stands for all (task, activity) that ran: where each ran once it equals that of the tasks in histories.
-SELECT
-    instance_id,
-    count(*) AS executions,
-    count(DISTINCT task_id) AS tasks,
-    min(started_ns) AS first_ns,
-    bit_xor(hash(task_id, activity)) AS tasks_print,
-    coalesce(bit_or(CASE WHEN task_id BETWEEN 0 AND 62 THEN 1::BIGINT << task_id END) FILTER (WHERE outcome = 'ok'), 0) AS done
-FROM attempts
-GROUP BY instance_id
+WITH tried AS (
+    SELECT *, CASE WHEN task_id BETWEEN 0 AND 62 THEN 1::BIGINT << task_id END AS bit
+    FROM attempts
+), gathered AS (
+    SELECT
+        instance_id,
+        count(*) AS executions,
+        min(started_ns) AS first_ns,
+        bit_xor(hash(task_id, activity)) AS tasks_print,
+        coalesce(bit_or(bit), 0) AS ran,
+        coalesce(bit_or(bit) FILTER (WHERE outcome = 'ok'), 0) AS done
+    FROM tried
+    GROUP BY instance_id
+), beyond AS (
+    SELECT instance_id, count(DISTINCT task_id) AS tasks
+    FROM attempts
+    WHERE task_id NOT BETWEEN 0 AND 62
+    GROUP BY instance_id
+)
+SELECT gathered.* EXCLUDE (ran), bit_count(gathered.ran) + coalesce(beyond.tasks, 0) AS tasks
+FROM gathered
+LEFT JOIN beyond ON beyond.instance_id = gathered.instance_id

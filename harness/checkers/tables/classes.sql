@@ -29,10 +29,11 @@ WITH known AS (
         coalesce(ledger.done, 0) AS done,
         ledger.last_forward_ns,
         ledger.first_compensation_ns,
-        ledger.forward_times
+        inversions.instance_id IS NOT NULL AS inverted
     FROM calls
     FULL JOIN instances USING (instance_id)
     FULL JOIN ledger USING (instance_id)
+    LEFT JOIN inversions USING (instance_id)
 ), told AS (
     SELECT
         known.*,
@@ -56,8 +57,7 @@ WITH known AS (
             coalesce(ends = 'compensated', FALSE)
             OR (compensations > 0 AND coalesce(ends <> 'completed', TRUE))
         ) AS half_compensated,
-        coalesce(last_forward_ns > first_compensation_ns OR forward_times <> list_sort(forward_times), FALSE)
-            AS misordered,
+        coalesce(last_forward_ns > first_compensation_ns, FALSE) OR inverted AS misordered,
         coalesce(
             CASE
                 WHEN NOT stored THEN told <> 'refused' AND forwards + compensations > 0
@@ -73,7 +73,7 @@ WITH known AS (
     FROM told
 )
 SELECT
-    * EXCLUDE (forward_times),
+    * EXCLUDE (inverted),
     CASE
         WHEN phantom THEN 'phantom'
         WHEN lost THEN 'lost'

@@ -1,79 +1,18 @@
 -- One row an instance that has history rows: how many, and whether they are orderly.
 --
--- Histories are by far the most rows, and nearly all of them are fine. `orderly` proves in one cheap pass, with
--- no sort and no join, that none of the history_* invariants has anything to say of an instance; those look at
--- the rest alone (table suspects), and may be as slow and plain as they like. What cannot be proved here (ids
--- and positions that do not fit 63 bits, child workflows, rows in another order) is no finding, only looked at
--- again. tasks_print stands for all (task, name) that were scheduled, as in bodies for all that ran.
-WITH events AS (
-    SELECT
-        *,
-        event IN (
-            'workflowStarted', 'taskScheduled', 'timerCreated', 'childWorkflowInstanceCreated',
-            'detachedWorkflowInstanceCreated', 'eventSent', 'executionCompleted'
-        ) AS written,
-        CASE WHEN task_id BETWEEN 0 AND 62 THEN 1::BIGINT << task_id END AS bit,
-        CASE WHEN event_id BETWEEN 0 AND 62 THEN 1::BIGINT << event_id END AS own_bit,
-        CASE WHEN position BETWEEN 0 AND 61 THEN 1::BIGINT << position END AS place
-    FROM history
-), gathered AS (
-    SELECT
-        instance_id,
-        count(*) AS events,
-        list(position) AS positions,
-        list(at_ns) FILTER (WHERE written) AS times,
-        max(at_ns) FILTER (WHERE NOT written) AS last_taken_ns,
-        min(at_ns) AS first_ns,
-        count_if(event = 'workflowStarted' AND position = 0) AS turns_at_0,
-        count_if(event = 'executionStarted' AND position = 1) AS starts_at_1,
-        count_if(event = 'executionStarted') AS starts,
-        min(at_ns) FILTER (WHERE event = 'executionStarted') AS created_ns,
-        count_if(event = 'executionCompleted') AS ends,
-        max(position) FILTER (WHERE event = 'executionCompleted') AS end_position,
-        count_if(task_id IS NOT NULL) AS of_tasks,
-        count_if(event IN ('taskScheduled', 'timerCreated')) AS scheduled,
-        count_if(event = 'taskScheduled') AS tasks_scheduled,
-        count_if(event IN ('taskCompleted', 'taskFailed')) AS results,
-        count_if(event = 'timerFired') AS firings,
-        bit_or(bit) FILTER (WHERE event = 'taskScheduled') AS tasks,
-        bit_or(bit) FILTER (WHERE event = 'timerCreated') AS timers,
-        bit_or(bit) FILTER (WHERE event IN ('taskCompleted', 'taskFailed')) AS resolved,
-        bit_or(bit) FILTER (WHERE event = 'timerFired') AS fired,
-        coalesce(bit_or(bit) FILTER (WHERE event = 'taskCompleted'), 0) AS completed,
-        coalesce(bit_or(place) FILTER (WHERE written AND event <> 'workflowStarted'), 0) AS ordered_at,
-        coalesce(bit_or(place) FILTER (WHERE NOT written), 0) AS taken_at,
-        count_if(written AND event_id >= 0) AS numbered,
-        bit_or(own_bit) FILTER (WHERE written) AS ids,
-        max(event_id) FILTER (WHERE written AND event <> 'executionCompleted') AS last_id,
-        max(event_id) FILTER (WHERE event = 'executionCompleted') AS end_id,
-        bit_xor(hash(task_id, name)) FILTER (WHERE event = 'taskScheduled') AS tasks_print
-    FROM events
-    GROUP BY instance_id
-)
+-- Histories are by far the most rows, nearly all of them are fine, and many are alike but for their times and payloads.
+-- orderly proves that none of the history_* invariants has anything to say of an instance: what depends on its own times
+-- is proved of each (table outlines), all else once for each outline (table shapes). The invariants look at the rest
+-- alone (table suspects), and may be as slow and plain as they like.
 SELECT
-    instance_id,
-    events,
-    list_sort(positions) = range(events) AS whole,
-    completed,
-    tasks_scheduled AS scheduled,
-    tasks_print,
-    coalesce(
-        positions = range(events)
-        AND turns_at_0 = 1 AND starts_at_1 = 1 AND starts = 1
-        AND (ends = 0 OR (ends = 1 AND end_position = events - 1))
-        AND of_tasks = scheduled + results + firings
-        AND bit_count(coalesce(tasks, 0) | coalesce(timers, 0)) = scheduled
-        AND bit_count(coalesce(resolved, 0)) = results
-        AND bit_count(coalesce(fired, 0)) = firings
-        AND coalesce(resolved, 0) & ~coalesce(tasks, 0) = 0
-        AND coalesce(fired, 0) & ~coalesce(timers, 0) = 0
-        AND times = list_sort(times)
-        AND first_ns = created_ns
-        AND last_taken_ns <= times[-1]
-        AND events <= 62
-        AND (ordered_at << 1) & taken_at = 0
-        AND bit_count(coalesce(ids, 0)) = numbered
-        AND (end_id IS NULL OR end_id < 0 OR end_id > coalesce(last_id, -1)),
-        FALSE
-    ) AS orderly
-FROM gathered
+    outlines.instance_id,
+    outlines.events,
+    outlines.created_ns,
+    outlines.whole,
+    shapes.workflow,
+    shapes.completed,
+    shapes.scheduled,
+    shapes.tasks_print,
+    outlines.timely AND coalesce(shapes.sound, FALSE) AS orderly
+FROM outlines
+LEFT JOIN shapes ON shapes.events = outlines.events AND shapes.outline = outlines.outline

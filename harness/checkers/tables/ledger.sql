@@ -11,7 +11,6 @@ SELECT
     count_if(compensations > forwards) AS overdone,
     bit_or(1::BIGINT << ordinal) FILTER (WHERE forwards > 0) AS done,
     max(last_forward_ns) AS last_forward_ns,
-    min(first_compensation_ns) AS first_compensation_ns,
-    list(first_forward_ns ORDER BY ordinal) FILTER (WHERE forwards > 0) AS forward_times
+    min(first_compensation_ns) AS first_compensation_ns
 FROM pairs
 GROUP BY instance_id

@@ -1,0 +1,76 @@
+-- One row an outline: whether the histories that have it are orderly but for their times, proved of one of them.
+--
+-- sound proves in one pass, with no sort and no join, that none of the history_* invariants has anything to say of such
+-- a history. What cannot be proved here (ids and positions that do not fit 63 bits, child workflows) is no finding,
+-- only looked at again. completed is the set of tasks that have a result, one bit a task; tasks_print stands for all
+-- (task, name) that were scheduled, as in bodies for all that ran.
+WITH examples AS (
+    SELECT min(instance_id) AS instance_id
+    FROM outlines
+    GROUP BY events, outline
+), events AS (
+    SELECT
+        *,
+        event IN (
+            'workflowStarted', 'taskScheduled', 'timerCreated', 'childWorkflowInstanceCreated',
+            'detachedWorkflowInstanceCreated', 'eventSent', 'executionCompleted'
+        ) AS written,
+        CASE WHEN task_id BETWEEN 0 AND 62 THEN 1::BIGINT << task_id END AS bit,
+        CASE WHEN event_id BETWEEN 0 AND 62 THEN 1::BIGINT << event_id END AS own_bit,
+        CASE WHEN position BETWEEN 0 AND 61 THEN 1::BIGINT << position END AS place
+    FROM history
+    WHERE instance_id IN (SELECT instance_id FROM examples)
+), gathered AS (
+    SELECT
+        instance_id,
+        count(*) AS events,
+        count_if(event = 'workflowStarted' AND position = 0) AS turns_at_0,
+        count_if(event = 'executionStarted' AND position = 1) AS starts_at_1,
+        count_if(event = 'executionStarted') AS starts,
+        max(name) FILTER (WHERE event = 'executionStarted') AS workflow,
+        count_if(event = 'executionCompleted') AS ends,
+        max(position) FILTER (WHERE event = 'executionCompleted') AS end_position,
+        count_if(task_id IS NOT NULL) AS of_tasks,
+        count_if(event IN ('taskScheduled', 'timerCreated')) AS scheduled,
+        count_if(event = 'taskScheduled') AS tasks_scheduled,
+        count_if(event IN ('taskCompleted', 'taskFailed')) AS results,
+        count_if(event = 'timerFired') AS firings,
+        bit_or(bit) FILTER (WHERE event = 'taskScheduled') AS tasks,
+        bit_or(bit) FILTER (WHERE event = 'timerCreated') AS timers,
+        bit_or(bit) FILTER (WHERE event IN ('taskCompleted', 'taskFailed')) AS resolved,
+        bit_or(bit) FILTER (WHERE event = 'timerFired') AS fired,
+        coalesce(bit_or(bit) FILTER (WHERE event = 'taskCompleted'), 0) AS completed,
+        coalesce(bit_or(place) FILTER (WHERE written AND event <> 'workflowStarted'), 0) AS ordered_at,
+        coalesce(bit_or(place) FILTER (WHERE NOT written), 0) AS taken_at,
+        count_if(written AND event_id >= 0) AS numbered,
+        bit_or(own_bit) FILTER (WHERE written) AS ids,
+        max(event_id) FILTER (WHERE written AND event <> 'executionCompleted') AS last_id,
+        max(event_id) FILTER (WHERE event = 'executionCompleted') AS end_id,
+        bit_xor(hash(task_id, name)) FILTER (WHERE event = 'taskScheduled') AS tasks_print
+    FROM events
+    GROUP BY instance_id
+)
+SELECT
+    outlines.events,
+    outlines.outline,
+    gathered.workflow,
+    gathered.completed,
+    gathered.tasks_scheduled AS scheduled,
+    gathered.tasks_print,
+    coalesce(
+        turns_at_0 = 1 AND starts_at_1 = 1 AND starts = 1
+        AND (ends = 0 OR (ends = 1 AND end_position = gathered.events - 1))
+        AND of_tasks = gathered.scheduled + results + firings
+        AND bit_count(coalesce(tasks, 0) | coalesce(timers, 0)) = gathered.scheduled
+        AND bit_count(coalesce(resolved, 0)) = results
+        AND bit_count(coalesce(fired, 0)) = firings
+        AND coalesce(resolved, 0) & ~coalesce(tasks, 0) = 0
+        AND coalesce(fired, 0) & ~coalesce(timers, 0) = 0
+        AND gathered.events <= 62
+        AND (ordered_at << 1) & taken_at = 0
+        AND bit_count(coalesce(ids, 0)) = numbered
+        AND (end_id IS NULL OR end_id < 0 OR end_id > coalesce(last_id, -1)),
+        FALSE
+    ) AS sound
+FROM gathered
+JOIN outlines USING (instance_id)
