@@ -107,8 +107,7 @@ def _arg_most(node: exp.ArgMax | exp.ArgMin) -> None:
         raise UnsupportedError("arg_max and arg_min of more than one row have no counterpart in Spark")
     conditions = [node.this]
     if isinstance(node.expression, exp.Tuple):
-        parts = [part for key in node.expression.expressions for part in (key.copy().is_(exp.null()), key)]
-        node.set("expression", _struct(*((f"k{number}", part) for number, part in enumerate(parts))))
+        node.set("expression", _nulls_last(node.expression))
     else:
         conditions.append(node.expression)
     known = exp.and_(*(exp.Not(this=each.copy().is_(exp.null())) for each in conditions), copy=False)
@@ -117,6 +116,23 @@ def _arg_most(node: exp.ArgMax | exp.ArgMin) -> None:
         where.set("this", exp.and_(where.this, known))
     else:
         node.replace(exp.Filter(this=node.copy(), expression=exp.Where(this=known)))
+
+
+def _most(node: exp.Max | exp.Min) -> None:
+    """
+    Of tuples, too, NULL is the greatest part.
+    """
+    if isinstance(node.this, exp.Tuple) and not node.expressions:
+        name = "MAX_BY" if isinstance(node, exp.Max) else "MIN_BY"
+        node.replace(_call(name, node.this, _nulls_last(node.this)))
+
+
+def _nulls_last(node: exp.Tuple) -> exp.Struct:
+    """
+    A tuple as a struct that Spark orders as DuckDB orders the tuple.
+    """
+    parts = [part for each in node.expressions for part in (each.copy().is_(exp.null()), each.copy())]
+    return _struct(*((f"k{number}", part) for number, part in enumerate(parts)))
 
 
 def _bracket(node: exp.Bracket) -> None:
@@ -176,6 +192,8 @@ def _hash(node: exp.Anonymous) -> None:
     """
     if node.name.lower() == "hash":
         node.set("this", "XXHASH64")
+        if isinstance(node.parent, exp.Sum):  # DuckDB's sum has 128 bits
+            node.replace(exp.cast(node.copy(), exp.DataType.build("DECIMAL(38, 0)")))
 
 
 def _json(node: exp.JSONExtract | exp.JSONExtractScalar) -> None:
@@ -248,6 +266,7 @@ def _lambda(body: exp.Expr, *names: str) -> exp.Lambda:
 _RULES: tuple[tuple[Any, Callable[[Any], None]], ...] = (
     (exp.ArrayAgg, _array_agg),
     ((exp.ArgMax, exp.ArgMin), _arg_most),
+    ((exp.Max, exp.Min), _most),
     (exp.Bracket, _bracket),
     (exp.Cast, _cast),
     (exp.Div, _divided),

@@ -55,6 +55,12 @@ def test_every_query_is_one_of_sparks(name):
                 "FILTER(WHERE `d` AND NOT `a` IS NULL)"
             ),
         ),
+        ("min(a)", "MIN(`a`)"),
+        (
+            "min((a, b))",
+            "MIN_BY((`a`, `b`), STRUCT(`a` IS NULL AS `k0`, `a` AS `k1`, `b` IS NULL AS `k2`, `b` AS `k3`))",
+        ),
+        ("sum(hash(a))", "SUM(CAST(XXHASH64(`a`) AS DECIMAL(38, 0)))"),
         ("bit_xor(hash(a, b))", "BIT_XOR(XXHASH64(`a`, `b`))"),
         ("1::BIGINT << a", "SHIFTLEFT(CAST(1 AS BIGINT), CAST(`a` AS INT))"),
         ("'a' || b + c", "'a' || (`b` + `c`)"),
