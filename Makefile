@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: setup provision images demo test test-fast lint format bench lock clean
+.PHONY: setup provision images demo test test-fast spark-test lint format bench lock clean
 
 setup: .venv/.ready
 
@@ -33,6 +33,15 @@ test: provision
 test-fast: setup
 	$(BIN)/pytest -m "not e2e and not browser"
 
+# Judges on DuckDB and on Spark, and compares the bytes; in an environment of its own, as pyspark is half a GB. Needs Java.
+spark-test: .venv-spark/.ready
+	.venv-spark/bin/pytest -m spark
+
+.venv-spark/.ready: setup
+	test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	$(UV) pip install --quiet --python .venv-spark/bin/python --constraint requirements.lock --editable '.[dev,spark]'
+	@touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,4 +61,4 @@ lock:
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file compose/load/requirements.lock compose/load/requirements.in
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-spark runs

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
@@ -17,9 +19,10 @@ from rich.table import Table
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, NodeError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from harness.backends.base import Backend
+    from harness.checkers.database import Opening
     from harness.model import Plan, Result, Scenario, Target, Verdict
     from harness.rundir import RunDir
 
@@ -365,6 +368,15 @@ def sweep(
     raise typer.Exit(sweeps.exit_code(made, activity))
 
 
+class EngineName(StrEnum):
+    """
+    What can answer the judge's queries.
+    """
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 @app.command()
 def check(
     name: RunName,
@@ -374,6 +386,9 @@ def check(
         Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, judged besides the others")
     ] = None,
     modified: Annotated[bool, typer.Option(help="judge evidence that is not as the run left it; never HOLDS")] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="what answers the queries; `spark` is an extra")
+    ] = EngineName.DUCKDB,
 ) -> None:
     """
     Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
@@ -389,12 +404,12 @@ def check(
             "`--modified` judges what is there all the same, and says so in the verdict"
         )
     made = folder.load_plan()
-    with out.status("judging") as status:
+    with out.status("judging") as status, _engine(engine) as opening:
 
         def progress(what: str, number: int, count: int) -> None:
             status.update(f"judging: {what} ({number} of {count})")
 
-        verdict = _judge(folder, made, changed, invariants, progress)
+        verdict = _judge(folder, made, changed, invariants, progress, opening)
     out.print(_summary(made, verdict, folder))
     raise typer.Exit(_code(verdict))
 
@@ -632,16 +647,46 @@ def _judge(
     modified: Sequence[str] = (),
     own: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    opening: Opening | None = None,
 ) -> Verdict:
-    from harness.checkers.database import silent
+    from harness.checkers.database import opened, silent
     from harness.checkers.judge import judge
 
     verdict = judge(
-        folder.name, made, folder.evidence, modified, own=own, keep=folder.violations, progress=progress or silent
+        folder.name,
+        made,
+        folder.evidence,
+        modified,
+        own=own,
+        keep=folder.violations,
+        progress=progress or silent,
+        opening=opening or opened,
     )
     folder.save_verdict(verdict)
     _draw(folder, made, verdict)
     return verdict
+
+
+@contextmanager
+def _engine(name: EngineName) -> Iterator[Opening]:
+    """
+    What opens the database of a run. Raises UsageError if the extra that it needs is not installed.
+    """
+    from harness.checkers.database import opened
+
+    if name is EngineName.DUCKDB:
+        yield opened
+        return
+    lacking = [module for module in ("pyspark", "sqlglot") if find_spec(module) is None]
+    if lacking:
+        raise UsageError(
+            f"--engine spark needs {' and '.join(lacking)}, which an extra brings: "
+            "pip install 'durable-workflow-harness[spark]'"
+        )
+    from harness.checkers import spark
+
+    with spark.cluster() as opening:
+        yield opening
 
 
 def _draw(folder: RunDir, made: Plan, verdict: Verdict) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -137,11 +137,20 @@ class Database:
             progress(f"table {name}", number, len(order))
             if self._bases({name}) & self.missing.keys():
                 continue
-            try:
-                self._connection.execute(f'CREATE TABLE "{name}" AS {queries[name]}')
-            except duckdb.Error as error:
-                missing[name] = f"table {name} could not be made: {error}"
+            reason = self._make(name, queries[name])
+            if reason is not None:
+                missing[name] = f"table {name} could not be made: {reason}"
                 self.missing = missing
+
+    def _make(self, name: str, sql: str) -> str | None:
+        """
+        Make the table `name` of a query; return why it cannot be made, None if it can.
+        """
+        try:
+            self._connection.execute(f'CREATE TABLE "{name}" AS {sql}')
+        except duckdb.Error as error:
+            return str(error)
+        return None
 
     def _tables_of(self, sql: str) -> set[str]:
         """
@@ -188,6 +197,30 @@ def opened(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[
     retries(activity, attempts, first, backoff, longest), times in seconds.
     Derived: one for each file in `tables/`, which says what its rows are.
     """
+    with connected(plan, evidence) as (connection, missing):
+        database = Database(connection, missing)
+        database.derive(derived(), progress)
+        yield database
+
+
+Opening = Callable[[Plan, Path, Progress], AbstractContextManager[Database]]
+"""What opens the database of a run: `opened`, or what another engine has in its place."""
+
+
+def derived() -> dict[str, str]:
+    """
+    The queries of the derived tables, by name.
+    """
+    return {
+        file.name.removesuffix(".sql"): file.read_text() for file in files(__package__).joinpath("tables").iterdir()
+    }
+
+
+@contextmanager
+def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mapping[str, str]]]:
+    """
+    The evidence tables and those of the plan, and why each evidence table that is not there cannot be had.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch, duckdb.connect() as connection:
         connection.execute(f"SET threads = {_THREADS}")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
@@ -197,16 +230,8 @@ def opened(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         reasons = {table.name: _view(connection, evidence, table) for table in TABLES}
-        database = Database(connection, {name: reason for name, reason in reasons.items() if reason is not None})
         _declare(connection, plan)
-        database.derive(
-            {
-                file.name.removesuffix(".sql"): file.read_text()
-                for file in files(__package__).joinpath("tables").iterdir()
-            },
-            progress,
-        )
-        yield database
+        yield connection, {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _quoted(path: str | Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.checkers import invariant, recovery, sufficiency, violations
-from harness.checkers.database import Database, Progress, Row, UnansweredError, opened, silent
+from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, opened, silent
 from harness.checkers.invariant import Invariant
 from harness.checkers.telling import Telling, faults_met, ledgers
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, Witness, worst
@@ -64,6 +64,7 @@ def judge(
     own: Path | None = None,
     keep: Path | None = None,
     progress: Progress = silent,
+    opening: Opening = opened,
 ) -> Verdict:
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
@@ -72,10 +73,11 @@ def judge(
     folder of the user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of
     each invariant that has any, as `<invariant>.parquet`, in place of what an earlier judging left there; a verdict
     holds the first of them. `progress` is told each table that is made and each invariant that is examined.
+    `opening` is the engine that answers; the verdict is the same with each.
 
     Raises UsageError if `own` cannot be used.
     """
-    with opened(plan, evidence, progress) as database:
+    with opening(plan, evidence, progress) as database:
         findings = tuple(_findings(database, plan, own, keep, progress))
         kinds = _kinds(database)
         classes = _classes(kinds)

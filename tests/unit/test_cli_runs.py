@@ -106,3 +106,14 @@ def test_a_replay_of_another_target_needs_its_description(fake, capsys, tmp_path
 
     call(capsys, "replay", str(folder.path), "--target", "tests/targets/payments/target.yaml")
     assert plans == [folder.load_plan()]
+
+
+def test_an_engine_that_is_not_installed_is_told(monkeypatch, tmp_path, capsys):
+    run = RunDir(tmp_path / "run")
+    run.path.mkdir()
+    run.save_plan(run_fixture.plan())
+    run_fixture.evidence(3).write(run.evidence)
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pyspark" else object())
+
+    with pytest.raises(UsageError, match=r"needs pyspark, .*: pip install 'durable-workflow-harness\[spark\]'"):
+        call(capsys, "check", str(run.path), "--modified", "--engine", "spark")

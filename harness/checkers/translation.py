@@ -1,0 +1,278 @@
+"""
+DuckDB's SQL as Spark's: sqlglot translates it, and a rule for each thing that sqlglot would let mean something else.
+
+Spark and DuckDB read much of the same text in different ways and neither complains: a list without its NULLs, an
+aggregate that picks a row whose value is NULL, a number that is cut off where it was rounded. Each rule here is about
+syntax, knows no query, and says which difference it takes away. What Spark does not know at all needs no rule: that
+query fails, and what cannot be answered is UNKNOWN, never HOLDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import sqlglot
+from sqlglot import ErrorLevel, exp
+from sqlglot.errors import SqlglotError, UnsupportedError
+
+_INTEGERS = exp.DataType.INTEGER_TYPES
+_DOUBLE = exp.DataType.build("DOUBLE")
+_INT = exp.DataType.build("INT")
+_DECIMAL = exp.DataType.build("DECIMAL(38, 9)")
+"""Holds each BIGINT, and a fraction of it."""
+
+_OPERATORS = (exp.Binary, exp.Between, exp.In, exp.BitwiseNot, exp.Neg)
+_NO_OPERATORS = (exp.Connector, exp.Func, exp.Dot, exp.PropertyEQ, exp.Slice)
+
+
+def translate(sql: str) -> str:
+    """
+    One query of DuckDB as one of Spark. Its marks stay: `?` as they are, `$name` as `:name`.
+
+    Raises SqlglotError if it cannot be read, is no single query, or has something that is known to have no counterpart.
+    """
+    read = sqlglot.parse(sql, read="duckdb")
+    if len(read) != 1 or not isinstance(read[0], exp.Query):
+        raise UnsupportedError("only a single query can be asked")
+    tree = read[0]
+    for node in reversed(list(tree.walk())):  # what is inside before what is around it
+        for kind, rule in _RULES:
+            if isinstance(node, kind):
+                rule(node)
+                break
+    for node in list(tree.walk()):
+        _parenthesize(node)
+    return tree.sql(dialect="spark", identify=True, comments=False, unsupported_level=ErrorLevel.RAISE)
+
+
+def problem(error: SqlglotError) -> str:
+    """
+    Why a query cannot be translated, in one line.
+    """
+    return str(error).partition("\n")[0]
+
+
+def _array_agg(node: exp.ArrayAgg) -> None:
+    """
+    A list keeps NULLs and its ORDER BY, and is NULL where there is no row; Spark's drops both, and is empty.
+    """
+    whole = _aggregate(node)
+    value = node.this
+    distinct = isinstance(value, exp.Distinct)
+    keys = []
+    if isinstance(value, exp.Order):
+        value, keys = value.this, value.expressions
+    if distinct:
+        (value,) = value.expressions
+    fields = [("v", value), *((f"k{number}", key.this) for number, key in enumerate(keys))]
+    struct: exp.Expr = _struct(*fields)
+    node.set("this", exp.Distinct(expressions=[struct]) if distinct else struct)
+    found: exp.Expr = whole.copy()
+    if keys:
+        found = _call("ARRAY_SORT", found, _lambda(_compared(keys), "l", "r"))
+    found = _call("TRANSFORM", found, _lambda(_field("e", "v"), "e"))
+    whole.replace(_call("NULLIF", found, exp.Array()))
+
+
+def _compared(keys: list[exp.Expr]) -> exp.Expr:
+    """
+    Which of the structs `l` and `r` comes first by their fields k0, k1, ...: -1, 0 or 1.
+    """
+
+    def compared(rest: exp.Expr, numbered: tuple[int, exp.Expr]) -> exp.Expr:
+        number, key = numbered
+        left, right = _field("l", f"k{number}"), _field("r", f"k{number}")
+        first, second = ("1", "-1") if key.args.get("desc") else ("-1", "1")
+        absent, present = ("-1", "1") if key.args.get("nulls_first") else ("1", "-1")
+        return (
+            exp.Case()
+            .when(exp.NullSafeEQ(this=left.copy(), expression=right.copy()), rest)
+            .when(left.copy().is_(exp.null()), absent)
+            .when(right.copy().is_(exp.null()), present)
+            .when(exp.LT(this=left, expression=right), first)
+            .else_(second)
+        )
+
+    equal: exp.Expr = exp.Literal.number(0)
+    return reduce(compared, reversed(list(enumerate(keys))), equal)
+
+
+def _arg_most(node: exp.ArgMax | exp.ArgMin) -> None:
+    """
+    Rows without a value or a key do not count, and of keys that are tuples NULL is the greatest part.
+    """
+    if node.args.get("count") is not None:
+        raise UnsupportedError("arg_max and arg_min of more than one row have no counterpart in Spark")
+    conditions = [node.this]
+    if isinstance(node.expression, exp.Tuple):
+        node.set("expression", _nulls_last(node.expression))
+    else:
+        conditions.append(node.expression)
+    known = exp.and_(*(exp.Not(this=each.copy().is_(exp.null())) for each in conditions), copy=False)
+    if isinstance(node.parent, exp.Filter):
+        where = node.parent.expression
+        where.set("this", exp.and_(where.this, known))
+    else:
+        node.replace(exp.Filter(this=node.copy(), expression=exp.Where(this=known)))
+
+
+def _most(node: exp.Max | exp.Min) -> None:
+    """
+    Of tuples, too, NULL is the greatest part.
+    """
+    if isinstance(node.this, exp.Tuple) and not node.expressions:
+        name = "MAX_BY" if isinstance(node, exp.Max) else "MIN_BY"
+        node.replace(_call(name, node.this, _nulls_last(node.this)))
+
+
+def _nulls_last(node: exp.Tuple) -> exp.Struct:
+    """
+    A tuple as a struct that Spark orders as DuckDB orders the tuple.
+    """
+    parts = [part for each in node.expressions for part in (each.copy().is_(exp.null()), each.copy())]
+    return _struct(*((f"k{number}", part) for number, part in enumerate(parts)))
+
+
+def _bracket(node: exp.Bracket) -> None:
+    """
+    Lists are counted from 1, from the end by -1, and hold NULL where nothing is.
+    """
+    (index,) = node.expressions
+    if isinstance(index, exp.Slice):
+        raise UnsupportedError("a slice of a list has no counterpart in Spark")
+    if index.is_string:
+        return
+    if index.is_int:  # sqlglot counts numbers from 0
+        index = exp.Literal.number(int(index.to_py()) + 1)
+    place = exp.cast(_call("NULLIF", index, exp.Literal.number(0)), _INT)
+    node.replace(_call("TRY_ELEMENT_AT", node.this, place))
+
+
+def _cast(node: exp.Cast) -> None:
+    """
+    A fraction that becomes an integer is rounded, a double to the even one; Spark's is cut off. What type a value is of
+    Spark alone knows, before it runs the query.
+    """
+    to, value = node.to, node.this
+    if to.this not in _INTEGERS or value.is_int:
+        return
+
+    def cast(expression: exp.Expr, type_: exp.DataType) -> exp.Expr:
+        return type(node)(this=expression, to=type_.copy(), **({"safe": True} if isinstance(node, exp.TryCast) else {}))
+
+    type_ = _call("TYPEOF", value.copy())
+    rounded = _call("RINT", cast(value.copy(), _DOUBLE))
+    exact = _call("ROUND", cast(value.copy(), _DECIMAL))
+    node.replace(
+        exp.Case()
+        .when(type_.isin("double", "float"), cast(rounded, to))
+        .when(exp.or_(type_.copy().eq("string"), exp.Like(this=type_.copy(), expression="'decimal%'")), cast(exact, to))
+        .else_(node.copy())
+    )
+
+
+def _divided(node: exp.Div) -> None:
+    """
+    A quotient is a double, and of zero it is infinite or no number; Spark's of decimals is one, and of zero an error.
+    """
+    over, under = exp.cast(node.this, _DOUBLE), exp.cast(node.expression, _DOUBLE)
+    quotient = exp.Div(this=over, expression=under)
+    if node.expression.is_number and node.expression.to_py() != 0:
+        node.replace(exp.paren(quotient))
+        return
+    infinite = exp.Mul(this=over.copy(), expression=exp.cast(exp.Literal.string("Infinity"), _DOUBLE))
+    node.replace(exp.Case().when(under.copy().eq(0), infinite).else_(quotient))
+
+
+def _hash(node: exp.Anonymous) -> None:
+    """
+    Of 64 bits, not 32. The values are others than DuckDB's: a verdict may rest on two of them being equal, no more.
+    """
+    if node.name.lower() == "hash":
+        node.set("this", "XXHASH64")
+        if isinstance(node.parent, exp.Sum):  # DuckDB's sum has 128 bits
+            node.replace(exp.cast(node.copy(), exp.DataType.build("DECIMAL(38, 0)")))
+
+
+def _json(node: exp.JSONExtract | exp.JSONExtractScalar) -> None:
+    """
+    Text that is no JSON is an error, and a JSON null is NULL; Spark's get_json_object says NULL to both.
+    """
+    path = exp.Literal.string(node.expression.sql(dialect="duckdb").strip("'"))
+    parsed = _call("PARSE_JSON", node.this)
+    node.replace(_call("VARIANT_GET", parsed, path, exp.Literal.string("string")))
+
+
+def _percentile(node: exp.PercentileDisc | exp.PercentileCont) -> None:
+    """
+    quantile_disc(value, fraction) in the words of the standard.
+    """
+    name = "PERCENTILE_DISC" if isinstance(node, exp.PercentileDisc) else "PERCENTILE_CONT"
+    if isinstance(node.parent, exp.WithinGroup):
+        node.replace(_call(name, node.this))
+    else:
+        order = exp.Order(expressions=[exp.Ordered(this=node.this, nulls_first=False)])
+        node.replace(exp.WithinGroup(this=_call(name, node.expression), expression=order))
+
+
+def _shift(node: exp.BitwiseLeftShift | exp.BitwiseRightShift) -> None:
+    """
+    Spark shifts by an INT alone.
+    """
+    node.set("expression", exp.cast(node.expression, _INT))
+
+
+def _parenthesize(node: exp.Expr) -> None:
+    """
+    Operators bind in another order in Spark: who belongs together is said.
+    """
+    if not isinstance(node, _OPERATORS) or isinstance(node, _NO_OPERATORS):
+        return
+    for child in list(node.iter_expressions()):
+        if isinstance(child, exp.Binary | exp.Between | exp.In) and not isinstance(child, _NO_OPERATORS):
+            child.replace(exp.paren(child))
+
+
+def _aggregate(node: exp.Expr) -> exp.Expr:
+    """
+    An aggregate with all that is said of it: which rows, over which window.
+    """
+    while isinstance(node.parent, exp.Filter | exp.IgnoreNulls | exp.Window) and node.arg_key == "this":
+        node = node.parent
+    return node
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """
+    A function of Spark's, written as it is: sqlglot's own would be translated once more.
+    """
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _struct(*fields: tuple[str, exp.Expr]) -> exp.Struct:
+    return exp.Struct(expressions=[exp.PropertyEQ(this=exp.to_identifier(name), expression=of) for name, of in fields])
+
+
+def _field(of: str, name: str) -> exp.Expr:
+    return exp.Dot(this=exp.to_identifier(of), expression=exp.to_identifier(name))
+
+
+def _lambda(body: exp.Expr, *names: str) -> exp.Lambda:
+    return exp.Lambda(this=body, expressions=[exp.to_identifier(name) for name in names])
+
+
+_RULES: tuple[tuple[Any, Callable[[Any], None]], ...] = (
+    (exp.ArrayAgg, _array_agg),
+    ((exp.ArgMax, exp.ArgMin), _arg_most),
+    ((exp.Max, exp.Min), _most),
+    (exp.Bracket, _bracket),
+    (exp.Cast, _cast),
+    (exp.Div, _divided),
+    (exp.Anonymous, _hash),
+    ((exp.JSONExtract, exp.JSONExtractScalar), _json),
+    ((exp.PercentileDisc, exp.PercentileCont), _percentile),
+    ((exp.BitwiseLeftShift, exp.BitwiseRightShift), _shift),
+)
+"""The first that fits a node is used."""
