@@ -315,9 +315,13 @@ class Compose(wired.Wired):
 
     def _find(self) -> None:
         """
-        The containers, and where each node is asked.
+        The containers, and where each node is asked. Raises NodeError if one has not the label of the run.
         """
         found = containers.of_run(self._engine, self._run.path)
+        if missing := [name for name in (TOXIPROXY, *self._plan.nodes) if name not in found]:
+            raise NodeError(
+                f"no container of {', '.join(missing)} has the label {containers.LABEL}; the compose file must give it"
+            )
         self._nodes = {name: Node(name, found[name]) for name in (TOXIPROXY, *self._plan.nodes)}
         for node in self._nodes.values():
             node.state()

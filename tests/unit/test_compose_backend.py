@@ -462,6 +462,14 @@ def test_nodes_and_links_are_asked_alike_on_both_backends():
     assert probe.health_route("redis", plan.target) is None
 
 
+def test_containers_without_the_label_of_the_run_are_told(monkeypatch, tmp_path):
+    system = Compose(made(), rundir.create(tmp_path, "x", 1), composefile.Files(()))
+    monkeypatch.setattr(containers, "of_run", lambda engine, run: {"redis": Container()})
+
+    with pytest.raises(NodeError, match=r"no container of toxiproxy, placement-0, .* has the label harness\.run"):
+        system._find()
+
+
 # --- what is left in the engine ---
 
 

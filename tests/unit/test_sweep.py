@@ -194,7 +194,7 @@ def test_the_terminal_shows_the_matrix_and_what_does_not_hold(mixed, tmp_path):
 def test_the_command_runs_each_cell_once_and_goes_on_where_it_was_left(monkeypatch, capsys, tmp_path):
     ran_plans = []
 
-    def one(made, runs, console):
+    def one(made, runs, place, console):
         ran_plans.append(made)
         result = Result.UNKNOWN if len(ran_plans) == 2 else Result.HOLDS
         return cli.Done(0, verdict(result), RunDir(runs / made.scenario.name))
