@@ -108,6 +108,7 @@ DEFECTS: Mapping[str, Defect] = {
     "effect_moved/late": Defect(EFFECTS, _COMPLETED, new={"at_ns": "ended_ns + 3600000000000"}),
     "forwards_swapped": Defect(EFFECTS, f"{_COMPLETED} AND {_LAST}", new={"at_ns": "1"}),
     "effect_late": Defect(EFFECTS, _COMPLETED, new={"at_ns": "ended_ns + 500000000"}),
+    "effect_late/just": Defect(EFFECTS, _COMPLETED, new={"at_ns": "ended_ns + 1"}),
     "effect_of_nobody": Defect(EFFECTS, _COMPLETED, twice=True, new={"instance_id": "'of nobody'"}),
     "effect_renamed": Defect(EFFECTS, _COMPLETED, new={"effect": "'no such effect'"}),
     "attempt_deleted": Defect(
@@ -126,6 +127,7 @@ DEFECTS: Mapping[str, Defect] = {
         ATTEMPTS, _COMPLETED, twice=True, new={"task_id": "99999", "attempt_id": "'of no task'"}
     ),
     "attempt_before_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "1"}),
+    "attempt_before_start/just": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000001"}),
     "instance_deleted": Defect(INSTANCES, _COMPLETED, gone=True),
     "instance_duplicated": Defect(INSTANCES, _COMPLETED, twice=True),
     "instance_moved": Defect(INSTANCES, _COMPLETED, new={"created_ns": "1"}),
@@ -237,6 +239,7 @@ DEFECTS: Mapping[str, Defect] = {
         new={"position": "position + 1", "event": "'workflowStarted'"},
     ),
     "answered_early": Defect(OPERATIONS, _COMPLETED, new={"completed_ns": "invoked_ns"}),
+    "answered_early/just": Defect(OPERATIONS, _COMPLETED, new={"completed_ns": "began_ns - 1"}),
     "answer_flipped_to_fail": Defect(OPERATIONS, _COMPLETED, new={"outcome": "'fail'"}),
     "unknown_flipped_to_ok": Defect(OPERATIONS, "outcome = 'unknown'", new={"outcome": "'ok'"}),
     "operation_deleted": Defect(OPERATIONS, _COMPLETED, gone=True),
@@ -254,6 +257,8 @@ DEFECTS: Mapping[str, Defect] = {
 """The names are those that invariants give in `catches`; what follows a slash tells ways of one defect apart."""
 
 HARMLESS: Mapping[str, Defect] = {
+    "attempt_at_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000000"}),
+    "answered_at_start": Defect(OPERATIONS, _COMPLETED, new={"completed_ns": "began_ns"}),
     "attempt_repeated": Defect(ATTEMPTS, _COMPLETED, twice=True, new={"attempt_id": "'once more'"}),
     "attempt_cut_off": Defect(
         ATTEMPTS,
@@ -276,8 +281,8 @@ HARMLESS: Mapping[str, Defect] = {
     ),
 }
 """
-What may be without any promise broken: bodies run again, rows in another order in their files, a word from Dapr or its
-scheduler that was true when it was said.
+What may be without any promise broken: bodies run again, times as close as they may be, rows in another order in their
+files, a word from Dapr or its scheduler that was true when it was said.
 """
 
 
