@@ -31,6 +31,7 @@ from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
+from pyspark.logger import PySparkLogger
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
 from sqlglot import exp
@@ -170,6 +171,7 @@ def cluster() -> Iterator[Opening]:
     Nothing of it outlives the context, or this process. Raises ProvisionError if it cannot be had.
     """
     _require_java()
+    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True  # it would print what the verdict says
     with tempfile.TemporaryDirectory(prefix="harness-spark-") as scratch:
         home = Path(scratch) / "home"
         output = Path(scratch) / "output"

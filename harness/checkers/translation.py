@@ -205,16 +205,24 @@ def _json(node: exp.JSONExtract | exp.JSONExtractScalar) -> None:
     node.replace(_call("VARIANT_GET", parsed, path, exp.Literal.string("string")))
 
 
-def _percentile(node: exp.PercentileDisc | exp.PercentileCont) -> None:
+def _quantile(node: exp.PercentileDisc) -> None:
     """
-    quantile_disc(value, fraction) in the words of the standard.
+    A discrete quantile is one of the values; Spark's is a double, which is none of them where they are large.
     """
-    name = "PERCENTILE_DISC" if isinstance(node, exp.PercentileDisc) else "PERCENTILE_CONT"
-    if isinstance(node.parent, exp.WithinGroup):
-        node.replace(_call(name, node.this))
-    else:
-        order = exp.Order(expressions=[exp.Ordered(this=node.this, nulls_first=False)])
-        node.replace(exp.WithinGroup(this=_call(name, node.expression), expression=order))
+    group = node.parent if isinstance(node.parent, exp.WithinGroup) else None
+    fraction = node.expression if group is None else node.this
+    value = node.this if group is None else group.expression.expressions[0]
+    if isinstance(fraction, exp.Array) or value.args.get("desc"):
+        raise UnsupportedError("several quantiles at once, or of a falling order, have no counterpart in Spark")
+    inner = group or node
+    whole = _aggregate(inner)
+    listed: exp.Expr = _call("COLLECT_LIST", value.this if isinstance(value, exp.Ordered) else value)
+    if whole is not inner:
+        inner.replace(listed)
+        listed = whole.copy()
+    rank = _call("CEIL", exp.Mul(this=_call("SIZE", listed.copy()), expression=fraction))
+    place = exp.cast(_call("GREATEST", exp.Literal.number(1), rank), _INT)
+    whole.replace(_call("TRY_ELEMENT_AT", _call("ARRAY_SORT", listed), place))
 
 
 def _shift(node: exp.BitwiseLeftShift | exp.BitwiseRightShift) -> None:
@@ -272,7 +280,7 @@ _RULES: tuple[tuple[Any, Callable[[Any], None]], ...] = (
     (exp.Div, _divided),
     (exp.Anonymous, _hash),
     ((exp.JSONExtract, exp.JSONExtractScalar), _json),
-    ((exp.PercentileDisc, exp.PercentileCont), _percentile),
+    (exp.PercentileDisc, _quantile),
     ((exp.BitwiseLeftShift, exp.BitwiseRightShift), _shift),
 )
 """The first that fits a node is used."""

@@ -125,7 +125,7 @@ def _both(opening, tmp_path):
             (tmp_path / engine).mkdir()
             verdict = judge("run", made, evidence, own=own, keep=tmp_path / engine, **settings)
             rows = {
-                file.name: [(each.types, each.fetchall()) for each in [duckdb.read_parquet(str(file))]]
+                file.name: [repr((each.types, each.fetchall())) for each in [duckdb.read_parquet(str(file))]]
                 for file in (tmp_path / engine).iterdir()
             }
             found[engine] = (verdict, verdict.model_dump_json(indent=2), rows)
@@ -192,6 +192,7 @@ def test_a_query_that_only_spark_cannot_answer_is_unknown(opening, tmp_path):
     with opening(planned(), evidence) as database:
         for sql, why in (
             ("SELECT position[1:2] FROM (SELECT [1, 2] AS position)", "cannot be translated for Spark: a slice"),
+            ("SELECT nobody FROM history", "the query failed: Binder Error"),
             ("CREATE MACRO reflect(a) AS a", "cannot be translated for Spark: only a single query"),
             ("SELECT list_aggregate([1, 2], 'sum')", "the query failed: "),
         ):

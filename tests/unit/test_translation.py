@@ -67,10 +67,19 @@ def test_every_query_is_one_of_sparks(name):
         ("a & b <> 0", "(`a` & `b`) <> 0"),
         ("a / 2", "(CAST(`a` AS DOUBLE) / CAST(2 AS DOUBLE))"),
         ("json_extract_string(a, '$.b')", "VARIANT_GET(PARSE_JSON(`a`), '$.b', 'string')"),
-        ("quantile_disc(a, 0.9)", "PERCENTILE_DISC(0.9) WITHIN GROUP (ORDER BY `a` NULLS LAST)"),
         (
-            "percentile_cont(0.9) WITHIN GROUP (ORDER BY a)",
-            "PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY `a` NULLS LAST)",
+            "quantile_disc(a, 0.9) FILTER (WHERE b)",
+            (
+                "TRY_ELEMENT_AT(ARRAY_SORT(COLLECT_LIST(`a`) FILTER(WHERE `b`)), "
+                "CAST(GREATEST(1, CEIL(SIZE(COLLECT_LIST(`a`) FILTER(WHERE `b`)) * 0.9)) AS INT))"
+            ),
+        ),
+        (
+            "percentile_disc(0.9) WITHIN GROUP (ORDER BY a)",
+            (
+                "TRY_ELEMENT_AT(ARRAY_SORT(COLLECT_LIST(`a`)), "
+                "CAST(GREATEST(1, CEIL(SIZE(COLLECT_LIST(`a`)) * 0.9)) AS INT))"
+            ),
         ),
         ("try_cast(a AS VARCHAR)", "TRY_CAST(`a` AS STRING)"),
         ("?, $a", "?, :a"),
@@ -107,6 +116,7 @@ def test_rows_are_in_duckdbs_order():
         ("DROP TABLE history", "only a single query can be asked"),
         ("CREATE MACRO reflect(a) AS a", "only a single query can be asked"),
         ("SET threads = 1", "only a single query can be asked"),
+        ("SELECT quantile_disc(a, [0.5, 0.9])", "several quantiles at once, or of a falling order, have no"),
         ("SELECT a[1:2]", "a slice of a list has no counterpart in Spark"),
         ("SELECT arg_max(a, b, 3)", "arg_max and arg_min of more than one row have no counterpart in Spark"),
         ("SELEC 1", "Invalid expression / Unexpected token"),
