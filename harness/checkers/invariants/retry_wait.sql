@@ -4,7 +4,10 @@
 -- catches: retry_wait_shortened, retry_wait_lengthened, retry_timer_early, retry_not_waited
 -- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the turn's time, which lies between the failure and the turn's workflowStarted event; it is that event's own, unless the engine took the answer to a cancelled turn: docs/findings.md, 9). The tolerance is one millisecond: the SDK counts in microseconds, and the failure and the firing are stamped by two processes.
 -- witness: {instance_id}: before try {number} of {name:or}, called as task {call_id}, {fault}; the declared wait is {wait_ms:or} ms.
-WITH timers AS (
+WITH gaps AS (
+    -- Where rows are missing, tries cannot be counted: history_whole says so.
+    SELECT instance_id FROM histories WHERE NOT whole
+), timers AS (
     SELECT
         instance_id,
         call_id,
@@ -13,6 +16,7 @@ WITH timers AS (
         fire_at_ns,
         row_number() OVER (PARTITION BY instance_id, call_id ORDER BY position, task_id) AS number
     FROM history
+    ANTI JOIN gaps USING (instance_id)
     WHERE event = 'timerCreated' AND call_id IS NOT NULL
 ), tries AS (
     SELECT
