@@ -306,6 +306,12 @@ def renamed(rows):
             row["name"] = "quote_v1"
 
 
+def refused_and_done(rows):
+    """The engine has nothing of what was refused, and the ledger has."""
+    change(rows, "operations", {"outcome": "fail", "status": 400, "completed_ns": T0 + 120_000 * MS}, op_id="c/u")
+    change(rows, "effects", {"instance_id": "u"}, key="a/ship")
+
+
 def event_of(rows, instance, event, **facts):
     return next(row for row in events(rows, instance) if row["event"] == event and facts.items() <= row.items())
 
@@ -348,6 +354,21 @@ LIES |= {
     "attempt_of_no_task": lambda r: twice(r, "attempts", {"task_id": 99, "attempt_id": "x"}, **BODY),
     "attempt_before_start": lambda r: change(r, "attempts", {"started_ns": T0}, **BODY),
     "result_moved": result_moved,
+    "instance_start_shifted": lambda r: change(
+        r, "instances", {"created_ns": one(r, "instances", instance_id="a")["created_ns"] - 1}, instance_id="a"
+    ),
+    "instance_renamed": lambda r: change(r, "instances", {"workflow": "order_v2"}, instance_id="a"),
+    "answer_misnamed": lambda r: change(r, "operations", {"outcome": "maybe"}, op_id="c/a"),
+    "answer_untimed": lambda r: change(r, "operations", {"completed_ns": None}, op_id="c/a"),
+    "answered_before_call": lambda r: change(
+        r, "operations", {"completed_ns": one(r, "operations", op_id="c/a")["invoked_ns"] - 1}, op_id="c/a"
+    ),
+    "asked_again": lambda r: twice(r, "operations", {"op_id": "c/a/2", "try": 2}, op_id="c/a"),
+    "operation_duplicated": lambda r: twice(r, "operations", op_id="c/a"),
+    "kind_undeclared": lambda r: change(r, "operations", {"kind": "odd"}, op_id="c/a"),
+    "refused_and_done": refused_and_done,
+    "reading_renamed": lambda r: change(r, "readings", {"workflow": "order_v2"}, instance_id="a"),
+    "reading_moved": lambda r: change(r, "readings", {"created_ns": T0}, instance_id="a"),
 }
 LIES["end_deleted"] = lambda r: r["history"].remove(events(r, "a")[-1])
 

@@ -1,7 +1,7 @@
 -- claim: A history ends at most once, nothing comes after the end, and the instance's status, times and output are those of its events.
 -- layer: engine
 -- examined: SELECT count(*) FROM instances
--- catches: ended_twice, event_after_end, end_deleted, output_changed, status_failed, status_lost
+-- catches: ended_twice, event_after_end, end_deleted, output_changed, status_failed, status_lost, instance_start_shifted, instance_renamed
 -- source: durabletask-go backend/orchestration.go (a completed workflow drops its work items) and backend/runtimestate/runtimestate.go (RuntimeStatus).
 -- witness: {instance_id} is {status:or}: {fault}.
 WITH ends AS (

@@ -1,7 +1,7 @@
 -- claim: The clients' own records make sense: an answer means what the target says it means, and only an unknown start is tried again.
 -- severity: unknown
 -- examined: SELECT count(*) FROM operations
--- catches: unknown_flipped_to_ok, answer_flipped_to_fail
+-- catches: unknown_flipped_to_ok, answer_flipped_to_fail, answer_misnamed, answer_untimed, answered_before_call, asked_again
 -- witness: call {op_id} of {instance_id} (try {try}) was {outcome:or} with status {status:or}: {fault}.
 WITH read AS (
     SELECT

@@ -1,7 +1,7 @@
 -- claim: The evidence speaks only of effects, workflows and kinds that the target declares.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM effects)
--- catches: effect_renamed
+-- catches: effect_renamed, kind_undeclared
 -- witness: the {what} {name:or} is not in target.yaml, and the evidence has it {times} times.
 SELECT 'effect' AS what, effect AS name, count(*) AS times
 FROM effects

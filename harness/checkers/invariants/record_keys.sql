@@ -1,7 +1,7 @@
 -- claim: The evidence names each thing once: call, attempt, instance, and place in a ledger, which has no gap.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM attempts) + (SELECT count(*) FROM instances) + (SELECT count(*) FROM effects)
--- catches: forward_deleted, forward_duplicated, instance_duplicated, attempt_duplicated
+-- catches: forward_deleted, forward_duplicated, instance_duplicated, attempt_duplicated, operation_duplicated
 -- witness: the evidence has {what} {times} times where it must have it {expected} times.
 SELECT 'the call ' || coalesce(op_id, 'without an id') AS what, count(*) AS times, 1 AS expected
 FROM operations
