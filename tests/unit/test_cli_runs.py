@@ -3,6 +3,7 @@
 import pytest
 
 from harness import cli, rundir, scenario, target
+from harness.cli import judging, runs, stages
 from harness.errors import Exit, NodeError, UsageError
 from harness.model import Result
 from harness.rundir import RunDir
@@ -30,9 +31,9 @@ def _fake(monkeypatch, tmp_path, pytestconfig):
         if isinstance(end, Exception):
             raise end
         codes = {Result.HOLDS: 0, Result.VIOLATED: 1, Result.UNKNOWN: 2}
-        return cli.Done(codes[end.result], end, RunDir(tmp_path / f"run-{made.seed}"))
+        return stages.Done(codes[end.result], end, RunDir(tmp_path / f"run-{made.seed}"))
 
-    monkeypatch.setattr(cli, "_one", one)
+    monkeypatch.setattr(runs, "run_one", one)
     return plans, ends
 
 
@@ -77,7 +78,7 @@ def saved(tmp_path, scenario_file):
 
 def test_a_replay_runs_the_very_plan(fake, capsys, tmp_path, monkeypatch):
     plans, _ = fake
-    monkeypatch.setattr(cli, "_summary", lambda *_: "")
+    monkeypatch.setattr(runs, "summary", lambda *_: "")
     folder = saved(tmp_path, scenario.find("sidecar_kill"))
 
     _, code = call(capsys, "replay", str(folder.path))
@@ -99,7 +100,7 @@ def test_a_replay_takes_no_command_from_a_run_directory(fake, capsys, tmp_path):
 
 def test_a_replay_of_another_target_needs_its_description(fake, capsys, tmp_path, pytestconfig, monkeypatch):
     plans, _ = fake
-    monkeypatch.setattr(cli, "_summary", lambda *_: "")
+    monkeypatch.setattr(runs, "summary", lambda *_: "")
     folder = saved(tmp_path, pytestconfig.rootpath / CALM)
     with pytest.raises(UsageError, match="the plan is for target payments, and orders"):
         call(capsys, "replay", str(folder.path))
@@ -113,7 +114,7 @@ def test_an_engine_that_is_not_installed_is_told(monkeypatch, tmp_path, capsys):
     run.path.mkdir()
     run.save_plan(run_fixture.plan())
     run_fixture.evidence(3).write(run.evidence)
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pyspark" else object())
+    monkeypatch.setattr(judging, "find_spec", lambda name: None if name == "pyspark" else object())
 
     with pytest.raises(UsageError, match=r"needs pyspark, .*: pip install 'durable-workflow-harness\[spark\]'"):
         call(capsys, "check", str(run.path), "--modified", "--engine", "spark")

@@ -20,6 +20,7 @@ from harness.backends.compose import Compose
 from harness.backends.container import Node
 from harness.backends.processes import Processes
 from harness.backends.sockets import Socket
+from harness.cli import stages
 from harness.errors import Exit, NodeError, UsageError
 from harness.faults import FAMILIES
 from harness.faults.base import NotFeltError
@@ -96,7 +97,7 @@ class Container:
 
 
 def made(name="sidecar_kill", seed=1):
-    return cli._plan(name, seed)
+    return stages.plan_of(name, seed)
 
 
 # --- a node ---
@@ -333,7 +334,7 @@ def test_a_run_tells_its_own_variables_and_takes_each_port_once(tmp_path):
 
 
 def test_more_replicas_than_the_compose_file_has_are_refused():
-    plan = cli._plan("baseline", 1, settings=["topology.replicas=3"])
+    plan = stages.plan_of("baseline", 1, settings=["topology.replicas=3"])
 
     with pytest.raises(UsageError, match="publishes no port as HARNESS_PORT_APP_2; the plan needs 7"):
         composefile.of(plan)

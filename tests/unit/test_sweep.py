@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from harness import cli, plan, sweep, target
+from harness.cli import runs as commands
+from harness.cli import stages
 from harness.errors import LeftError, NodeError, UsageError
 from harness.faults import FAMILIES
 from harness.model import FaultFinding, Result
@@ -197,9 +199,9 @@ def test_the_command_runs_each_cell_once_and_goes_on_where_it_was_left(monkeypat
     def one(made, runs, place, console):
         ran_plans.append(made)
         result = Result.UNKNOWN if len(ran_plans) == 2 else Result.HOLDS
-        return cli.Done(0, verdict(result), RunDir(runs / made.scenario.name))
+        return stages.Done(0, verdict(result), RunDir(runs / made.scenario.name))
 
-    monkeypatch.setattr(cli, "_one", one)
+    monkeypatch.setattr(commands, "run_one", one)
 
     def call():
         arguments = ["sweep", "order_v1", "--activity", "quote_v1", "--out", str(tmp_path)]

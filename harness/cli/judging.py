@@ -1,0 +1,168 @@
+"""
+The commands that judge what runs left, and try the judge.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from harness.cli.console import err, out, say
+from harness.cli.options import Out, RunName
+from harness.cli.stages import code_of, draw, judged, summary
+from harness.errors import EvidenceError, Exit, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.checkers.database import Opening
+
+
+class EngineName(StrEnum):
+    """
+    What can answer the judge's queries.
+    """
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+def check(
+    name: RunName,
+    runs: Out = Path("runs"),
+    *,
+    invariants: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, judged besides the others")
+    ] = None,
+    modified: Annotated[bool, typer.Option(help="judge evidence that is not as the run left it; never HOLDS")] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="what answers the queries; `spark` is an extra")
+    ] = EngineName.DUCKDB,
+) -> None:
+    """
+    Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
+    """
+    from harness import rundir
+    from harness.evidence import manifest
+
+    folder = rundir.find(runs, name)
+    changed = manifest.modified(folder)
+    if changed and not modified:
+        raise EvidenceError(
+            f"{folder.path}: not as the run left it: {', '.join(changed)}; "
+            "`--modified` judges what is there all the same, and says so in the verdict"
+        )
+    made = folder.load_plan()
+    with out.status("judging") as status, _engine(engine) as opening:
+
+        def progress(what: str, number: int, count: int) -> None:
+            status.update(f"judging: {what} ({number} of {count})")
+
+        verdict = judged(folder, made, changed, invariants, progress, opening)
+    out.print(summary(made, verdict, folder))
+    raise typer.Exit(code_of(verdict))
+
+
+@contextmanager
+def _engine(name: EngineName) -> Iterator[Opening]:
+    """
+    What opens the database of a run. Raises UsageError if the extra that it needs is not installed.
+    """
+    from harness.checkers.database import opened
+
+    if name is EngineName.DUCKDB:
+        yield opened
+        return
+    lacking = [module for module in ("pyspark", "sqlglot") if find_spec(module) is None]
+    if lacking:
+        raise UsageError(
+            f"--engine spark needs {' and '.join(lacking)}, which an extra brings: "
+            "pip install 'durable-workflow-harness[spark]'"
+        )
+    from harness.checkers import spark
+
+    with spark.cluster() as opening:
+        yield opening
+
+
+def selftest(name: RunName, runs: Out = Path("runs")) -> None:
+    """
+    Plant defects in copies of a run's evidence, and see whether the invariants that name them catch them.
+
+    Harmless changes are made there, too: no invariant may take them for a violation.
+    """
+    from rich.progress import track
+
+    from harness import rundir
+    from harness.checkers.selftest import DEFECTS, HARMLESS, tried
+    from harness.model import SelfTest
+
+    folder = rundir.find(runs, name)
+    made = folder.load_plan()
+    result = SelfTest(
+        defects=tuple(
+            track(
+                tried(made, folder.evidence),
+                "planting",
+                total=len(DEFECTS) + len(HARMLESS),
+                console=err,
+                transient=True,
+                disable=not err.is_terminal,
+            )
+        )
+    )
+    folder.save_selftest(result)
+    table = Table("", "defect", "table", "invariants that name it", box=None)
+    for one in result.defects:
+        mark = "-" if not one.planted else "✓" if one.caught == one.expected else "✗"
+        missed = [f"{name} (missed)" if one.planted and name not in one.caught else name for name in one.expected]
+        if one.harmless:
+            missed = [f"{name} (false alarm)" for name in one.caught] or ["harmless: none"]
+        table.add_row(
+            mark, one.defect, one.table, ", ".join(missed) if one.planted else "no row of this run to plant it in"
+        )
+    out.print(table)
+    out.print(
+        f"{len(result.caught)} of {len(result.planted)} planted defects were caught by every invariant that names them"
+    )
+    out.print(f"{len(result.alarms)} of {len(result.harmless)} harmless changes raised an alarm")
+    sound = result.caught == result.planted and not result.alarms
+    raise typer.Exit(Exit.UNKNOWN if not result.planted else Exit.HOLDS if sound else Exit.VIOLATED)
+
+
+def synth(
+    instances: Annotated[int, typer.Argument(metavar="N", min=1, help="how many instances")],
+    like: Annotated[str, typer.Option(metavar="RUN", help="the run whose shape it takes")],
+    seed: Annotated[int, typer.Option(help="decides what is in the last copy, where that is a part of one")] = 1,
+    runs: Out = Path("runs"),
+) -> None:
+    """
+    Evidence of N instances in the shape of a real run, to try the checkers on. Nothing is run.
+    """
+    from harness import rundir
+    from harness import synth as synthetic
+
+    with out.status(f"copying {like}"):
+        folder, made, measures = synthetic.make(rundir.find(runs, like), instances, seed, runs)
+    table = Table("unit", "of", "real", "synthetic", "may differ by", box=None)
+    for each in measures:
+        table.add_row(each.unit, each.name, f"{each.real:.4f}", f"{each.synthetic:.4f}", f"{each.allowed:.4f}")
+    out.print(table)
+    say(f"{made:,} instances; `harness check {folder.path}` judges them")
+
+
+def report(name: RunName, runs: Out = Path("runs")) -> None:
+    """
+    Draw the reports of a judged run again.
+    """
+    from harness import rundir
+
+    folder = rundir.find(runs, name)
+    draw(folder, folder.load_plan(), folder.load_verdict())
+    out.print(str(folder.path / "report.html"))

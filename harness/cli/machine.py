@@ -1,0 +1,87 @@
+"""
+The commands that make a machine ready, and an editor.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import out, say
+from harness.cli.options import DaprVersion
+from harness.errors import Exit
+
+
+def provision(
+    dapr_version: DaprVersion = None,
+    *,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="only the Compose plugin, built and linked into ~/.docker/cli-plugins")
+    ] = False,
+) -> None:
+    """
+    Get daprd, placement, scheduler, Toxiproxy and Redis: what is here is used, the rest is downloaded or built.
+    """
+    from harness.runtime import plugin
+    from harness.runtime import provision as runtime
+    from harness.runtime.versions import DAPR
+
+    if compose:
+        say(f"`docker compose` is {plugin.install(say)}")
+        return
+    located = runtime.provision(dapr_version=dapr_version or DAPR, progress=say)
+    for name, found in located.items():
+        say(f"{name:18} {found.version:10} {found.path}  ({found.where})")
+
+
+def images_build(
+    dapr_version: DaprVersion = None,
+    overlays: Annotated[
+        list[str] | None, typer.Option("--overlay", help="also what this overlay needs: tls, observability, postgres")
+    ] = None,
+) -> None:
+    """
+    Make local stand-ins for the official images, from binaries and packages of this machine, where none can be pulled.
+    """
+    from harness.runtime import images as runtime
+    from harness.runtime.versions import DAPR
+
+    runtime.build(dapr_version=dapr_version or DAPR, overlays=overlays or (), progress=say)
+
+
+def doctor(dapr_version: DaprVersion = None) -> None:
+    """
+    What is here, what is missing, and how to mend it.
+    """
+    from harness.runtime import doctor as runtime
+    from harness.runtime.versions import DAPR
+
+    checks = runtime.doctor(dapr_version=dapr_version or DAPR)
+    out.print(runtime.render(checks))
+    if not all(check.ok for check in checks):
+        raise typer.Exit(Exit.SOFTWARE)
+
+
+class Schema(StrEnum):
+    """
+    The files that people write.
+    """
+
+    SCENARIO = "scenario"
+    TARGET = "target"
+
+
+def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Schema.SCENARIO) -> None:
+    """
+    The JSON Schema of the files that people write, for editors.
+    """
+    from harness import scenario as scenarios
+    from harness import target as targets
+    from harness.faults import FAMILIES
+
+    made = scenarios.schema(FAMILIES) if of is Schema.SCENARIO else targets.schema()
+    sys.stdout.write(json.dumps(made, indent=2) + "\n")

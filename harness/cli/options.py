@@ -1,0 +1,51 @@
+"""
+The arguments and options that several commands share.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(metavar="SCENARIO", help="a named scenario, or the path of a YAML file")]
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run directory, or `latest`")]
+
+Seed = Annotated[int, typer.Option(help="decides targets, arrivals and order values")]
+
+TargetFile = Annotated[Path | None, typer.Option("--target", help="target.yaml of the system under test")]
+
+DaprVersion = Annotated[str | None, typer.Option(help="Dapr release to run; default: the pinned one")]
+
+Defect = Annotated[str | None, typer.Option(help="plant one of the target's defects")]
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="override a value of the scenario: path=value, e.g. load.rate=50"),
+]
+
+Rate = Annotated[float | None, typer.Option(help="starts a second; same as --set load.rate=...")]
+
+Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
+
+
+class Where(StrEnum):
+    """
+    The backends.
+    """
+
+    PROCESSES = "processes"
+    COMPOSE = "compose"
+
+
+BackendName = Annotated[Where, typer.Option("--backend", help="where the system runs")]
+
+Overlays = Annotated[
+    list[str] | None,
+    typer.Option("--overlay", metavar="NAME", help="also what compose.NAME.yaml holds; only with --backend compose"),
+]
+
+Out = Annotated[Path, typer.Option("--out", help="folder that gets the run directories")]

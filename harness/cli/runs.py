@@ -1,0 +1,294 @@
+"""
+The commands that plan runs, make them, and clear up after them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from harness.cli.console import err, out, say
+from harness.cli.options import (
+    BackendName,
+    DaprVersion,
+    Defect,
+    Duration,
+    Name,
+    Out,
+    Overlays,
+    Rate,
+    RunName,
+    Seed,
+    Settings,
+    TargetFile,
+    Where,
+)
+from harness.cli.stages import Place, backend_of, plan_of, planned, run_one, summary
+from harness.errors import Exit, HarnessError, LeftError, NodeError, UsageError
+
+if TYPE_CHECKING:
+    from harness.model import Plan, Result, Verdict
+
+
+def list_scenarios() -> None:
+    """
+    The named scenarios and what each of them claims.
+    """
+    from harness import scenario as scenarios
+    from harness.faults import FAMILIES
+
+    table = Table("scenario", "claim", box=None, padding=(0, 2, 1, 0))
+    for name in scenarios.names():
+        read = scenarios.load(scenarios.find(name), FAMILIES)
+        table.add_row(name, " ".join(read.claim.split()))
+    out.print(table)
+
+
+def plan(
+    scenario: Name,
+    seed: Seed = 1,
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    backend: BackendName = Where.PROCESSES,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
+) -> None:
+    """
+    The exact timeline and targets of a scenario under a seed, the same on every backend. Touches nothing.
+    """
+    from harness.faults.controller import refuse_unservable
+
+    made = plan_of(scenario, seed, target=target, dapr_version=dapr_version, settings=settings)
+    refuse_unservable(made, backend)
+    if as_json:
+        sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
+        return
+    load = made.scenario.load
+    out.print(f"{made.scenario.name}, seed {seed}, Dapr {made.dapr_version}: {' '.join(made.scenario.claim.split())}")
+    out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(made.nodes)}")
+    table = Table("at", "fault", "nodes", "until", "settings", box=None)
+    for step in made.steps:
+        settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
+        if step.aim is None:
+            at, nodes, until = f"{step.at:g} s", ", ".join(step.nodes), f"{step.at + step.hold:g} s"
+        else:
+            nodes = (" or " if step.aim.own else ", ").join(step.nodes)
+            at, until = f"from {step.at:g} s, {step.aim}", f"{step.hold:g} s later"
+        table.add_row(at, step.fault, nodes, until, settings_text)
+    out.print(table if made.steps else "no faults")
+
+
+def run(
+    scenario: Name,
+    seed: Seed = 1,
+    rate: Rate = None,
+    duration: Duration = None,
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    defect: Defect = None,
+    backend: BackendName = Where.PROCESSES,
+    overlays: Overlays = None,
+    runs: Out = Path("runs"),
+    *,
+    repeat: Annotated[int, typer.Option(min=1, help="so many runs, with the seeds from --seed on")] = 1,
+    attached: Annotated[bool, typer.Option(hidden=True, help="Locust started us and makes the load")] = False,
+) -> None:
+    """
+    Run a scenario: bring the system up, load it, break it, heal it, collect evidence, judge, report.
+    """
+    plans = [
+        plan_of(
+            scenario,
+            number,
+            target=target,
+            dapr_version=dapr_version,
+            defect=defect,
+            settings=settings,
+            rate=rate,
+            duration=duration,
+        )
+        for number in range(seed, seed + repeat)
+    ]
+    place = Place(backend, tuple(overlays or ()))
+    raise typer.Exit(_execute(plans[0], runs, place, attached=attached) if repeat == 1 else _repeat(plans, runs, place))
+
+
+def replay(
+    name: RunName,
+    target: TargetFile = None,
+    backend: BackendName = Where.PROCESSES,
+    overlays: Overlays = None,
+    runs: Out = Path("runs"),
+) -> None:
+    """
+    The same plan again, into a new run directory. The target is read from its own file, never from a run.
+    """
+    from harness import rundir
+    from harness import scenario as scenarios
+    from harness import target as targets
+
+    made = rundir.find(runs, name).load_plan()
+    here = targets.load(target or scenarios.REFERENCE_TARGET)
+    made = made.model_copy(update={"target": targets.same(made.target, here)})
+    raise typer.Exit(_execute(made, runs, Place(backend, tuple(overlays or ()))))
+
+
+def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
+    """
+    Run one plan after the other, a line each, then k of n; return the worst exit code.
+    """
+    from harness import repeat
+    from reports import terminal, words
+
+    codes: list[int] = []
+    results: list[Result | None] = []
+    verdicts: list[Verdict] = []
+    for made in plans:
+        try:
+            done = run_one(made, runs, place, Console(quiet=True))
+        except (UsageError, LeftError):
+            raise
+        except HarnessError as error:
+            say(f"seed {made.seed}: failed: {words.shortened(str(error), 300)}")
+            codes.append(error.exit_code)
+            results.append(None)
+            continue
+        codes.append(done.code)
+        results.append(done.verdict.result)
+        verdicts.append(done.verdict)
+        say(f"seed {made.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
+        if done.code == Exit.INTERRUPTED:
+            break
+    say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
+    if spreads := repeat.spreads(verdicts):
+        out.print(terminal.spreads(spreads))
+    return repeat.worst(codes)
+
+
+def _execute(made: Plan, runs: Path, place: Place, *, attached: bool = False) -> int:
+    """
+    Run one plan and show what was found; return the exit code.
+    """
+    # Attached, standard output is the line to our parent.
+    console = err if attached else out
+    done = run_one(made, runs, place, console, attached=attached)
+    console.print(summary(made, done.verdict, done.folder))
+    return done.code
+
+
+def sweep(
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="one of the target's workflows")],
+    seed: Seed = 1,
+    target: TargetFile = None,
+    activity: Annotated[str | None, typer.Option(help="only the crash points of this activity")] = None,
+    dapr_version: DaprVersion = None,
+    backend: BackendName = Where.PROCESSES,
+    runs: Out = Path("runs"),
+) -> None:
+    """
+    A crash at every step point of a workflow, each in a run of its own: a matrix of step x fault.
+
+    Run again, it goes on where it was left, and tries anew what came to no verdict.
+    """
+    from harness import scenario as scenarios
+    from harness import sweep as sweeps
+    from harness import target as targets
+    from harness.runtime.versions import DAPR
+    from reports import sweep as drawing
+    from reports import words
+
+    file = target or scenarios.REFERENCE_TARGET
+    described = targets.load(file)
+    elsewhere = "" if backend is Where.PROCESSES else f"-{backend}"
+    folder = runs / f"sweep-{workflow}-{seed}{elsewhere}"
+    made = sweeps.matrix(described, workflow, seed=seed, dapr_version=dapr_version or DAPR)
+    made = sweeps.resumed(made, folder / drawing.DATA)
+    cells = sweeps.todo(made, activity)
+    if made.judged:
+        say(f"{folder}: {words.counts(made.counts())}; {words.count(len(cells), 'cell')} to run")
+
+    def run_cell(cell: sweeps.Cell) -> sweeps.Ran:
+        done = run_one(
+            planned(sweeps.scenario(made, described, file, cell), described, seed, made.dapr_version),
+            folder,
+            Place(backend),
+            Console(quiet=True),
+        )
+        return sweeps.Ran(done.verdict, done.folder.name, done.code == Exit.INTERRUPTED)
+
+    try:
+        for made, told in sweeps.go(made, cells, run_cell):  # noqa: B020 - each is the one before, and a cell more
+            drawing.write(made, folder)
+            say(f"{len(made.judged)}/{len(made.cells)}  {drawing.in_brief(told)}")
+    finally:
+        out.print(drawing.terminal(made, folder))
+    raise typer.Exit(sweeps.exit_code(made, activity))
+
+
+def up(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="whose load it is to be ready for")] = "baseline",
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    defect: Defect = None,
+    backend: BackendName = Where.PROCESSES,
+    overlays: Overlays = None,
+    runs: Out = Path("runs"),
+) -> None:
+    """
+    Bring the system up for hand-driven use, and leave it up: no load, no faults. `harness down` ends it.
+    """
+    from harness import rundir
+
+    faulty = plan_of(scenario, 1, target=target, dapr_version=dapr_version, settings=settings, defect=defect)
+    made = faulty.model_copy(update={"steps": ()})
+    make = backend_of(made, Place(backend, tuple(overlays or ()), judged=False))
+    folder = rundir.create(runs, "up", made.seed)
+    folder.save_plan(made)
+    system = make(folder)
+    endpoints = system.up(say)
+    folder.save_endpoints(endpoints.model_dump_json(indent=2))
+    folder.stands.touch()
+    system.leave()
+    for name, at in {**endpoints.apps, **endpoints.services}.items():
+        say(f"{name:12} {at.url}")
+    say(f"all addresses: {folder.path / 'endpoints.json'}; `harness down` ends it")
+    say(f"load for it: HARNESS_LOAD={folder.path} locust -f scenarios")
+
+
+def down(
+    runs: Out = Path("runs"),
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="also whatever dead runs left anywhere on this machine")
+    ] = False,
+) -> None:
+    """
+    End what `harness up` left up. Runs that go on, and what is up from another folder, are left alone.
+    """
+    from contextlib import ExitStack, closing, suppress
+
+    from harness.backends import containers, guard
+    from harness.rundir import RunDir, standing
+
+    with ExitStack() as exits:
+        engine = None
+        with suppress(NodeError):  # without an engine nothing is in one
+            engine = exits.enter_context(closing(containers.connect()))
+        doomed = {folder.path for folder in standing(runs)}
+        if everything:
+            found = guard.owners() | (containers.owners(engine) if engine else frozenset())
+            doomed |= {run for run in found if not RunDir(run).stands.exists()}
+        doomed -= guard.guarded()
+        processes = sum(guard.sweep(run) for run in doomed)
+        removed = sum(containers.remove(engine, run) for run in doomed) if engine else 0
+    for run in doomed:
+        RunDir(run).stands.unlink(missing_ok=True)
+    say(f"{processes} processes ended, {removed} containers, networks and volumes removed")
