@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Any
 
 import tenacity
@@ -31,7 +31,7 @@ _PATIENCE = 60.0
 _QUICK = 5.0
 
 
-class Compose(wired.Wired):
+class Compose(wired.Wired[Node]):
     """
     The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves,
     Starves, Isolates.
@@ -43,11 +43,8 @@ class Compose(wired.Wired):
         super().__init__(plan)
         self._run = run
         self._files = files
-        self._exits = ExitStack()
-        self._guard: guard.Guard | None = None
         self._engine: Engine = None
         self._variables: dict[str, str] = {}
-        self._nodes: dict[str, Node] = {}
         self._listeners: dict[str, int] = {}
 
     # --- Backend ---
@@ -102,14 +99,6 @@ class Compose(wired.Wired):
             self._engine = None
             self._exits.close()
 
-    def leave(self) -> None:
-        """
-        See Backend.
-        """
-        if self._guard is not None:
-            self._guard.release()
-        self._exits.pop_all()
-
     def deaths(self) -> Mapping[str, Death]:
         """
         See Backend.
@@ -139,24 +128,12 @@ class Compose(wired.Wired):
 
     # --- Kills ---
 
-    def kill(self, node: str) -> Death:
-        """
-        See Kills.
-        """
-        return self._nodes[node].kill()
-
     def start(self, node: str) -> None:
         """
         See Kills.
         """
         self._nodes[node].start()
         self._await_ready(node)
-
-    def stop(self, node: str, grace: float) -> Death:
-        """
-        See Kills.
-        """
-        return self._nodes[node].stop(grace)
 
     # --- Wipes ---
 
@@ -177,20 +154,6 @@ class Compose(wired.Wired):
         self._nodes[node] = Node(node, containers.of_run(self._engine, self._run.path)[node])
         return files
 
-    # --- Pauses ---
-
-    def pause(self, node: str) -> None:
-        """
-        See Pauses.
-        """
-        self._nodes[node].pause()
-
-    def resume(self, node: str) -> None:
-        """
-        See Pauses.
-        """
-        self._nodes[node].resume()
-
     # --- Isolates ---
 
     def isolate(self, node: str) -> int:
@@ -210,26 +173,6 @@ class Compose(wired.Wired):
         See Isolates.
         """
         return self._nodes[node].connections()
-
-    # --- Starves ---
-
-    def throttle(self, node: str, share: float) -> None:
-        """
-        See Starves.
-        """
-        self._nodes[node].throttle(share)
-
-    def unthrottle(self, node: str) -> None:
-        """
-        See Starves.
-        """
-        self._nodes[node].unthrottle()
-
-    def consumed(self, node: str) -> tuple[float, float]:
-        """
-        See Starves.
-        """
-        return self._nodes[node].consumed()
 
     # --- Links ---
 

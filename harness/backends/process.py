@@ -119,7 +119,7 @@ class Child:
         process.send_signal(signal.SIGKILL)
         return Death(process.pid, started, process.wait())
 
-    def terminate(self, grace: float) -> Death:
+    def stop(self, grace: float) -> Death:
         """
         SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
         """

@@ -7,7 +7,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 from toxiproxy import Toxiproxy
@@ -20,7 +19,7 @@ from harness.model import Plan
 from harness.rundir import RunDir
 
 
-class Processes(wired.Wired):
+class Processes(wired.Wired[Child]):
     """
     The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Wipes,
     Misbehaves, Starves, Fills.
@@ -32,9 +31,6 @@ class Processes(wired.Wired):
         super().__init__(plan)
         self._run = run
         self._binaries = binaries
-        self._exits = ExitStack()
-        self._guard: guard.Guard | None = None
-        self._children: dict[str, Child] = {}
 
     # --- Backend ---
 
@@ -62,7 +58,7 @@ class Processes(wired.Wired):
         """
         See Backend.
         """
-        for node, child in self._children.items():
+        for node, child in self._nodes.items():
             if node.startswith(("app-", "sidecar-")):
                 child.end()
 
@@ -70,52 +66,32 @@ class Processes(wired.Wired):
         """
         See Backend. Data lives in the run directory, so there is nothing to wait for: SIGKILL.
         """
-        for child in reversed(self._children.values()):
+        for child in reversed(self._nodes.values()):
             child.end()
-        self._children.clear()
+        self._nodes.clear()
         self._exits.close()
-
-    def leave(self) -> None:
-        """
-        See Backend.
-        """
-        if self._guard is not None:
-            self._guard.release()
-        self._exits.pop_all()
 
     def deaths(self) -> Mapping[str, Death]:
         """
         See Backend.
         """
-        return {node: death for node, child in self._children.items() if (death := child.death()) is not None}
+        return {node: death for node, child in self._nodes.items() if (death := child.death()) is not None}
 
     def usage(self) -> Mapping[str, tuple[float, int]]:
         """
         See Backend.
         """
-        return {node: usage for node, child in self._children.items() if (usage := child.usage()) is not None}
+        return {node: usage for node, child in self._nodes.items() if (usage := child.usage()) is not None}
 
     # --- Kills ---
-
-    def kill(self, node: str) -> Death:
-        """
-        See Kills.
-        """
-        return self._children[node].kill()
 
     def start(self, node: str) -> None:
         """
         See Kills.
         """
-        if not self._children[node].runs():
-            self._children[node].spawn()
-        self._children[node].await_ready()
-
-    def stop(self, node: str, grace: float) -> Death:
-        """
-        See Kills.
-        """
-        return self._children[node].terminate(grace)
+        if not self._nodes[node].runs():
+            self._nodes[node].spawn()
+        self._nodes[node].await_ready()
 
     # --- Wipes ---
 
@@ -129,51 +105,19 @@ class Processes(wired.Wired):
         folder.mkdir()
         return files
 
-    # --- Pauses ---
-
-    def pause(self, node: str) -> None:
-        """
-        See Pauses.
-        """
-        self._children[node].pause()
-
-    def resume(self, node: str) -> None:
-        """
-        See Pauses.
-        """
-        self._children[node].resume()
-
-    # --- Starves, Fills ---
-
-    def throttle(self, node: str, share: float) -> None:
-        """
-        See Starves.
-        """
-        self._children[node].throttle(share)
-
-    def unthrottle(self, node: str) -> None:
-        """
-        See Starves.
-        """
-        self._children[node].unthrottle()
-
-    def consumed(self, node: str) -> tuple[float, float]:
-        """
-        See Starves.
-        """
-        return self._children[node].consumed()
+    # --- Fills ---
 
     def fill(self, node: str) -> None:
         """
         See Fills.
         """
-        self._children[node].fill()
+        self._nodes[node].fill()
 
     def empty(self, node: str) -> None:
         """
         See Fills.
         """
-        self._children[node].empty()
+        self._nodes[node].empty()
 
     def written_ns(self, node: str) -> int:
         """
@@ -186,7 +130,7 @@ class Processes(wired.Wired):
         """
         See Fills.
         """
-        return self._children[node].ended()
+        return self._nodes[node].ended()
 
     # --- Links ---
 
@@ -204,10 +148,10 @@ class Processes(wired.Wired):
         """
         say("starting " + ", ".join(spec.name for spec in stage))
         for spec in stage:
-            self._children[spec.name] = Child(spec)
-            self._children[spec.name].spawn()
+            self._nodes[spec.name] = Child(spec)
+            self._nodes[spec.name].spawn()
         with ThreadPoolExecutor(max_workers=len(stage)) as pool:
-            for ready in [pool.submit(self._children[spec.name].await_ready) for spec in stage]:
+            for ready in [pool.submit(self._nodes[spec.name].await_ready) for spec in stage]:
                 ready.result()
 
     def _make_links(self, topology: Topology) -> None:

@@ -1,20 +1,22 @@
 """
-What every backend does the same way, once it knows where its nodes and links listen: it asks them, and it tells
-Toxiproxy what to do.
+What every backend does the same way, once it has its nodes and knows where they and its links listen: it hands on what
+is done to a node, it asks nodes and links, and it tells Toxiproxy what to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import httpx
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
 from toxiproxy.proxy import Proxy
 
-from harness.backends import probe
-from harness.backends.base import Address, Endpoints, Toxic
+from harness.backends import guard, probe
+from harness.backends.base import Address, Death, Endpoints, Toxic
 from harness.backends.probe import Probe
 from harness.errors import NodeError
 from harness.model import Plan
@@ -46,13 +48,60 @@ def announced(plan: Plan) -> str:
     return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
 
 
-class Wired:
+class Controlled(Protocol):
     """
-    The powers Store and Misbehaves, and of Pauses and Links what needs no more than an address.
+    One node as a backend has it, a process or a container. Each does what the power of its name says.
+    """
+
+    def kill(self) -> Death:
+        """
+        See Kills.
+        """
+
+    def stop(self, grace: float) -> Death:
+        """
+        See Kills.
+        """
+
+    def pause(self) -> None:
+        """
+        See Pauses.
+        """
+
+    def resume(self) -> None:
+        """
+        See Pauses.
+        """
+
+    def throttle(self, share: float) -> None:
+        """
+        See Starves.
+        """
+
+    def unthrottle(self) -> None:
+        """
+        See Starves.
+        """
+
+    def consumed(self) -> tuple[float, float]:
+        """
+        See Starves.
+        """
+
+
+NodeT = TypeVar("NodeT", bound=Controlled)
+
+
+class Wired(Generic[NodeT]):
+    """
+    The powers Store, Misbehaves, Pauses and Starves, and of Kills and Links what all backends have alike.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._exits = ExitStack()
+        self._guard: guard.Guard | None = None
+        self._nodes: dict[str, NodeT] = {}
         self._links: Mapping[str, Link] = {}
         self._probes: Mapping[str, tuple[Address, Probe]] = {}
         self._proxies: Mapping[str, Proxy] = {}
@@ -74,6 +123,56 @@ class Wired:
             links={name: link.listen for name, link in self._links.items()},
             steps=steps,
         )
+
+    def leave(self) -> None:
+        """
+        See Backend.
+        """
+        if self._guard is not None:
+            self._guard.release()
+        self._exits.pop_all()
+
+    def kill(self, node: str) -> Death:
+        """
+        See Kills.
+        """
+        return self._nodes[node].kill()
+
+    def stop(self, node: str, grace: float) -> Death:
+        """
+        See Kills.
+        """
+        return self._nodes[node].stop(grace)
+
+    def pause(self, node: str) -> None:
+        """
+        See Pauses.
+        """
+        self._nodes[node].pause()
+
+    def resume(self, node: str) -> None:
+        """
+        See Pauses.
+        """
+        self._nodes[node].resume()
+
+    def throttle(self, node: str, share: float) -> None:
+        """
+        See Starves.
+        """
+        self._nodes[node].throttle(share)
+
+    def unthrottle(self, node: str) -> None:
+        """
+        See Starves.
+        """
+        self._nodes[node].unthrottle()
+
+    def consumed(self, node: str) -> tuple[float, float]:
+        """
+        See Starves.
+        """
+        return self._nodes[node].consumed()
 
     def store(self) -> Address:
         """

@@ -168,7 +168,7 @@ def killed(peer: ChaosToolkit, running: Processes) -> Callable[[], chaos_toolkit
     """
 
     def once() -> chaos_toolkit.Took:
-        process = running._children[SIDECAR]._process
+        process = running._nodes[SIDECAR]._process
         reaper = threading.Thread(target=process.wait)
         reaper.start()
         took = peer.kill(process.pid)

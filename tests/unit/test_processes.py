@@ -51,7 +51,7 @@ def test_a_kill_is_proved_by_the_exit_status_of_that_very_process(child):
 def test_a_stop_is_proved_by_the_exit_status_of_that_very_process(child):
     pid = child._process.pid
 
-    death = child.terminate(grace=10)
+    death = child.stop(grace=10)
 
     assert (pid, -signal.SIGTERM) == (death.pid, death.status)
 
@@ -62,7 +62,7 @@ def test_a_node_that_does_not_stop_in_its_grace_is_killed(tmp_path):
     child.spawn()
     child.await_ready()
 
-    assert child.terminate(grace=0.1).status == -signal.SIGKILL
+    assert child.stop(grace=0.1).status == -signal.SIGKILL
 
 
 def test_a_dead_node_cannot_be_killed_again(child):
