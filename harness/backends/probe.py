@@ -43,16 +43,13 @@ def grpc(at: Address, timeout: float) -> float:
     return _exchange(at, timeout, _HTTP2_PREFACE, _HTTP2_FRAME_HEADER)
 
 
-def http(path: str) -> Probe:
+def http(at: Address, timeout: float) -> float:
     """
-    A probe that gets `path` by HTTP/1.1 and waits for the status line.
+    `OPTIONS *`, which asks for nothing of the server's own, and the status line, of any status (RFC 9110, 9.3.7).
+
+    A health route would do more than is asked here, and may ask others: an app's asks its sidecar.
     """
-
-    def probe(at: Address, timeout: float) -> float:
-        request = f"GET {path} HTTP/1.1\r\nHost: {at}\r\n\r\n"
-        return _exchange(at, timeout, request.encode(), len(b"HTTP/1.1 200"))
-
-    return probe
+    return _exchange(at, timeout, f"OPTIONS * HTTP/1.1\r\nHost: {at}\r\n\r\n".encode(), len(b"HTTP/1.1 200"))
 
 
 def end(at: Address, timeout: float) -> float:
@@ -96,9 +93,8 @@ def of_node(node: str, target: Target) -> Probe:
     """
     How a node is asked for a sign of life: a sidecar at its HTTP port, every other one at its only port.
     """
-    route = health_route(node, target)
-    if route is not None:
-        return http(route)
+    if health_route(node, target) is not None:
+        return http
     return redis if node == "redis" else grpc
 
 

@@ -65,14 +65,14 @@ class ChaosToolkit:
 
     def latency(self, toxiproxy: str, link: str, milliseconds: int, url: str) -> Took:
         """
-        The toxic by its extension for Toxiproxy; `url` leads through the link, and is what proves it.
+        The toxic by its extension for Toxiproxy; an answer from `url`, 404, through the link is what proves it.
         """
 
         def toxic(function: str, **arguments: object) -> Mapping[str, object]:
             of = {"for_proxy": link, "toxic_name": "chaos_toolkit", **arguments}
             return {"type": "python", "module": "chaostoxi.toxic.actions", "func": function, "arguments": of}
 
-        probe = _activity("probe", {"type": "http", "url": url, "timeout": 10})
+        probe = _activity("probe", {"type": "http", "url": url, "timeout": 10}) | {"tolerance": 404}
         return self._run(
             {"toxiproxy_url": toxiproxy},
             method=(_activity("action", toxic("create_latency_toxic", latency=milliseconds)), probe),

@@ -182,7 +182,7 @@ def killed(peer: ChaosToolkit, running: Processes) -> Callable[[], chaos_toolkit
 
 def slowed(peer: ChaosToolkit, client: Address) -> Callable[[], chaos_toolkit.Took]:
     toxiproxy = f"http://{APIConsumer.host}:{APIConsumer.port}"
-    return lambda: peer.latency(toxiproxy, LINK, LATENCY_MS, f"{client.url}/healthz")
+    return lambda: peer.latency(toxiproxy, LINK, LATENCY_MS, f"{client.url}/nothing")
 
 
 @contextmanager

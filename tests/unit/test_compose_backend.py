@@ -457,6 +457,7 @@ def test_nodes_and_links_are_asked_alike_on_both_backends():
     plan = made()
 
     assert probe.of_node("placement-0", plan.target) is probe.grpc
+    assert probe.of_link("client->app-0", plan.target) is probe.of_node("sidecar-1", plan.target) is probe.http
     assert probe.of_link("app-0->sidecar-0", plan.target) is probe.grpc
     assert probe.of_link("sidecar-0->redis", plan.target) is probe.redis
     assert probe.health_route("sidecar-1", plan.target) == "/v1.0/healthz"
