@@ -201,6 +201,8 @@ def _witnesses(database: Database, telling: Telling, each: Invariant, rows: Sequ
     """
     Raises UnansweredError if the sentence names a column that the query does not return.
     """
+    if not rows:
+        return
     instances = [row["instance_id"] for row in rows if row.get("instance_id") is not None]
     ledger = ledgers(database, telling, instances)
     met = faults_met(database, telling, instances)
