@@ -4,28 +4,20 @@
 -- catches: choice_changed
 -- source: target/workflows.py (cheapest); the answers are those in the engine's own history.
 -- witness: {instance_id} was shipped by {provider} for {price}; the answers were {answers}.
-WITH answers AS (
-    SELECT
-        tasks.instance_id,
-        json_extract_string(tasks.payload, '$.provider') AS provider,
-        try_cast(results.payload AS BIGINT) AS price,
-        tasks.position
-    FROM history AS tasks
-    JOIN history AS results
-        ON results.instance_id = tasks.instance_id
-        AND results.task_id = tasks.task_id
-        AND results.event = 'taskCompleted'
-    WHERE tasks.event = 'taskScheduled' AND tasks.name = 'quote_v1'
-), last_answers AS (
-    -- A round in which nobody answered is asked again: what counts is each provider's last answer.
-    SELECT instance_id, provider, arg_max(price, position) AS price
-    FROM answers
-    GROUP BY instance_id, provider
+WITH asked AS (
+    SELECT instance_id, task_id, json_extract_string(payload, '$.provider') AS provider
+    FROM history
+    WHERE event = 'taskScheduled' AND name = 'quote_v1'
+), answers AS (
+    SELECT instance_id, task_id, try_cast(payload AS BIGINT) AS price
+    FROM history
+    WHERE event = 'taskCompleted' AND try_cast(payload AS BIGINT) IS NOT NULL
 ), choices AS (
-    SELECT instance_id, min((price, provider)) AS best
-    FROM last_answers
-    WHERE price IS NOT NULL
-    GROUP BY instance_id
+    -- Asked again is only when nobody answered, so whoever answered did so in the last round.
+    SELECT asked.instance_id, min((answers.price, asked.provider)) AS best
+    FROM asked
+    JOIN answers ON answers.instance_id = asked.instance_id AND answers.task_id = asked.task_id
+    GROUP BY asked.instance_id
 ), shipped AS (
     SELECT
         instance_id,
@@ -39,10 +31,13 @@ WITH answers AS (
     LEFT JOIN choices ON choices.instance_id = shipped.instance_id
     WHERE choices.best IS DISTINCT FROM (shipped.price, shipped.provider)
 ), told AS (
-    SELECT instance_id, string_agg(provider || ' ' || coalesce(price::VARCHAR, 'none'), ', ' ORDER BY provider) AS answers
-    FROM last_answers
-    WHERE instance_id IN (SELECT instance_id FROM wrong)
-    GROUP BY instance_id
+    SELECT
+        asked.instance_id,
+        string_agg(asked.provider || ' ' || answers.price, ', ' ORDER BY asked.provider, answers.price) AS answers
+    FROM asked
+    JOIN answers ON answers.instance_id = asked.instance_id AND answers.task_id = asked.task_id
+    WHERE asked.instance_id IN (SELECT instance_id FROM wrong)
+    GROUP BY asked.instance_id
 )
 SELECT wrong.instance_id, wrong.provider, wrong.price, coalesce(told.answers, 'none') AS answers
 FROM wrong
