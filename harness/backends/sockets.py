@@ -52,6 +52,9 @@ def connections(port: int) -> int:
     """
     How many TCP connections to this machine's listener at `port` are established.
 
-    The port is one of ours, so whoever listens there needs not be looked up, which takes several times as long.
+    The port is one of ours, so whoever listens there needs not be looked up; and of the table's lines, thousands on a
+    busy machine, no more is read than tells that they are others'.
     """
-    return sum(1 for one in of(_HERE) if one.port == port and one.state == ESTABLISHED)
+    own = f":{port:04X}"
+    lines = (line.split(maxsplit=4) for line in _HERE.read_text(encoding="ascii").splitlines()[1:])
+    return sum(1 for _, local, _, state, _ in lines if state == ESTABLISHED and local.endswith(own))
