@@ -27,13 +27,13 @@ def exit_code(verdict: Verdict) -> Exit:
 
 def is_as_expected(verdict: Verdict) -> bool | None:
     """
-    Is violated what the scenario expects, and nothing else, after every fault was felt? None where it expects
-    nothing, or nothing can be told: also not of evidence that was changed after the run.
+    Is violated what the scenario expects, and nothing else, in a run that lacks nothing: every fault was felt, all the
+    evidence is there? None where it expects nothing, or nothing can be told: also not of evidence that was changed
+    after the run.
     """
     if verdict.expect is None or verdict.result is Result.UNKNOWN or verdict.modified:
         return None
-    felt = all(fault.felt_after is not None for fault in verdict.faults)
-    return verdict.result is Result.VIOLATED and felt and not unexpected(verdict)
+    return verdict.result is Result.VIOLATED and not verdict.lacking and not unexpected(verdict)
 
 
 def unexpected(verdict: Verdict) -> list[str]:

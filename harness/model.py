@@ -640,6 +640,9 @@ class Verdict(Value):
     seed: int
     result: Result
     reasons: tuple[str, ...] = Field(description="plain sentences: why it is not HOLDS; empty if it is")
+    lacking: tuple[str, ...] = Field(
+        default=(), description="of these, what was not seen: faults that were not felt, evidence that is not there"
+    )
     classes: Mapping[str, int] = Field(description="end class -> instances, violations included")
     kinds: Mapping[str, Mapping[str, int]] = Field(description="kind -> end class -> instances")
     operations: Mapping[str, int] = Field(description="client outcome -> calls")

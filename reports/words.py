@@ -196,8 +196,9 @@ def expectation(verdict: Verdict) -> str | None:
         case False if verdict.result is Result.HOLDS:
             return f"Not expected: it holds, although a violation is known ({known})"
         case False:
-            others = ", ".join(unexpected(verdict)) or "although a fault was not felt"
-            return f"Not as expected: also violated {others} (known is {known})"
+            others = unexpected(verdict)
+            but = f"also violated {', '.join(others)}" if others else verdict.lacking[0]
+            return f"Not as expected: {but} (known is {known})"
     return f"A violation was expected ({known})"
 
 

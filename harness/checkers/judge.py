@@ -95,6 +95,7 @@ def judge(
         seed=plan.seed,
         result=worst([*(finding.result for finding in findings), *(Result.UNKNOWN for _ in lacking)]),
         reasons=(*_reasons(findings), *lacking),
+        lacking=lacking,
         classes=classes,
         kinds=kinds,
         operations={outcome: calls.get(outcome, 0) for outcome in _OUTCOMES},

@@ -4,9 +4,13 @@ The command line. Every command is thin: read, call, draw, exit with a code that
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import traceback
 from typing import NoReturn
 
+import structlog
 import typer
 
 from harness.cli import judging, machine, runs
@@ -39,14 +43,27 @@ images.command("build")(machine.images_build)
 app.add_typer(images, name="images")
 
 
+def _prepare() -> None:
+    """
+    What holds for the whole process: warnings go to standard error, and no proxy is asked for what is on this machine.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
+
+
 def _complain(message: str) -> None:
     err.print(f"harness: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> NoReturn:
     """
-    Entry point: errors become one clear message and an exit code, never a traceback.
+    Entry point: errors become one clear message and an exit code. A traceback is for a defect of the harness's own.
     """
+    _prepare()
     try:
         code = app(standalone_mode=False)
     except HarnessError as error:
@@ -57,4 +74,8 @@ def main() -> NoReturn:
         code = Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, would be a verdict: VIOLATED
+        err.print(traceback.format_exc(), highlight=False, markup=False, soft_wrap=True)
+        _complain(f"a defect of the harness itself, no finding: {type(error).__name__}: {error}")
+        code = Exit.SOFTWARE
     sys.exit(code or Exit.HOLDS)

@@ -118,3 +118,17 @@ def test_an_engine_that_is_not_installed_is_told(monkeypatch, tmp_path, capsys):
 
     with pytest.raises(UsageError, match=r"needs pyspark, .*: pip install 'durable-workflow-harness\[spark\]'"):
         call(capsys, "check", str(run.path), "--modified", "--engine", "spark")
+
+
+def test_a_defect_of_the_harness_itself_is_no_verdict(monkeypatch, capsys):
+    """Python's own exit code for an exception is 1, which is VIOLATED."""
+    monkeypatch.setattr(cli, "_prepare", lambda: None)
+    monkeypatch.setattr(cli, "app", lambda **_: {}["no such key"])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == Exit.SOFTWARE
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "harness: a defect of the harness itself, no finding: KeyError: 'no such key'" in told
