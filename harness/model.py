@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 
@@ -93,10 +93,14 @@ class HttpStart(Value):
 
 class DaprStart(Value):
     """
-    Start by Dapr's workflow API: `POST /v1.0-beta1/workflows/dapr/<dapr>/start?instanceID=<id>`.
+    Start by Dapr's workflow API (stable since 1.15): `POST /v1.0/workflows/<dapr>/<workflow>/start?instanceID=<id>`.
+    Its answers are those of the API reference, "Start workflow request": 202 accepted, 400 bad request.
     """
 
     dapr: str
+
+    accepted: ClassVar[tuple[int, ...]] = (202,)
+    refused: ClassVar[tuple[int, ...]] = (400,)
 
 
 class Outcome(Value):
@@ -185,7 +189,9 @@ class Target(Value):
     state_store: str = "statestore"
     workflows: Mapping[str, Workflow] = Field(min_length=1)
     activities: Mapping[str, Retry] = Field(default={}, description="registered name -> its retry policy")
-    effects: tuple[EffectPair, ...] = Field(min_length=1)
+    effects: tuple[EffectPair, ...] = Field(
+        min_length=1, max_length=62, description="pairs; a set of them fits 62 bits"
+    )
     ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
     defects: Mapping[str, str] = {}
     invariants: Path | None = None

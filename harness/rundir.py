@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,13 @@ class RunDir:
         What was collected afterwards: `*.parquet`.
         """
         return self.path / "evidence"
+
+    @property
+    def invariants(self) -> Path:
+        """
+        The target's own invariants, as they were when it was run: `*.sql`; not there if it has none.
+        """
+        return self.path / "invariants"
 
     @property
     def logs(self) -> Path:
@@ -135,6 +143,14 @@ class RunDir:
         """
         _write(self.plan, plan.model_dump_json(indent=2, by_alias=True) + "\n")
 
+    def keep_invariants(self, folder: Path | None) -> None:
+        """
+        Copy the invariants of a target, so that the run can be judged where that is not, or is another by then.
+        """
+        for file in sorted(folder.glob("*.sql")) if folder is not None else ():
+            self.invariants.mkdir(exist_ok=True)
+            shutil.copy(file, self.invariants)
+
     def load_plan(self) -> Plan:
         """
         Read plan.json. Raises EvidenceError if it is missing or of another version of the harness.
@@ -190,6 +206,10 @@ class RunDir:
             return Verdict.model_validate_json(self.verdict.read_bytes())
         except OSError as error:
             raise EvidenceError(f"{self.path} has no verdict yet; run `harness check {self.path}`") from error
+        except ValidationError as error:
+            raise EvidenceError(
+                f"{self.verdict} was not written by this version of the harness; run `harness check {self.path}`"
+            ) from error
 
 
 def _write(file: Path, text: str) -> None:

@@ -134,9 +134,12 @@ class Run:
             self._exits.callback(controller.stop)
             interruption.graceful = True
             with self._phase("load"):
-                self._load(watch, controller, interruption)
+                lacking = self._load(watch, controller, interruption)
                 if self._given_up is not None:
                     self._tell_stall(watch, engine, endpoints, "load")
+                elif lacking is not None:
+                    self._screen.say(lacking)
+                    self._given_up = lacking
                 self._generator.stop()
             with self._phase("heal"):
                 self._screen.say("healing every fault")
@@ -209,9 +212,10 @@ class Run:
             watch.poll()
         self._screen.say(f"ready: {len(endpoints.apps)} canary instances ended")
 
-    def _load(self, watch: Watch, controller: Controller, interruption: Interruption) -> None:
+    def _load(self, watch: Watch, controller: Controller, interruption: Interruption) -> str | None:
         """
-        Until the generator has sent everything and every fault has been held for its time.
+        Until the generator has sent everything and every fault has been held for its time. Return what of the load is
+        lacking, in words.
         """
         progress = generators.Progress(self._run)
         self._generator.start()
@@ -222,7 +226,7 @@ class Run:
             time.sleep(_TICK / 5)
             progress.poll()
         if progress.began_ns is None:
-            return
+            return None
         controller.start(progress.began_ns)
         while not interruption.requested and not self._gives_up(watch.unanswered, watch.still):
             time.sleep(_TICK)
@@ -236,8 +240,7 @@ class Run:
                 controller.disarm()
         if interruption.requested:
             self._screen.say("interrupted: healing, settling and judging what there is (again to leave at once)")
-        if progress.dropped:
-            self._screen.say(f"{progress.dropped} arrivals were dropped: too many were in flight")
+        return f"{progress.dropped} arrivals were dropped: too many were in flight" if progress.dropped else None
 
     def _look(self, watch: Watch, controller: Controller, elapsed: float) -> None:
         self._poll(watch)

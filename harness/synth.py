@@ -154,6 +154,7 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
         run = rundir.create(root, f"{plan.scenario.name}-synthetic", seed)
         evidence.replace(run.evidence)
     run.save_plan(_claimed(plan, like.name, real, made, seed))
+    run.keep_invariants(like.invariants if like.invariants.is_dir() else plan.target.invariants)
     manifest.write(run)
     return run, made, measures
 

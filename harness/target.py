@@ -67,6 +67,7 @@ def _check(document: Document, target: Target) -> None:
     """
     What the model cannot see: names that point at each other.
     """
+    _check_effects(document, target)
     forwards = {pair.forward for pair in target.effects}
     known = forwards | {pair.compensation for pair in target.effects}
     for name, workflow in target.workflows.items():
@@ -90,6 +91,15 @@ def _check(document: Document, target: Target) -> None:
                 ("ledgers", index, "service"),
                 f'"{ledger.service}" is not a service of this target; {did_you_mean(ledger.service, target.services)}',
             )
+
+
+def _check_effects(document: Document, target: Target) -> None:
+    names: set[str] = set()
+    for index, pair in enumerate(target.effects):
+        for side, effect in (("forward", pair.forward), ("compensation", pair.compensation)):
+            if effect in names:
+                document.problem(("effects", index, side), f'"{effect}" is the name of another effect, too')
+            names.add(effect)
 
 
 def _absolute(target: Target, folder: Path) -> Target:

@@ -192,7 +192,7 @@ class _Page:
         chart = Chart(
             "faults",
             "Faults",
-            "A bar lasts while the fault was in force, the line below it until starts through there were well again."
+            "A bar lasts while the fault was in force, the line below it until the throughput was steady again."
             + (f" The first {len(shown)} of {len(applied)} are shown." if len(shown) < len(applied) else ""),
             height=44 + 26 * len(shown),
             keys=(Key("in force", "fault"), Key("not yet recovered", "red", "solid")),

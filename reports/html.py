@@ -85,6 +85,7 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
             phases=phases,
             stall=RunDir(run).load_stall(),
             selftest=RunDir(run).load_selftest(),
+            backend=RunDir(run).backend,
             drawing=drawing,
             figures=_figures(summed),
             models={chart.name: chart.model for chart in drawing.charts if chart.model is not None},

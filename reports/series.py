@@ -71,7 +71,7 @@ class Axis:
         for row in rows:
             number = int(row["bin"])
             if 0 <= number < self.bins:
-                line = lines.setdefault(row["line"], [empty] * self.bins)
+                line = lines.setdefault(row["line"] or "nothing", [empty] * self.bins)
                 line[number] = (line[number] or 0) + row["value"]
         return {name: tuple(lines[name]) for name in sorted(lines)}
 

@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from harness.evidence.schema import TABLES, Table
-from harness.model import HttpStart, Plan
+from harness.model import Plan
 
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
@@ -36,8 +36,6 @@ def silent(what: str, number: int, count: int) -> None:
 _THREADS = 2
 _MEMORY = "1GB"
 _BATCH = 10_000
-_MOST_PAIRS = 62
-"""Sets of effect pairs and of tasks are kept in the bits of a BIGINT, its sign left alone."""
 
 
 class UnansweredError(Exception):
@@ -192,9 +190,8 @@ def opened(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[
     The database of a run: the evidence tables of `evidence`, the tables of `plan`, and the derived ones.
 
     Of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
-    outcomes(workflow, outcome, ends, calls), outcome_effects(workflow, outcome, effect),
-    kinds(workflow, kind, ends), answers(workflow, status, outcome), steps(step, fault, node, at_ns),
-    retries(activity, attempts, first, backoff, longest), times in seconds.
+    outcomes(workflow, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
+    steps(step, fault, node, at_ns), retries(activity, attempts, first, backoff, longest), times in seconds.
     Derived: one for each file in `tables/`, which says what its rows are.
     """
     with connected(plan, evidence) as (connection, missing):
@@ -266,8 +263,6 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     Make the tables that say what the plan and its target declare.
     """
     target = plan.target
-    if len(target.effects) > _MOST_PAIRS:
-        raise ValueError(f"a target may declare at most {_MOST_PAIRS} effect pairs")
     bits = {pair.forward: 1 << ordinal for ordinal, pair in enumerate(target.effects)}
     _table(
         connection,
@@ -296,11 +291,6 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             for workflow, outcome, meaning in outcomes
         ],
     )
-    _table(
-        connection,
-        "outcome_effects(workflow VARCHAR, outcome VARCHAR, effect VARCHAR)",
-        [(workflow, outcome, effect) for workflow, outcome, meaning in outcomes for effect in meaning.effects],
-    )
     wider, started = plan.scenario.checks.ends, plan.scenario.load.workflow
     _table(
         connection,
@@ -318,7 +308,6 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         [
             (workflow, status, outcome)
             for workflow, about in target.workflows.items()
-            if isinstance(about.start, HttpStart)
             for outcome, statuses in (("ok", about.start.accepted), ("fail", about.start.refused))
             for status in statuses
         ],

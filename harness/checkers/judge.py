@@ -61,6 +61,7 @@ def judge(
     evidence: Path,
     modified: Sequence[str] = (),
     *,
+    theirs: Path | None = None,
     own: Path | None = None,
     keep: Path | None = None,
     progress: Progress = silent,
@@ -69,7 +70,8 @@ def judge(
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
 
-    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `own` is a
+    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `theirs` is the
+    folder of the target's invariants, by default where the plan's target has them. `own` is a
     folder of the user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of
     each invariant that has any, as `<invariant>.parquet`, in place of what an earlier judging left there; a verdict
     holds the first of them. `progress` is told each table that is made and each invariant that is examined.
@@ -78,7 +80,7 @@ def judge(
     Raises UsageError if `own` cannot be used.
     """
     with opening(plan, evidence, progress) as database:
-        findings = tuple(_findings(database, plan, own, keep, progress))
+        findings = tuple(_findings(database, theirs or plan.target.invariants, own, keep, progress))
         kinds = _kinds(database)
         classes = _classes(kinds)
         faults, thin, missed = _circumstances(database, plan, classes)
@@ -119,7 +121,7 @@ def _torn(row: Row) -> str:
 
 
 def _findings(
-    database: Database, plan: Plan, own: Path | None, keep: Path | None, progress: Progress
+    database: Database, theirs: Path | None, own: Path | None, keep: Path | None, progress: Progress
 ) -> Iterator[Finding]:
     """
     What each invariant says: the general ones, the target's own, the user's, each by name.
@@ -127,9 +129,9 @@ def _findings(
     start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
     telling = Telling(start[0]["load_start_ns"])
     general, targets, reason = invariant.load(invariant.GENERAL), {}, None
-    if plan.target.invariants is not None:
+    if theirs is not None:
         try:
-            targets = invariant.load(plan.target.invariants)
+            targets = invariant.load(theirs)
         except OSError as error:
             reason = f"the target's invariants cannot be read: {error}"
     users = {} if own is None else invariant.load_own(own, {*general, *targets})
@@ -169,6 +171,8 @@ def examine(
             violations.write(keep, name, database.types(each.query), chain.from_iterable(every))
     except UnansweredError as error:
         return _unknown(name, each.claim, str(error), origin, each.catches)
+    except Exception as error:  # noqa: BLE001 - it may be anybody's, and whatever it returns stops none of the others
+        return _unknown(name, each.claim, f"it returns what it must not: {error}", origin, each.catches)
     if count == 0 and examined == 0:
         return _unknown(name, each.claim, "there was nothing to examine", origin, each.catches)
     doubtful = count > 0 and each.severity == "unknown"

@@ -206,6 +206,8 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     # A firing that is gone would leave a gap, and where rows are missing tries are not counted.
     "retry_not_waited": Defect(HISTORY, f"event = 'timerFired' AND {_OF_RETRY}", new={"event": "'eventRaised'"}),
+    # The second try of a call becomes its third, for whose second no timer was set.
+    "retry_timer_missing": Defect(HISTORY, f"event = 'timerCreated' AND {_OF_RETRY}", new={"event": "'eventRaised'"}),
     "retried_after_success": Defect(
         HISTORY,
         f"event = 'taskFailed' AND {_NEXT} = 'timerCreated'",

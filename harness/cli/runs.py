@@ -280,9 +280,12 @@ def down(
 
     with ExitStack() as exits:
         engine = None
+        mine = standing(runs)
         with suppress(NodeError):  # without an engine nothing is in one
             engine = exits.enter_context(closing(containers.connect()))
-        doomed = {folder.path for folder in standing(runs)}
+        if engine is None and (kept := [str(folder.path) for folder in mine if folder.backend == Where.COMPOSE]):
+            raise NodeError(f"no Docker engine answers, and what is up there is left up: {', '.join(kept)}")
+        doomed = {folder.path for folder in mine}
         if everything:
             found = guard.owners() | (containers.owners(engine) if engine else frozenset())
             doomed |= {run for run in found if not RunDir(run).stands.exists()}

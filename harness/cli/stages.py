@@ -93,6 +93,7 @@ def run_one(made: Plan, runs: Path, place: Place, console: Console, *, attached:
     make = backend_of(made, place)
     folder = rundir.create(runs, made.scenario.name, made.seed)
     folder.save_plan(made)
+    folder.keep_invariants(made.target.invariants)
     generator = Attached(folder) if attached else Locust(folder, scenarios.FOLDER)
     with Screen(f"{made.scenario.name}, seed {made.seed}", console) as screen:
         screen.say(f"{folder.name}: {' '.join(made.scenario.claim.split())}")
@@ -143,6 +144,7 @@ def judged(
         made,
         folder.evidence,
         modified,
+        theirs=folder.invariants if folder.invariants.is_dir() else None,
         own=own,
         keep=folder.violations,
         progress=progress or silent,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 import structlog
 
 from harness.backends.base import Endpoints
-from harness.errors import EvidenceError
 from harness.evidence import api, jobs, journals, ledgers, tables
 from harness.evidence.engine import Engine
 from harness.evidence.schema import (
@@ -96,7 +95,7 @@ def _table(run: RunDir, table: Table, rows: Callable[[], Rows]) -> list[str]:
     """
     try:
         tables.write(run.evidence, table, rows())
-    except (EvidenceError, OSError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one source, the others are still to be had
         log.warning("evidence could not be collected", table=table.name, error=str(error))
-        return [f"{table.name}: {error}"]
+        return [f"{table.name}: {error or type(error).__name__}"]
     return []

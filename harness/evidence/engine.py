@@ -61,7 +61,7 @@ class _Stored:
 
     metadata: bytes | None = None
     history: dict[int, bytes] = field(default_factory=dict)
-    inbox: int = 0
+    inbox: set[str] = field(default_factory=set)
 
 
 class Engine:
@@ -240,7 +240,7 @@ class Engine:
             "history_length": metadata.historyLength,
             "history_rows": len(stored.history),
             "inbox_length": metadata.inboxLength,
-            "inbox_rows": stored.inbox,
+            "inbox_rows": len(stored.inbox),
         }
         calls = _calls(events)
         return row, [_history(instance, position, event, calls.get(position)) for position, event in events]
@@ -273,7 +273,7 @@ def _put(stored: _Stored, suffix: str, raw: bytes | None) -> None:
     elif kind == "history":
         stored.history[int(number)] = raw
     elif kind == "inbox":
-        stored.inbox += 1
+        stored.inbox.add(number)  # a scan may show a key more than once
 
 
 def _status(started: Any, ended: Any, events: list[Any]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import journal
+from harness.errors import EvidenceError
 
 Row = dict[str, Any]
 
@@ -42,20 +43,28 @@ def operations(folder: Path) -> Iterator[Row]:
 def attempts(folder: Path) -> Iterator[Row]:
     """
     One row an execution of an activity's body, from `attempts-*.jsonl` (docs/target-contract.md).
+
+    Raises EvidenceError for an end whose start was never written, unless lines of its file were torn.
     """
     for file in sorted(folder.glob("attempts-*.jsonl")):
-        bodies: dict[str, Row] = {}
+        bodies: list[Row] = []
+        latest: dict[str, Row] = {}  # an id that is given twice stays two rows, and the checkers say so
         for row in journal.read(file):
             if row["event"] == "start":
-                bodies[row["attempt_id"]] = {
-                    **{key: row[key] for key in ("instance_id", "activity", "task_id", "attempt_id", "node")},
-                    "started_ns": row["at_ns"],
-                }
-            elif row["attempt_id"] in bodies:
-                bodies[row["attempt_id"]].update(
+                bodies.append(
+                    {
+                        **{key: row[key] for key in ("instance_id", "activity", "task_id", "attempt_id", "node")},
+                        "started_ns": row["at_ns"],
+                    }
+                )
+                latest[row["attempt_id"]] = bodies[-1]
+            elif row["attempt_id"] in latest:
+                latest[row["attempt_id"]].update(
                     ended_ns=row["at_ns"], outcome=row["outcome"], detail=row.get("detail")
                 )
-        yield from bodies.values()
+            elif not journal.torn(file):
+                raise EvidenceError(f"{file.name}: execution {row['attempt_id']} ends and was never begun")
+        yield from bodies
 
 
 def faults(folder: Path) -> Iterator[Row]:

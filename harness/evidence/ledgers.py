@@ -17,6 +17,8 @@ from harness.model import HttpLedger, StateLedger, Target
 
 Row = dict[str, Any]
 
+_COLUMNS: Mapping[str, type] = {"instance_id": str, "effect": str, "key": str, "at_ns": int}
+
 
 def effects(target: Target, endpoints: Endpoints) -> Iterator[Row]:
     """
@@ -52,16 +54,17 @@ def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> It
     prefix = f"{target.app_id}||"
     try:
         with redis.Redis(endpoints.redis.host, endpoints.redis.port, socket_timeout=10) as store:
-            for key in sorted(store.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000)):
+            # SCAN may return a key more than once (Redis documentation, "SCAN guarantees").
+            for key in sorted(set(store.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000))):
                 document = json.loads(store.hget(key, "data") or b"{}")
-                yield key.decode().removeprefix(prefix), document.get(ledger.field, [])
+                yield key.decode().removeprefix(prefix), document.get(ledger.field) or []
     except (redis.RedisError, ValueError, AttributeError) as error:
         raise EvidenceError(f"the ledger {ledger.prefix}* in the state store could not be read: {error}") from error
 
 
 def _rows(source: str, rows: Iterator[object] | list[object]) -> Iterator[Row]:
     for position, row in enumerate(rows):
-        if not isinstance(row, Mapping) or not {"instance_id", "effect", "key", "at_ns"} <= row.keys():
+        if not isinstance(row, Mapping) or any(type(row.get(name)) is not of for name, of in _COLUMNS.items()):
             raise EvidenceError(f"row {position} of ledger {source} is not an effect row: {row!r}")
         yield {
             "instance_id": row["instance_id"],

@@ -16,7 +16,8 @@ from harness.rundir import RunDir
 
 def write(run: RunDir) -> None:
     """
-    Write the manifest of what is there now: plan.json and every evidence table. Raises OSError if it cannot.
+    Write the manifest of what is there now: plan.json, every evidence table and the target's invariants. Raises OSError
+    if it cannot.
     """
     text = "".join(f"{_digest(run.path / name)}  {name}\n" for name in _files(run))
     scratch = run.sums.with_name(f".{run.sums.name}.tmp")
@@ -40,7 +41,7 @@ def modified(run: RunDir) -> tuple[str, ...]:
 
 
 def _files(run: RunDir) -> list[str]:
-    found = [run.plan, *run.evidence.glob("*.parquet")]
+    found = [run.plan, *run.evidence.glob("*.parquet"), *run.invariants.glob("*.sql")]
     return sorted(str(file.relative_to(run.path)) for file in found if file.is_file())
 
 

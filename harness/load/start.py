@@ -72,12 +72,11 @@ def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, rep
             refused=workflow.start.refused,
         )
     node = f"sidecar-{replica % len(replicas.sidecars)}"
-    # Dapr workflow API reference, "Start workflow request" (stable since Dapr 1.15): 202 accepted, 400 bad request.
     component, name, instance = (quote(part, safe="") for part in (workflow.start.dapr, load.workflow, instance_id))
     return Start(
         node=node,
         url=f"{replicas.sidecars[node].url}/v1.0/workflows/{component}/{name}/start?instanceID={instance}",
         body=body,
-        accepted=(202,),
-        refused=(400,),
+        accepted=workflow.start.accepted,
+        refused=workflow.start.refused,
     )

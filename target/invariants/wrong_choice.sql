@@ -2,7 +2,7 @@
 -- layer: app
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
 -- catches: choice_changed
--- source: target/workflows.py (cheapest); the answers are those in the engine's own history.
+-- source: target/workflows.py (cheapest); the answers are those in the engine's own history. An instance in a later generation has lost its earlier history (Dapr 1.18 orchestrator/create.go, createIfCompleted).
 -- witness: {instance_id} was shipped by {provider} for {price}; the answers were {answers}.
 WITH asked AS (
     SELECT instance_id, task_id, json_extract_string(payload, '$.provider') AS provider
@@ -24,7 +24,7 @@ WITH asked AS (
         json_extract_string(attributes, '$.provider') AS provider,
         json_extract(attributes, '$.price')::BIGINT AS price
     FROM effects
-    WHERE effect = 'ship'
+    WHERE effect = 'ship' AND instance_id NOT IN (SELECT instance_id FROM instances WHERE generation > 1)
 ), wrong AS (
     SELECT shipped.instance_id, shipped.provider, shipped.price
     FROM shipped

@@ -169,10 +169,24 @@ def retry_wait(one):
         if timer["call_id"] is not None:
             timers.setdefault(timer["call_id"], []).append(timer)
     everyone = [timer for of in timers.values() for timer in of]
-    return any(
+    wrong = any(
         waited_wrong(one, calls.get(call, []), number, timer, everyone)
         for call, of in timers.items()
         for number, timer in enumerate(of)
+    )
+    return wrong or any(timer_missing(one, call, made, len(timers.get(call, ()))) for call, made in calls.items())
+
+
+def timer_missing(one, call, made, timers):
+    """A try that follows another, and the timers are too few for it; none of unknown purpose may stand in for one."""
+    if not timers and all(each["task_id"] in (None, call) for each in made):
+        return False
+    unnamed = [timer["position"] for timer in named(one, "timerCreated") if timer["call_id"] is None]
+    return any(
+        number >= timers
+        and POLICIES.get(failed["name"], (0, 0))[1] > 0
+        and not any(position < again["position"] for position in unnamed)
+        for number, (failed, again) in enumerate(itertools.pairwise(made))
     )
 
 

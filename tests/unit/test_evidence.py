@@ -286,6 +286,8 @@ def _service():
             b'{"instance_id":"a","effect":"hold","key":"k","at_ns":1}\n{"effect":"hold"}\n',
             "row 1 of ledger bank-0 is not",
         ),
+        (b'{"instance_id":"a","effect":"hold","key":"k","at_ns":null}\n', "row 0 of ledger bank-0 is not"),
+        (b'{"instance_id":"a","effect":"hold","key":"k","at_ns":"2026-11-28"}\n', "row 0 of ledger bank-0 is not"),
         (b"<html>\n", "could not be read"),
     ],
 )
@@ -331,6 +333,44 @@ def test_an_execution_that_was_cut_off_has_no_end(tmp_path):
         ("x", None, None),
         ("y", 3, "error"),
     ]
+
+
+def test_an_execution_id_that_is_given_twice_stays_two_executions(tmp_path):
+    start = {"event": "start", "instance_id": "a", "activity": "hold_v1", "node": "app-0", "attempt_id": "x"}
+    with journal.Journal(tmp_path / "attempts-app-0.jsonl") as writer:
+        for task in (1, 2):
+            writer.write({**start, "task_id": task, "at_ns": task * 10})
+            writer.write({"event": "end", "attempt_id": "x", "at_ns": task * 10 + 1, "outcome": "ok"})
+
+    assert [(r["task_id"], r["ended_ns"]) for r in journals.attempts(tmp_path)] == [(1, 11), (2, 21)]
+
+
+def test_an_end_without_a_start_is_no_evidence_unless_a_line_was_torn(tmp_path):
+    file = tmp_path / "attempts-app-0.jsonl"
+    with journal.Journal(file) as writer:
+        writer.write({"event": "end", "attempt_id": "x", "at_ns": 1, "outcome": "ok"})
+    with pytest.raises(EvidenceError, match=r"attempts-app-0\.jsonl: execution x ends and was never begun"):
+        list(journals.attempts(tmp_path))
+
+    with file.open("ab") as lines:
+        lines.write(b'{"event": "start", "attempt')
+
+    assert list(journals.attempts(tmp_path)) == []
+
+
+def test_a_source_that_is_not_as_it_must_be_leaves_the_others(tmp_path):
+    """A time that is none fails in the Parquet writer, not in ours."""
+    run = RunDir(tmp_path)
+    with journal.Journal(run.journal / "samples.jsonl") as writer:
+        writer.write({"at_ns": "yesterday", "node": "app-0", "metric": "rss_bytes", "value": 1.0})
+    with journal.Journal(run.journal / "phases.jsonl") as writer:
+        writer.write({"phase": "up", "event": "start", "at_ns": 1})
+
+    missing = collect.from_journals(run)
+
+    assert [problem.partition(":")[0] for problem in missing] == ["samples"]
+    assert not tables.path(run.evidence, schema.SAMPLES).exists()
+    assert tables.path(run.evidence, schema.PHASES).exists()
 
 
 def test_a_fault_is_one_row_with_what_happened_to_it(tmp_path):

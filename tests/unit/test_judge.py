@@ -110,6 +110,60 @@ def test_a_witness_tells_the_faults_that_were_in_force_in_its_life(planned, evid
     assert f"In force meanwhile: {during}." in found.witnesses[0].sentence
 
 
+@pytest.mark.parametrize(
+    "header", ["-- examined: SELECT sum(position) FROM history WHERE event = 'none'", "-- witness: {0} has {event}."]
+)
+def test_an_invariant_that_returns_what_it_must_not_stops_none_of_the_others(planned, evidence, own, header):
+    key = header.partition(":")[0]
+    text = "\n".join(header if line.startswith(key) else line for line in EVERY_EVENT.splitlines())
+
+    findings = {f.name: f for f in judge.judge("run", planned, evidence(), own=own(text)).findings}
+
+    assert findings["no_events"].result == "UNKNOWN"
+    assert findings["told"].result == "HOLDS"
+
+
+@pytest.mark.parametrize(("later_ns", "stuck"), [(0, 1), (1, 0)])
+def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path, later_ns, stuck):
+    """Nobody waited for it."""
+    rows = sound()
+    LIES["end_undone"](rows)
+    settled_ns = next(row["ended_ns"] for row in rows["phases"] if row["phase"] == "settle")
+    next(row for row in rows["instances"] if row["instance_id"] == "a")["created_ns"] = settled_ns + later_ns
+    for table in schema.TABLES:
+        tables.write(tmp_path, table, rows[table.name])
+
+    findings = {f.name: f for f in judge.judge("run", planned, tmp_path).findings}
+
+    assert findings["stuck"].violations == stuck
+
+
+@pytest.mark.parametrize(
+    ("calls", "missed"),
+    [
+        ([("a", 1, 0, 1, "unknown"), ("a", 2, 900, 1000, "ok")], "99 % of the starts were answered within 1.000 s"),
+        ([("a", 1, 0, 1, "unknown"), ("b", 1, 0, 1, "ok")], "of more than 1 % of the starts none was accepted"),
+        ([("a", 1, 0, 1, "fail")], "there was no start that was not refused"),
+        ([("a", 1, 0, 900, "fail"), ("b", 1, 0, 100, "ok")], None),
+    ],
+    ids=["from when it was due", "none is slower than any", "all were refused", "a refusal is none"],
+)
+def test_the_latency_of_starts_counts_those_that_had_to_be_repeated(planned, tmp_path, calls, missed):
+    rows = [
+        {"instance_id": i, "op_id": f"{i}/{t}", "try": t, "client": "c", "workflow": "order_v1", "kind": "plain"}
+        | {"intended_ns": due * 10**6, "invoked_ns": due * 10**6, "completed_ns": done * 10**6, "outcome": outcome}
+        for i, t, due, done, outcome in calls
+    ]
+    for table in schema.TABLES:
+        tables.write(tmp_path, table, rows if table.name == "operations" else [])
+    gated = planned.scenario.model_copy(update={"gate": planned.scenario.gate.model_copy(update={"start_p99": 0.5})})
+
+    found = judge.judge("run", planned.model_copy(update={"scenario": gated}), tmp_path).missed_levels
+
+    assert [level for level in found if missed is None or missed not in level] == []
+    assert bool(found) == (missed is not None)
+
+
 def test_lines_that_a_killed_writer_tore_are_noted(planned, evidence):
     torn = [{"file": "operations-1.jsonl", "bytes": 90, "torn": 1}, {"file": "faults.jsonl", "bytes": 10, "torn": 0}]
 

@@ -342,6 +342,7 @@ LIES |= {
         fire_at_ns=event_of(r, "e", "timerCreated")["fire_at_ns"] + 100 * MS
     ),
     "retry_timer_early": lambda r: sooner(r, 50),
+    "retry_timer_missing": lambda r: event_of(r, "e", "timerCreated").update(event="eventRaised", call_id=None),
     "retry_not_waited": lambda r: swapped(r, "e", "timerFired", "taskScheduled"),
     "timer_fired_early": lambda r: event_of(r, "e", "timerFired").update(
         fire_at_ns=event_of(r, "e", "timerFired")["at_ns"] + 50 * MS

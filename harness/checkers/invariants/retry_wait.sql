@@ -1,7 +1,7 @@
 -- claim: Between a failed try of an activity and its next lies the wait that target.yaml declares, constant or growing by its factor up to its greatest, and the next try waits for it.
 -- layer: SDK
 -- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
--- catches: retry_wait_shortened, retry_wait_lengthened, retry_timer_early, retry_not_waited
+-- catches: retry_wait_shortened, retry_wait_lengthened, retry_timer_early, retry_not_waited, retry_timer_missing
 -- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the turn's time, which lies between the failure and the turn's workflowStarted event; it is that event's own, unless the engine took the answer to a cancelled turn: docs/findings.md, 9). The tolerance is one millisecond: the SDK counts in microseconds, and the failure and the firing are stamped by two processes.
 -- witness: {instance_id}: before try {number} of {name:or}, called as task {call_id}, {fault}; the declared wait is {wait_ms:or} ms.
 WITH gaps AS (
@@ -18,6 +18,17 @@ WITH gaps AS (
     FROM history
     ANTI JOIN gaps USING (instance_id)
     WHERE event = 'timerCreated' AND call_id IS NOT NULL
+), unnamed AS (
+    -- Timers of which nobody can tell whether they are before a retry (docs/findings.md, 9).
+    SELECT instance_id, position
+    FROM history
+    WHERE event = 'timerCreated' AND call_id IS NULL
+), called AS (
+    SELECT instance_id, call_id
+    FROM history
+    ANTI JOIN gaps USING (instance_id)
+    WHERE (event = 'timerCreated' AND call_id IS NOT NULL) OR (event = 'taskScheduled' AND call_id <> task_id)
+    GROUP BY instance_id, call_id
 ), tries AS (
     SELECT
         history.instance_id,
@@ -28,8 +39,7 @@ WITH gaps AS (
         row_number() OVER calls AS number,
         lead(history.position) OVER calls AS again_position
     FROM history
-    JOIN (SELECT DISTINCT instance_id, call_id FROM timers) AS called
-        ON called.instance_id = history.instance_id AND called.call_id = history.call_id
+    JOIN called ON called.instance_id = history.instance_id AND called.call_id = history.call_id
     WHERE history.event = 'taskScheduled'
     WINDOW calls AS (PARTITION BY history.instance_id, history.call_id ORDER BY history.position, history.task_id)
 ), turns AS (
@@ -86,4 +96,18 @@ WHERE unwaited
     OR longest_ns < wait_ns - 1000000
     OR shortest_ns > wait_ns + 1000000
     OR waited_ns < wait_ns - 1000000
+UNION ALL
+SELECT
+    tries.instance_id,
+    tries.call_id,
+    tries.number + 1,
+    tries.name,
+    round(1000 * least(retries.first * power(retries.backoff, tries.number - 1), retries.longest))::BIGINT,
+    'no timer was set'
+FROM tries
+JOIN retries ON retries.activity = tries.name AND retries.first > 0
+ANTI JOIN timers
+    ON timers.instance_id = tries.instance_id AND timers.call_id = tries.call_id AND timers.number = tries.number
+ANTI JOIN unnamed ON unnamed.instance_id = tries.instance_id AND unnamed.position < tries.again_position
+WHERE tries.again_position IS NOT NULL
 ORDER BY instance_id, call_id, number

@@ -49,7 +49,9 @@ WITH known AS (
         coalesce(told, 'refused') = 'refused' AND (stored OR forwards + compensations > 0) AS phantom,
         coalesce(told = 'accepted', FALSE)
             AND (NOT stored OR coalesce(ended AND ends = 'completed' AND calls > 0 AND forwards = 0, FALSE)) AS lost,
-        running AND (SELECT settled FROM run) AS stuck,
+        running
+            AND (SELECT settled FROM run)
+            AND coalesce(created_ns <= (SELECT settled_ns FROM run), TRUE) AS stuck,
         coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED'), FALSE) AS failed,
         repeated > 0 AS duplicated,
         overdone > 0 AS over_compensated,
