@@ -180,11 +180,6 @@ def test_a_link_that_nobody_uses_is_left_alone_and_not_felt(fault, monkeypatch):
     assert system.did == []
 
 
-def test_no_latency_at_all_is_not_felt():
-    with pytest.raises(NotFeltError):
-        Latency(latency=0).apply(System(), "sidecar-0->redis")
-
-
 def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused(monkeypatch):
     class Plan:
         steps = (step(fault="kill"), step(fault="latency", settings={"latency": 0.1}))
