@@ -2,6 +2,7 @@
 
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,7 @@ from harness.faults.controller import Controller, refuse_unservable
 from harness.faults.network import Down, Latency
 from harness.faults.process import Kill, Pause
 from harness.journal import Journal
-from harness.model import Step
+from harness.model import Aim, Step
 
 
 class System:
@@ -127,6 +128,49 @@ def test_a_node_that_does_not_come_back_is_written_down_as_unhealed(tmp_path):
 
     assert rows[-1]["event"] == "unhealed"
     assert rows[-1]["proof"]["reason"] == "could not be healed: sidecar-0 was not ready after 60 s"
+
+
+class FullDisk:
+    """A journal that cannot write one kind of event."""
+
+    def __init__(self, event):
+        self.event = event
+
+    def write(self, row, *, sync=False):
+        if row["event"] == self.event:
+            raise OSError("no space left on device")
+
+
+def test_a_fault_whose_healing_cannot_be_written_down_is_in_force_no_more():
+    system = System()
+    controller = Controller((step(),), system, FullDisk("healed"))
+
+    with pytest.raises(OSError, match="no space left"):
+        controller._timed(step(), "sidecar-0")
+    assert controller.active() == []
+    assert system.did == [("kill", "sidecar-0"), ("start", "sidecar-0")]
+
+
+def test_an_aimed_fault_is_healed_though_letting_go_cannot_be_written_down():
+    class Points:
+        def ambush(self, number, aim, taken):
+            taken(SimpleNamespace(node="app-0"))
+            return "held"
+
+        def landed(self, held):
+            return {}
+
+        def let_go(self, number, held, why):
+            raise OSError("no space left on device")
+
+    system = System()
+    aim = Aim(activity="hold_v1", point="after_effect", occurrence=1, own=False)
+    controller = Controller((), system, FullDisk(None), Points())
+
+    with pytest.raises(OSError, match="no space left"):
+        controller._aimed(step(nodes=("app-0", "sidecar-0")), aim, Points())
+    assert controller.active() == []
+    assert sorted(system.did[2:]) == [("start", "app-0"), ("start", "sidecar-0")]
 
 
 def test_a_step_on_several_nodes_hits_them_at_once(tmp_path):
