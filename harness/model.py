@@ -311,7 +311,7 @@ class Nemesis(Value):
     Random faults, all of them decided by the seed before the run starts.
 
     Gaps between faults are exponential with mean `interval`; a fault that would make more than `at_once` at a
-    time, or hit a node that another holds or that has not rested from one, is left out.
+    time, or hit a node or the end of a link that another holds or that has not rested from one, is left out.
     """
 
     interval: Annotated[Seconds, Field(gt=0)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from harness.errors import UsageError
@@ -173,10 +173,19 @@ def _nemesis(
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
         overlapping = _overlapping(taken, at, fault.hold)
         held = {node for step in _overlapping(taken, at, fault.hold, nemesis.rest) for node in step.nodes}
-        if len(overlapping) < nemesis.at_once and held.isdisjoint(nodes):
+        free = held.isdisjoint(_touched(nodes)) and _touched(held).isdisjoint(nodes)
+        if len(overlapping) < nemesis.at_once and free:
             step = _step(fault, nodes, at)
             taken.append(step)
             yield step
+
+
+def _touched(names: Iterable[str]) -> set[str]:
+    """
+    What a fault of these nodes and links has to do with: they, and of a link the nodes at its ends, without which no
+    probe goes through it. The one that all sidecars share is the scheduler's.
+    """
+    return {part for name in names for part in (name, *name.split("->"))}
 
 
 def _overlapping(steps: Sequence[Step], at: float, hold: float, apart: float = 0.0) -> list[Step]:

@@ -1,4 +1,4 @@
-"""Faults of the state store, on a real one: whose connections are closed, and that a store that is away is told at once."""
+"""Faults of the state store, on a real one: whose connections are closed, and who waits for one that is away."""
 
 import subprocess
 import time
