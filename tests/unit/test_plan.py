@@ -176,6 +176,50 @@ def test_a_fault_can_repeat_until_the_load_ends_or_so_many_times(read):
     assert [at for at, _ in times(make(read, {**on, "every": 4, "times": 2}))] == [1, 5]
 
 
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"at": 3}, r"kill at 3 s \(step 1\) would hit redis while kill at 2 s \(step 0\) holds it until 4 s"),
+        ({"at": 2}, r"kill at 2 s \(step 1\) would hit redis while kill at 2 s \(step 0\) holds it"),
+        ({"at": 1, "for": 1.5}, r"kill at 2 s \(step 1\) would hit redis while kill at 1 s \(step 0\) holds it"),
+    ],
+)
+def test_the_same_fault_twice_on_one_node_at_a_time_is_refused(read, second, told):
+    with pytest.raises(UsageError, match=told):
+        make(read, {"fault": "kill", "on": "redis", "at": 2, "for": 2}, {"fault": "kill", "on": "redis", **second})
+
+
+def test_a_restart_twice_at_the_same_moment_is_refused(read):
+    with pytest.raises(UsageError, match="would hit redis"):
+        make(read, *[{"fault": "kill", "on": "redis", "at": 2, "for": 0}] * 2)
+
+
+def test_faults_one_after_the_other_or_of_two_kinds_or_of_two_nodes_are_not_refused(read):
+    kill = {"fault": "kill", "on": "redis", "at": 2, "for": 2}
+
+    assert len(make(read, kill, {**kill, "at": 4}, {**kill, "fault": "stop"}, {**kill, "on": "app-0"}).steps) == 4
+
+
+def test_a_repeated_fault_that_comes_again_before_it_is_healed_is_refused(read):
+    with pytest.raises(UsageError, match=r"pause at 3 s .* while pause at 1 s"):
+        make(read, {"fault": "pause", "on": "app", "pick": "all", "for": 3, "every": 2})
+
+
+@pytest.mark.parametrize("times", [{}, {"times": 1_000_000_000}])
+def test_more_steps_than_a_run_can_take_are_refused_before_they_are_made(read, times, monkeypatch):
+    made = []
+    monkeypatch.setattr(plan, "_step", lambda *_: made.append(1))
+    with pytest.raises(UsageError, match="more than 2,000 steps"):
+        make(read, {"fault": "kill", "on": "redis", "for": 0, "every": 0.001, **times})
+    assert len(made) == 2001
+
+
+def test_the_nemesis_s_steps_are_counted_too(read):
+    kill = [{"fault": "kill", "on": "redis", "for": 0}]
+    with pytest.raises(UsageError, match="more than 2,000 steps"):
+        nemesis(read, interval=0.001, rest=0, faults=kill)
+
+
 def test_a_fault_or_the_nemesis_can_be_a_phase_of_the_load(read):
     made = make(read, {"fault": "kill", "on": "redis", "every": 2, "until": 6, "at_jitter": 1})
 
