@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import psutil
 import pytest
+import tenacity
 
 from harness.backends import guard, ports, probe, sockets
 from harness.backends.base import Address
@@ -63,6 +64,76 @@ def test_a_node_that_does_not_stop_in_its_grace_is_killed(tmp_path):
     child.await_ready()
 
     assert child.stop(grace=0.1).status == -signal.SIGKILL
+
+
+WRAPPER = """
+import subprocess, sys
+with subprocess.Popen([sys.executable, "-c", {program!r}]) as child: print(child.pid, flush=True)
+"""
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); open('deaf', 'w').close(); time.sleep(60)"
+
+
+@pytest.fixture(name="wrapped")
+def _wrapped(tmp_path):
+    """A node that is a wrapper, as `npm start` and `uv run` are, and the process that does the work."""
+    made = []
+
+    def start(program="import time; time.sleep(60)", ready=lambda: True):
+        command = (sys.executable, "-c", WRAPPER.format(program=program))
+        child = Child(spec(tmp_path, command, lambda: told() and ready()))
+        made.append(child)
+        child.spawn()
+        child.await_ready()
+        return child, psutil.Process(int((tmp_path / "log").read_text()))
+
+    def told():
+        return (tmp_path / "log").read_text().endswith("\n")
+
+    yield start
+    for child in made:
+        child.end()
+
+
+def until(condition):
+    tenacity.Retrying(
+        stop=tenacity.stop_after_delay(10),
+        wait=tenacity.wait_fixed(0.02),
+        retry=tenacity.retry_if_result(lambda met: not met),
+    )(condition)
+
+
+def is_over(process):
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_wrapper_has_started_is_killed_with_it(wrapped):
+    child, worker = wrapped()
+
+    assert child.kill().status == -signal.SIGKILL
+    assert is_over(worker)
+
+
+def test_what_a_wrapper_has_started_is_stopped_with_it(wrapped):
+    child, worker = wrapped()
+
+    assert child.stop(grace=10).status == -signal.SIGTERM
+    assert is_over(worker)
+
+
+def test_what_a_wrapper_has_started_is_killed_if_it_does_not_stop_in_its_grace(wrapped, tmp_path):
+    child, worker = wrapped(STUBBORN, (tmp_path / "deaf").exists)
+
+    assert child.stop(grace=0.1).status == -signal.SIGTERM
+    assert is_over(worker)
+
+
+def test_what_a_wrapper_has_started_is_paused_with_it(wrapped):
+    child, worker = wrapped()
+
+    child.pause()
+    until(lambda: worker.status() == psutil.STATUS_STOPPED)
+    child.resume()
+    until(lambda: worker.status() != psutil.STATUS_STOPPED)
 
 
 def test_a_dead_node_cannot_be_killed_again(child):
