@@ -1,20 +1,25 @@
 """Nodes as processes: ready means ready, dead means dead, and nothing outlives its run."""
 
+import dataclasses
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import tenacity
 
-from harness.backends import guard, ports, probe, sockets
+from harness.backends import guard, ports, probe, sockets, wired
 from harness.backends.base import Address
 from harness.backends.process import Child, Spec
+from harness.backends.processes import Processes
 from harness.errors import NodeError
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
@@ -189,6 +194,46 @@ def test_a_node_that_is_never_ready_is_given_up(tmp_path):
 def test_a_program_that_does_not_exist_is_told(tmp_path):
     with pytest.raises(NodeError, match="app-0 cannot be started"):
         Child(spec(tmp_path, ("/nowhere/daprd",))).spawn()
+
+
+def test_a_bring_up_that_fails_waits_for_nobody_else(tmp_path):
+    dead = dataclasses.replace(spec(tmp_path, (sys.executable, "-c", "exit(3)"), lambda: False), name="app-1")
+    backend = Processes(None, None, {})
+    began = time.monotonic()
+
+    with pytest.raises(NodeError, match="app-1 ended before it was ready"):
+        backend._launch((spec(tmp_path, ready=lambda: False), dead), lambda _: None)
+    backend.down()
+    assert time.monotonic() - began < 20  # and not the patience of 60 s
+
+
+def test_a_ctrl_c_while_nodes_are_awaited_waits_for_none_of_them():
+    over = threading.Event()
+
+    def wait(node):
+        if node == "app-0":
+            raise KeyboardInterrupt
+        over.wait(60)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        wired.await_all(wait, ["sidecar-0", "app-0"])
+    assert time.monotonic() - began < 20
+    over.set()
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_was_never_written(tmp_path, monkeypatch):
+    class Vanishing(type(tmp_path)):
+        """A file that is removed as soon as it is known to be one."""
+
+        def is_file(self):
+            return True
+
+    kept = tmp_path / "kept"
+    kept.touch()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter([Vanishing(tmp_path / "removed"), kept, tmp_path]))
+
+    assert Processes(None, SimpleNamespace(data=tmp_path), {}).written_ns("redis") == kept.stat().st_mtime_ns
 
 
 def test_two_leases_never_share_a_port():
