@@ -5,12 +5,13 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import tenacity
 
 from harness import journal
 from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
-from harness.faults import controller, network
+from harness.faults import controller, network, process
 from harness.faults.base import NotFeltError
 from harness.faults.controller import Controller, refuse_unservable
 from harness.faults.network import Down, Latency
@@ -246,6 +247,18 @@ def test_a_pause_is_proved_by_a_probe_that_stalls_and_healed_when_it_is_answered
 
     assert proof == {"probe_before_ms": 1.0, "stalled_for_ms": 250.0}
     assert system.did == [("pause", "app-0"), ("resume", "app-0")]
+
+
+def test_a_node_that_does_not_answer_after_its_pause_is_told_by_its_own_error(monkeypatch):
+    def stall(node, timeout):
+        raise TimeoutError("app-0 did not answer")
+
+    system = System()
+    system.probe_node = stall
+    monkeypatch.setattr(process.tenacity, "stop_after_delay", lambda _: tenacity.stop_after_attempt(1))
+
+    with pytest.raises(TimeoutError, match="app-0 did not answer"):
+        Pause().heal(system, "app-0")
 
 
 def test_a_pause_that_no_probe_feels_is_not_felt():
