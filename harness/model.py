@@ -211,7 +211,7 @@ class Load(Value):
     workflow: str = Field(description="name in the target's workflows")
     rate: float = Field(ge=0, le=2000, description="starts a second")
     duration: Seconds
-    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(description="kind -> weight")
+    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(min_length=1, description="kind -> weight")
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
 
