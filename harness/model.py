@@ -217,7 +217,7 @@ class Load(Value):
     workflow: str = Field(description="name in the target's workflows")
     rate: float = Field(ge=0, le=2000, description="starts a second")
     duration: Seconds
-    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(description="kind -> weight")
+    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(min_length=1, description="kind -> weight")
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
 
@@ -317,7 +317,7 @@ class Nemesis(Value):
     Random faults, all of them decided by the seed before the run starts.
 
     Gaps between faults are exponential with mean `interval`; a fault that would make more than `at_once` at a
-    time, or hit a node that another holds or that has not rested from one, is left out.
+    time, or hit a node or the end of a link that another holds or that has not rested from one, is left out.
     """
 
     interval: Annotated[Seconds, Field(gt=0)]

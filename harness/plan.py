@@ -7,7 +7,8 @@ from __future__ import annotations
 import fnmatch
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Literal
 
 from harness.errors import UsageError
@@ -26,6 +27,8 @@ from harness.model import (
 )
 from harness.yamlfile import did_you_mean
 
+_MOST_STEPS = 2000
+"""Each is a thread of its own in the run."""
 _MOST_PASSED = 5
 """An aimed fault that does not say which instance it wants takes one of the first few to come."""
 _OF_A_REPLICA = re.compile(r"(?:^|->)(?:sidecar|app)-(\d+)(?:->|$)")
@@ -78,7 +81,8 @@ def make(
 
     `hits` says of each fault's name whether it hits nodes, links, or services that can misbehave.
 
-    Raises UsageError where the scenario does not fit the target: an unknown workflow, kind, node or defect.
+    Raises UsageError where the scenario does not fit the target (an unknown workflow, kind, node or defect), and where
+    its faults are too many or in each other's way.
     """
     workflow = target.workflows.get(scenario.load.workflow)
     if workflow is None:
@@ -105,11 +109,12 @@ def make(
     of = {"nodes": all_nodes, "links": all_links, "services": ready}
     known = {name: of[kind] for name, kind in hits.items()}
     rng = random.Random(seed)
-    steps = [step for fault in scenario.faults for step in _timeline(fault, known, rng, scenario)]
+    steps = _bounded((step for fault in scenario.faults for step in _timeline(fault, known, rng, scenario)), scenario)
     if scenario.nemesis is not None:
-        steps += _nemesis(scenario.nemesis, steps, known, rng, scenario)
+        steps = _bounded(chain(steps, _nemesis(scenario.nemesis, steps, known, rng, scenario)), scenario)
     steps.sort(key=lambda step: step.at)
     _refuse_too_many(steps, scenario)
+    _refuse_twice(steps, scenario)
     return Plan(
         scenario=scenario,
         target=target,
@@ -120,6 +125,39 @@ def make(
         links=all_links,
         steps=tuple(step.model_copy(update={"step": number}) for number, step in enumerate(steps)),
     )
+
+
+def _bounded(steps: Iterable[Step], scenario: Scenario) -> list[Step]:
+    """
+    The steps, unless there are more than a run can take; no more of them are made than tells that.
+    """
+    made = list(islice(steps, _MOST_STEPS + 1))
+    if len(made) > _MOST_STEPS:
+        raise UsageError(
+            f"scenario {scenario.name}: its faults are more than {_MOST_STEPS:,} steps; "
+            "a longer `every` or `interval`, or a smaller `times` or `until`, makes them fewer"
+        )
+    return made
+
+
+def _refuse_twice(steps: Sequence[Step], scenario: Scenario) -> None:
+    """
+    Raise UsageError where a fault would hit a node that the same fault holds already: the first would prove the second,
+    and the end of one would be that of both. What an aimed fault hits, and when, is not known yet.
+    """
+    held: dict[tuple[str, str], tuple[int, Step]] = {}
+    for number, step in enumerate(steps):
+        if step.aim is not None:
+            continue
+        for node in step.nodes:
+            before, first = held.get((step.fault, node), (number, step))
+            ends = first.at + first.hold
+            if first is not step and (step.at < ends or step.at == first.at):
+                raise UsageError(
+                    f"scenario {scenario.name}: {step.fault} at {step.at:g} s (step {number}) would hit {node} while "
+                    f"{first.fault} at {first.at:g} s (step {before}) holds it until {ends:g} s"
+                )
+            held[step.fault, node] = number, step
 
 
 def _refuse_too_many(steps: Sequence[Step], scenario: Scenario) -> None:
@@ -173,10 +211,19 @@ def _nemesis(
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
         overlapping = _overlapping(taken, at, fault.hold)
         held = {node for step in _overlapping(taken, at, fault.hold, nemesis.rest) for node in step.nodes}
-        if len(overlapping) < nemesis.at_once and held.isdisjoint(nodes):
+        free = held.isdisjoint(_touched(nodes)) and _touched(held).isdisjoint(nodes)
+        if len(overlapping) < nemesis.at_once and free:
             step = _step(fault, nodes, at)
             taken.append(step)
             yield step
+
+
+def _touched(names: Iterable[str]) -> set[str]:
+    """
+    What a fault of these nodes and links has to do with: they, and of a link the nodes at its ends, without which no
+    probe goes through it. The one that all sidecars share is the scheduler's.
+    """
+    return {part for name in names for part in (name, *name.split("->"))}
 
 
 def _overlapping(steps: Sequence[Step], at: float, hold: float, apart: float = 0.0) -> list[Step]:

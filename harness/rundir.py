@@ -262,6 +262,6 @@ def find(root: Path, name: str) -> RunDir:
     for path in (Path(name), root / name):
         if (path / "plan.json").is_file():
             return RunDir(path.resolve())
-    have = sorted(path.name for path in root.glob("*/plan.json")) if root.is_dir() else []
+    have = sorted({path.parent.name for path in root.glob("*/plan.json")} - {LATEST}) if root.is_dir() else []
     hint = f"the newest are: {', '.join(have[-3:])}" if have else f"there are no runs in {root}"
     raise UsageError(f'there is no run "{name}"; {hint}')

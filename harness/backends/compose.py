@@ -71,8 +71,7 @@ class Compose(wired.Wired[Node]):
                 if name not in self._nodes:
                     say(f"{name} at {', '.join(_published(of))}")
             say("waiting for every node to answer")
-            with ThreadPoolExecutor(max_workers=len(self._plan.nodes)) as pool:
-                list(pool.map(self._await_ready, self._plan.nodes))
+            wired.await_all(self._await_ready, self._plan.nodes)
         except BaseException:
             self.down()
             raise

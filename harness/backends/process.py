@@ -9,7 +9,9 @@ import resource
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from harness.errors import NodeError
 
 POLL = 0.02
 """Seconds between two looks at a condition: a node that is back is seen to be back no later than that."""
+_GROUP_ENDS_WITHIN = 5.0
+"""Seconds; what got SIGKILL is gone at once, unless the kernel has it wait for a disk."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Spec:
 
 class Child:
     """
-    A node's process. After `kill`, `start` brings it back as it was.
+    A node's process and whatever it starts in its group: where the node is a wrapper (`npm start`, `uv run`), those are
+    what answers, and they are killed, stopped and paused with it. After `kill`, `start` brings it back as it was.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -112,34 +117,45 @@ class Child:
 
     def kill(self) -> Death:
         """
-        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
+        SIGKILL, and wait for the exit status of that very process and for the end of its group. Raises NodeError if it
+        does not run, or one of its group lives on.
         """
         process, started = self._running()
         self._expected = True
-        process.send_signal(signal.SIGKILL)
-        return Death(process.pid, started, process.wait())
+        _signal(process, signal.SIGKILL)
+        status = process.wait()
+        if not _is_gone(process.pid, _GROUP_ENDS_WITHIN):
+            raise NodeError(f"{self.spec.name} was killed, and a process that it had started lives on")
+        return Death(process.pid, started, status)
 
     def stop(self, grace: float) -> Death:
         """
-        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
+        SIGTERM, then SIGKILL to what of it still runs after `grace` seconds. Raises NodeError as `kill`.
         """
         process, started = self._running()
         self._expected = True
-        process.terminate()
+        deadline = time.monotonic() + grace
+        _signal(process, signal.SIGTERM)
         # Not Popen.wait(grace), which looks only every 50 ms; this becomes readable when the process has ended.
         ended = os.pidfd_open(process.pid)
         try:
             select.select([ended], [], [], grace)
         finally:
             os.close(ended)
-        return self.kill() if process.poll() is None else Death(process.pid, started, process.returncode)
+        if process.poll() is None:
+            return self.kill()
+        if not _is_gone(process.pid, deadline - time.monotonic()):
+            _signal(process, signal.SIGKILL)
+            if not _is_gone(process.pid, _GROUP_ENDS_WITHIN):
+                raise NodeError(f"{self.spec.name} was stopped, and a process that it had started lives on")
+        return Death(process.pid, started, process.returncode)
 
     def pause(self) -> None:
         """
-        SIGSTOP, and wait until every thread has stopped. Raises NodeError if it does not run.
+        SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if it does not run.
         """
         process, _ = self._running()
-        process.send_signal(signal.SIGSTOP)
+        _signal(process, signal.SIGSTOP)
         # The parent is told once the whole process has stopped, waitid(2); an exit ends the wait too, unreaped.
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
@@ -147,12 +163,13 @@ class Child:
         """
         SIGCONT, if it runs.
         """
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+        if self._process is not None and self.runs():
+            _signal(self._process, signal.SIGCONT)
 
     def throttle(self, share: float) -> None:
         """
-        Hold it to `share` of one core from now on. Raises NodeError if it does not run.
+        Hold the process, without others of its group, to `share` of one core from now on. Raises NodeError if it does
+        not run.
         """
         self._running()
         self.unthrottle()
@@ -184,7 +201,8 @@ class Child:
         From now on every write of the process to a file fails; that it ends of it is no surprise. Raises NodeError if
         it does not run.
 
-        The limit is on the offset that is written to, and is not for sockets and pipes (RLIMIT_FSIZE, setrlimit(2)).
+        The limit is on the offset that is written to, and is not for sockets and pipes (RLIMIT_FSIZE, setrlimit(2)). It
+        holds for what the process starts from then on, not for others of its group that run already.
         """
         process, _ = self._running()
         _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
@@ -203,9 +221,9 @@ class Child:
 
     def end(self) -> None:
         """
-        End the process if it runs, paused or not.
+        End the process if it runs, paused or not. What cannot be ended is left to the guard.
         """
-        if self.runs():
+        with suppress(NodeError):
             self.kill()
 
     def _running(self) -> tuple[subprocess.Popen[bytes], float]:
@@ -249,3 +267,39 @@ class Child:
         except OSError:
             return "  (no log)"
         return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """
+    Send a signal to the whole group of a node's process, which leads it (it has a session of its own).
+    """
+    with suppress(ProcessLookupError):  # it has ended just now: its exit status tells how
+        os.killpg(process.pid, number)
+
+
+def _is_gone(group: int, within: float) -> bool:
+    """
+    Is nobody of a process group left, at the latest after so many seconds? One that has ended and is nobody's child any
+    more is a zombie for ever where nobody is init.
+    """
+    deadline = time.monotonic() + within
+    while _is_there(group):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def _is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)  # at once, and the answer nearly always: the kernel knows no such group
+    except ProcessLookupError:
+        return False
+    return any(_is_of(process, group) for process in psutil.process_iter())
+
+
+def _is_of(process: psutil.Process, group: int) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False

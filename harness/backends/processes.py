@@ -5,8 +5,8 @@ The `processes` backend: every node a process on this machine, every link throug
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from toxiproxy import Toxiproxy
@@ -123,8 +123,7 @@ class Processes(wired.Wired[Child]):
         """
         See Fills.
         """
-        files = (path for path in (self._run.data / node).rglob("*") if path.is_file())
-        return max((path.stat().st_mtime_ns for path in files), default=0)
+        return max((_written_ns(path) for path in (self._run.data / node).rglob("*")), default=0)
 
     def ended(self, node: str) -> Death | None:
         """
@@ -150,9 +149,7 @@ class Processes(wired.Wired[Child]):
         for spec in stage:
             self._nodes[spec.name] = Child(spec)
             self._nodes[spec.name].spawn()
-        with ThreadPoolExecutor(max_workers=len(stage)) as pool:
-            for ready in [pool.submit(self._nodes[spec.name].await_ready) for spec in stage]:
-                ready.result()
+        wired.await_all(lambda node: self._nodes[node].await_ready(), [spec.name for spec in stage])
 
     def _make_links(self, topology: Topology) -> None:
         wired.use(topology.toxiproxy_at)
@@ -161,3 +158,14 @@ class Processes(wired.Wired[Child]):
             name: Toxiproxy().create(name=name, listen=str(link.listen), upstream=link.upstream)
             for name, link in self._links.items()
         }
+
+
+def _written_ns(path: Path) -> int:
+    """
+    When a file was last written to; 0 for what is none, or none any more: the node goes on renaming and removing.
+    """
+    try:
+        of = path.stat()
+    except FileNotFoundError:
+        return 0
+    return of.st_mtime_ns if stat.S_ISREG(of.st_mode) else 0

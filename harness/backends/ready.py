@@ -7,7 +7,7 @@ from __future__ import annotations
 import httpx
 import redis
 
-from harness.backends import probe
+from harness.backends import probe, store
 from harness.backends.base import Address
 
 _TIMEOUT = 2.0
@@ -29,7 +29,7 @@ def pings(at: Address) -> bool:
     Does Redis answer as one that has loaded its data?
     """
     try:
-        with redis.Redis(at.host, at.port, socket_timeout=_TIMEOUT) as client:
+        with store.client(at, _TIMEOUT) as client:
             return bool(client.ping())
     except redis.RedisError:
         return False

@@ -5,7 +5,8 @@ is done to a node, it asks nodes and links, and it tells Toxiproxy what to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -46,6 +47,21 @@ def announced(plan: Plan) -> str:
     """
     aims = (step.aim for step in plan.steps if step.aim is not None)
     return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
+
+
+def await_all(wait: Callable[[str], None], nodes: Collection[str]) -> None:
+    """
+    Wait for nodes side by side, by `wait` for each; raises what the first of them raises to fail.
+
+    After that, or a Ctrl-C, nobody is waited for: the waiting for the others ends when they are ended, which is for
+    whoever called.
+    """
+    pool = ThreadPoolExecutor(max_workers=len(nodes))
+    try:
+        for waited in as_completed([pool.submit(wait, node) for node in nodes]):
+            waited.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Controlled(Protocol):

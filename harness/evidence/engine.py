@@ -17,6 +17,7 @@ import redis
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
 from google.protobuf.message import DecodeError
 
+from harness.backends import store
 from harness.backends.base import Address
 from harness.errors import EvidenceError
 from harness.model import Target
@@ -70,7 +71,7 @@ class Engine:
     """
 
     def __init__(self, at: Address, target: Target) -> None:
-        self._redis = redis.Redis(at.host, at.port, socket_timeout=10)
+        self._redis = store.client(at, timeout=10)
         self._target = target
         self._prefix = f"{target.app_id}||dapr.internal.{_NAMESPACE}.{target.app_id}.workflow||"
 

@@ -145,9 +145,11 @@ class Controller:
             for node in nodes:
                 self._hit(step, node, held)
         finally:
-            points.let_go(step.step, held, f"landed on {', '.join(nodes)}")
-            with ThreadPoolExecutor(len(nodes)) as pool:
-                list(pool.map(lambda node: self._relieve(step, node), nodes))
+            try:
+                points.let_go(step.step, held, f"landed on {', '.join(nodes)}")
+            finally:  # what is in force is healed whether or not that could be written down
+                with ThreadPoolExecutor(len(nodes)) as pool:
+                    list(pool.map(lambda node: self._relieve(step, node), nodes))
 
     def _reserve(self, step: Step, nodes: Sequence[str]) -> str | None:
         """
@@ -188,9 +190,11 @@ class Controller:
             self._wait_until(active.since_ns + round(step.hold * 1e9))
         finally:
             base = {"step": step.step, "fault": step.fault, "node": node}
-            self._heal(make(step.fault, step.settings), base, node)
-            with self._lock:
-                del self._active[step.step, node]
+            try:
+                self._heal(make(step.fault, step.settings), base, node)
+            finally:
+                with self._lock:
+                    del self._active[step.step, node]
 
     def _apply(self, fault: Fault, base: dict[str, object], node: str, held: Held | None) -> None:
         try:

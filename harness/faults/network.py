@@ -8,6 +8,7 @@ The names and attributes are those of Toxiproxy 2.12 (README, "Toxics").
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import tenacity
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from harness.backends.base import Links, Toxic
 from harness.faults.base import Fault, NotFeltError, Proof
@@ -27,6 +28,10 @@ _USED_WITHIN = 2.0
 """Seconds within which a link that is in use at all carries a connection."""
 _QUICK = 5.0
 """Seconds within which a link that nothing is done to answers, however busy the machine is."""
+_LEAST = 0.005
+"""Seconds by which a toxic must make a probe late at least: less cannot be told from noise."""
+_CARRIED = 6
+"""Bytes that every probe carries, either way: a PING to Redis is the smallest."""
 
 
 Ask = Callable[[str, float], float]
@@ -140,6 +145,13 @@ class _Toxic(Fault):
         return f"{self.type}_{stream}"
 
 
+def _is_late(least: float, before: float, during: Probed) -> bool:
+    """
+    Did the probe take as long as the toxic makes it, and clearly longer than before?
+    """
+    return during.failure is None and during.seconds >= least and during.seconds - before > least / 2
+
+
 def _await_users(system: Links, link: str) -> int:
     """
     How many connections of the system go through the link, once there is one. Raises NotFeltError if none comes.
@@ -174,6 +186,18 @@ class Latency(_Toxic):
     latency: Seconds
     jitter: Seconds = 0.0
 
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Latency:
+        if self._adds() < _LEAST:
+            raise ValueError(
+                f"latency - jitter is {self._adds() * 1000:g} ms: a probe that is less than {_LEAST * 1000:g} ms late "
+                "cannot be told from noise, so it would prove nothing"
+            )
+        return self
+
+    def _adds(self) -> float:
+        return round(self.latency - self.jitter, 6)
+
     def attributes(self) -> Mapping[str, JsonValue]:
         """
         Milliseconds.
@@ -190,14 +214,13 @@ class Latency(_Toxic):
         """
         Well below what the toxic adds.
         """
-        return before < (self.latency - self.jitter) / 4
+        return before < self._adds() / 4
 
     def is_felt(self, before: float, during: Probed) -> bool:
         """
         The probe took as long as the toxic makes it, and clearly longer than before.
         """
-        least = self.latency - self.jitter
-        return during.failure is None and during.seconds >= least and during.seconds - before > least / 2
+        return _is_late(self._adds(), before, during)
 
 
 class Timeout(_Toxic):
@@ -294,6 +317,15 @@ class SlowClose(_Toxic):
 
     delay: Annotated[Seconds, Field(gt=0)]
 
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> SlowClose:
+        if self.delay < _LEAST:
+            raise ValueError(
+                f"delay is {self.delay * 1000:g} ms: an end that is less than {_LEAST * 1000:g} ms late cannot be told "
+                "from noise, so it would prove nothing"
+            )
+        return self
+
     def attributes(self) -> Mapping[str, JsonValue]:
         """
         Milliseconds.
@@ -322,17 +354,35 @@ class SlowClose(_Toxic):
         """
         The end took as long as the toxic makes it, and clearly longer than before.
         """
-        return during.failure is None and during.seconds >= self.delay and during.seconds - before > self.delay / 2
+        return _is_late(self.delay, before, during)
 
 
 class Bandwidth(_Toxic):
     """
-    No more than `rate` KB a second go through.
+    No more than `rate` KB a second go through; 0 lets nothing through at all.
+
+    A probe is a few bytes, so only a rate that makes even those late can be proved.
     """
 
     type: ClassVar[str] = "bandwidth"
 
     rate: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Bandwidth:
+        if self.rate and self._adds() < _LEAST:
+            raise ValueError(
+                f"a rate of {self.rate} KB/s makes the {_CARRIED} bytes of a probe {self._adds() * 1000:.3g} ms late, "
+                f"and less than {_LEAST * 1000:g} ms cannot be told from noise: "
+                f"rates from 0 to {int(_CARRIED / _LEAST / 1000)} can be proved"
+            )
+        return self
+
+    def _adds(self) -> float:
+        """
+        Seconds for which Toxiproxy holds a probe's bytes: a millisecond for each `rate` of them (bandwidth.go, 2.12).
+        """
+        return _CARRIED / self.rate / 1000
 
     def attributes(self) -> Mapping[str, JsonValue]:
         """
@@ -342,24 +392,23 @@ class Bandwidth(_Toxic):
 
     def patience(self) -> float:
         """
-        0 lets nothing through at all.
+        0 lets nothing through at all, which a slow answer must not be taken for.
         """
-        return 1.0
+        return _QUICK if self.rate else 1.0
 
     def is_quick(self, before: float) -> bool:
         """
-        How much a rate adds to so few bytes is not known: the quickest of all is what it is compared with.
+        Well below what the toxic adds.
         """
-        del before
-        return False
+        return before < (self._adds() if self.rate else self.patience()) / 4
 
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The probe was at least twice as slow, or had no answer.
-
-        A probe is a few bytes, so only a rate that makes even those late can be proved.
+        The probe was as late as the rate makes it; at 0 it had no answer, when one just before had one well in time.
         """
-        return during.failure == "timeout" or during.seconds > max(2 * before, 0.002)
+        if self.rate:
+            return _is_late(self._adds(), before, during)
+        return during.failure == "timeout" and before < self.patience() / 2
 
 
 class Slicer(_Toxic):
@@ -372,6 +421,26 @@ class Slicer(_Toxic):
     size: Annotated[int, Field(ge=1)] = 1
     variation: Annotated[int, Field(ge=0)] = 0
     delay: Seconds = 0.01
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Slicer:
+        if self._adds() < _LEAST:
+            raise ValueError(
+                f"slices of this size with {self.delay * 1000:g} ms between them make a probe "
+                f"{self._adds() * 1000:g} ms late, and less than {_LEAST * 1000:g} ms cannot be told from noise: "
+                f"a delay of at least {_LEAST / self._pauses() * 1000:.3g} ms can be proved"
+            )
+        return self
+
+    def _pauses(self) -> int:
+        """
+        A slice is never longer than `size` + `variation` (slicer.go, 2.12), and no pause is waited for after the last.
+        What a probe carries may be one slice on one link and two on another: it is proved by one pause then, or not.
+        """
+        return max(1, math.ceil(_CARRIED / (self.size + self.variation)) - 1)
+
+    def _adds(self) -> float:
+        return round(self._pauses() * self.delay, 6)
 
     def attributes(self) -> Mapping[str, JsonValue]:
         """
@@ -387,15 +456,15 @@ class Slicer(_Toxic):
 
     def is_quick(self, before: float) -> bool:
         """
-        Well below one pause.
+        Well below what the toxic adds.
         """
-        return before < self.delay / 4
+        return before < self._adds() / 4
 
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The answer came with at least one delay more than before.
+        The answer was as late as the pauses make it, and clearly later than before.
         """
-        return during.failure is None and during.seconds - before >= self.delay
+        return _is_late(self._adds(), before, during)
 
 
 class Down(Fault):

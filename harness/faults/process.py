@@ -94,4 +94,5 @@ class Pause(Fault):
             stop=tenacity.stop_after_delay(30),
             wait=tenacity.wait_fixed(0.05),
             retry=tenacity.retry_if_exception_type(OSError),
+            reraise=True,
         )(system.probe_node, node, 5.0)

@@ -6,28 +6,26 @@ They speak to Redis itself, past Toxiproxy, in its own commands (Redis command r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import redis
+import tenacity
 
+from harness.backends import store
 from harness.backends.base import Kills, Store, Wipes
 from harness.faults.base import Fault, NotFeltError, Proof
 
 _PROBE_KEY = "harness:probe"
 
 
-@contextmanager
-def _client(system: Store) -> Iterator[redis.Redis]:
-    at = system.store()
-    with redis.Redis(at.host, at.port, socket_timeout=5) as client:
-        yield client
+def _client(system: Store) -> redis.Redis:
+    return store.client(system.store(), timeout=5)
 
 
 class Disconnect(Fault):
     """
-    Every client connection of the store is closed, once. There is nothing to heal.
+    Every client connection of the store is closed, once, but for the harness's own. There is nothing to heal.
     """
 
     hits: ClassVar[Literal["nodes", "links"]] = "nodes"
@@ -38,7 +36,10 @@ class Disconnect(Fault):
         Proved by the number of connections that Redis says it closed.
         """
         with _client(system) as client:
-            closed = int(client.client_kill_filter(_type="normal", skipme=True))
+            pipe = client.pipeline(transaction=False)
+            for connection in store.others(client):
+                pipe.client_kill_filter(_id=connection)
+            closed = sum(int(one) for one in pipe.execute())
         if closed == 0:
             raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
         return {"closed": closed}
@@ -75,8 +76,16 @@ class _Refusing(Fault):
 
     def heal(self, system: Store, node: str) -> None:
         """
-        Put the settings back, and see a write accepted.
+        Put the settings back, and see a write accepted; a store that is away for another reason gets some seconds.
         """
+        tenacity.Retrying(
+            stop=tenacity.stop_after_delay(10),
+            wait=tenacity.wait_fixed(0.05),
+            retry=tenacity.retry_if_exception_type((redis.ConnectionError, redis.TimeoutError)),
+            reraise=True,
+        )(self._restore, system, node)
+
+    def _restore(self, system: Store, node: str) -> None:
         with _client(system) as client:
             for name, value in self.after.items():
                 client.config_set(name, value)

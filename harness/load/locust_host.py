@@ -159,7 +159,7 @@ class Companion:
             command += ["--duration", str(options.run_time)]
         for flag in ("seed", "target", "dapr_version", "defect", "backend"):
             value = getattr(options, flag)
-            if value:
+            if value not in (None, ""):
                 command += [f"--{flag.replace('_', '-')}", str(value)]
         # A session of its own: Ctrl-C is for Locust, which then ends the test in good order.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
@@ -224,7 +224,7 @@ def _planned(scenario: str, seed: int | None, target: str) -> Plan:
     What the harness makes of the scenario; a process of its own, as the companion is, knows how.
     """
     command = [sys.executable, "-m", "harness", "plan", scenario, "--json"]
-    command += ["--seed", str(seed)] if seed else []
+    command += ["--seed", str(seed)] if seed is not None else []
     command += ["--target", target] if target else []
     planned = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if planned.returncode:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 MOMENTS = int(os.environ.get("KILLED", "3"))
 LONGEST = 30.0
-"""Seconds; up to half of the storm, with the system coming up before it."""
+"""Seconds; before the middle of the storm, with the system coming up before it."""
 
 
 @pytest.mark.parametrize("number", range(MOMENTS))

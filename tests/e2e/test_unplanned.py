@@ -37,7 +37,7 @@ def test_a_run_with_a_node_that_ended_by_itself_never_holds(harness, tmp_path):
 
 
 def test_faults_that_nobody_can_feel_make_the_run_unknown(harness):
-    """A toxic on a link that nobody uses, and a kill of what is dead already."""
+    """A toxic on a link that nobody uses, and a stop of what is dead already."""
     finished = harness.run("tests/e2e/unfelt.yaml", check=2)
 
     felt = {fault["step"]: fault["felt_after"] is not None for fault in finished.verdict["faults"]}

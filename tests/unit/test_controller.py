@@ -2,20 +2,22 @@
 
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
+import tenacity
 
 from harness import journal
 from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
-from harness.faults import controller, network
+from harness.faults import controller, network, process
 from harness.faults.base import NotFeltError
 from harness.faults.controller import Controller, refuse_unservable
 from harness.faults.network import Down, Latency
 from harness.faults.process import Kill, Pause
 from harness.journal import Journal
-from harness.model import Step
+from harness.model import Aim, Step
 
 
 class System:
@@ -129,6 +131,49 @@ def test_a_node_that_does_not_come_back_is_written_down_as_unhealed(tmp_path):
     assert rows[-1]["proof"]["reason"] == "could not be healed: sidecar-0 was not ready after 60 s"
 
 
+class FullDisk:
+    """A journal that cannot write one kind of event."""
+
+    def __init__(self, event):
+        self.event = event
+
+    def write(self, row, *, sync=False):
+        if row["event"] == self.event:
+            raise OSError("no space left on device")
+
+
+def test_a_fault_whose_healing_cannot_be_written_down_is_in_force_no_more():
+    system = System()
+    controller = Controller((step(),), system, FullDisk("healed"))
+
+    with pytest.raises(OSError, match="no space left"):
+        controller._timed(step(), "sidecar-0")
+    assert controller.active() == []
+    assert system.did == [("kill", "sidecar-0"), ("start", "sidecar-0")]
+
+
+def test_an_aimed_fault_is_healed_though_letting_go_cannot_be_written_down():
+    class Points:
+        def ambush(self, number, aim, taken):
+            taken(SimpleNamespace(node="app-0"))
+            return "held"
+
+        def landed(self, held):
+            return {}
+
+        def let_go(self, number, held, why):
+            raise OSError("no space left on device")
+
+    system = System()
+    aim = Aim(activity="hold_v1", point="after_effect", occurrence=1, own=False)
+    controller = Controller((), system, FullDisk(None), Points())
+
+    with pytest.raises(OSError, match="no space left"):
+        controller._aimed(step(nodes=("app-0", "sidecar-0")), aim, Points())
+    assert controller.active() == []
+    assert sorted(system.did[2:]) == [("start", "app-0"), ("start", "sidecar-0")]
+
+
 def test_a_step_on_several_nodes_hits_them_at_once(tmp_path):
     rows = run(tmp_path, System(), step(hold=0.2, nodes=("app-0", "app-1")))
 
@@ -180,11 +225,6 @@ def test_a_link_that_nobody_uses_is_left_alone_and_not_felt(fault, monkeypatch):
     assert system.did == []
 
 
-def test_no_latency_at_all_is_not_felt():
-    with pytest.raises(NotFeltError):
-        Latency(latency=0).apply(System(), "sidecar-0->redis")
-
-
 def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused(monkeypatch):
     class Plan:
         steps = (step(fault="kill"), step(fault="latency", settings={"latency": 0.1}))
@@ -207,6 +247,18 @@ def test_a_pause_is_proved_by_a_probe_that_stalls_and_healed_when_it_is_answered
 
     assert proof == {"probe_before_ms": 1.0, "stalled_for_ms": 250.0}
     assert system.did == [("pause", "app-0"), ("resume", "app-0")]
+
+
+def test_a_node_that_does_not_answer_after_its_pause_is_told_by_its_own_error(monkeypatch):
+    def stall(node, timeout):
+        raise TimeoutError("app-0 did not answer")
+
+    system = System()
+    system.probe_node = stall
+    monkeypatch.setattr(process.tenacity, "stop_after_delay", lambda _: tenacity.stop_after_attempt(1))
+
+    with pytest.raises(TimeoutError, match="app-0 did not answer"):
+        Pause().heal(system, "app-0")
 
 
 def test_a_pause_that_no_probe_feels_is_not_felt():

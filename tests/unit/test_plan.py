@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from harness import plan, scenario, target
 from harness.errors import UsageError
 from harness.faults import FAMILIES
-from harness.model import Activity, FaultStep, Nemesis
+from harness.model import Activity, FaultStep, Load, Nemesis
 
 HITS = {name: family.hits for name, family in FAMILIES.items()}
 PAYMENTS = "tests/targets/payments_sidecar_kill.yaml"
@@ -127,6 +127,11 @@ def test_an_unknown_kind_is_refused(read):
         make((read[0].model_copy(update={"load": load}), read[1]))
 
 
+def test_a_load_of_no_kind_is_refused_though_it_starts_nothing(read):
+    with pytest.raises(ValidationError, match="mix"):
+        Load.model_validate({**read[0].load.model_dump(), "rate": 0, "mix": {}})
+
+
 def test_ends_of_an_unknown_kind_are_refused(read):
     checks = read[0].checks.model_copy(update={"ends": {"god": ("completed",)}})
     with pytest.raises(UsageError, match=r'checks\.ends: "god" is not a kind'):
@@ -174,6 +179,50 @@ def test_a_fault_can_repeat_until_the_load_ends_or_so_many_times(read):
     on = {"fault": "kill", "on": "redis"}
     assert [at for at, _ in times(make(read, {**on, "every": 4}))] == [1, 5, 9]
     assert [at for at, _ in times(make(read, {**on, "every": 4, "times": 2}))] == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"at": 3}, r"kill at 3 s \(step 1\) would hit redis while kill at 2 s \(step 0\) holds it until 4 s"),
+        ({"at": 2}, r"kill at 2 s \(step 1\) would hit redis while kill at 2 s \(step 0\) holds it"),
+        ({"at": 1, "for": 1.5}, r"kill at 2 s \(step 1\) would hit redis while kill at 1 s \(step 0\) holds it"),
+    ],
+)
+def test_the_same_fault_twice_on_one_node_at_a_time_is_refused(read, second, told):
+    with pytest.raises(UsageError, match=told):
+        make(read, {"fault": "kill", "on": "redis", "at": 2, "for": 2}, {"fault": "kill", "on": "redis", **second})
+
+
+def test_a_restart_twice_at_the_same_moment_is_refused(read):
+    with pytest.raises(UsageError, match="would hit redis"):
+        make(read, *[{"fault": "kill", "on": "redis", "at": 2, "for": 0}] * 2)
+
+
+def test_faults_one_after_the_other_or_of_two_kinds_or_of_two_nodes_are_not_refused(read):
+    kill = {"fault": "kill", "on": "redis", "at": 2, "for": 2}
+
+    assert len(make(read, kill, {**kill, "at": 4}, {**kill, "fault": "stop"}, {**kill, "on": "app-0"}).steps) == 4
+
+
+def test_a_repeated_fault_that_comes_again_before_it_is_healed_is_refused(read):
+    with pytest.raises(UsageError, match=r"pause at 3 s .* while pause at 1 s"):
+        make(read, {"fault": "pause", "on": "app", "pick": "all", "for": 3, "every": 2})
+
+
+@pytest.mark.parametrize("times", [{}, {"times": 1_000_000_000}])
+def test_more_steps_than_a_run_can_take_are_refused_before_they_are_made(read, times, monkeypatch):
+    made = []
+    monkeypatch.setattr(plan, "_step", lambda *_: made.append(1))
+    with pytest.raises(UsageError, match="more than 2,000 steps"):
+        make(read, {"fault": "kill", "on": "redis", "for": 0, "every": 0.001, **times})
+    assert len(made) == 2001
+
+
+def test_the_nemesis_s_steps_are_counted_too(read):
+    kill = [{"fault": "kill", "on": "redis", "for": 0}]
+    with pytest.raises(UsageError, match="more than 2,000 steps"):
+        nemesis(read, interval=0.001, rest=0, faults=kill)
 
 
 def test_a_fault_or_the_nemesis_can_be_a_phase_of_the_load(read):
@@ -248,6 +297,31 @@ def test_the_nemesis_never_exceeds_its_limit_and_never_hits_a_node_twice_at_once
 
     assert max(count for count, _ in found) == 2
     assert not any(shared for _, shared in found)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_nemesis_disturbs_no_link_whose_end_another_fault_holds_nor_hits_the_end_of_a_disturbed_one(read, seed):
+    faults = [
+        {"fault": "kill", "on": ["sidecar", "redis"], "for": 2},
+        {"fault": "reset", "on": ["sidecar-*->redis", "app-*->sidecar-*"], "for": 2},
+    ]
+    steps = nemesis(read, seed, at_once=4, rest=0.5, faults=faults).steps
+
+    assert {step.fault for step in steps} == {"kill", "reset"}
+    for kill in (step for step in steps if step.fault == "kill"):
+        for reset in (step for step in steps if step.fault == "reset"):
+            if kill.at < reset.at + reset.hold + 0.499 and reset.at < kill.at + kill.hold + 0.499:
+                assert kill.nodes[0] not in reset.nodes[0].split("->")
+
+
+def test_in_every_storm_a_start_is_answered_again_before_the_load_ends():
+    """Nothing is for some twenty seconds after the scheduler is back (docs/findings.md, 3)."""
+    reference = target.load(scenario.REFERENCE_TARGET)
+    storm = scenario.load(scenario.find("storm"), FAMILIES)
+    for seed in range(1, 201):
+        made = plan.make(storm, reference, HITS, seed=seed, dapr_version="1.18.2")
+        healed = [step.at + step.hold + (23 if "scheduler-0" in step.nodes else 0) for step in made.steps]
+        assert max(healed) <= storm.load.duration - 5
 
 
 AT = {"activity": "hold_v1", "point": "after_effect"}

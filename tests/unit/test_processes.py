@@ -1,19 +1,25 @@
 """Nodes as processes: ready means ready, dead means dead, and nothing outlives its run."""
 
+import dataclasses
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+import tenacity
 
-from harness.backends import guard, ports, probe, sockets
+from harness.backends import guard, ports, probe, sockets, wired
 from harness.backends.base import Address
 from harness.backends.process import Child, Spec
+from harness.backends.processes import Processes
 from harness.errors import NodeError
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
@@ -63,6 +69,76 @@ def test_a_node_that_does_not_stop_in_its_grace_is_killed(tmp_path):
     child.await_ready()
 
     assert child.stop(grace=0.1).status == -signal.SIGKILL
+
+
+WRAPPER = """
+import subprocess, sys
+with subprocess.Popen([sys.executable, "-c", {program!r}]) as child: print(child.pid, flush=True)
+"""
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); open('deaf', 'w').close(); time.sleep(60)"
+
+
+@pytest.fixture(name="wrapped")
+def _wrapped(tmp_path):
+    """A node that is a wrapper, as `npm start` and `uv run` are, and the process that does the work."""
+    made = []
+
+    def start(program="import time; time.sleep(60)", ready=lambda: True):
+        command = (sys.executable, "-c", WRAPPER.format(program=program))
+        child = Child(spec(tmp_path, command, lambda: told() and ready()))
+        made.append(child)
+        child.spawn()
+        child.await_ready()
+        return child, psutil.Process(int((tmp_path / "log").read_text()))
+
+    def told():
+        return (tmp_path / "log").read_text().endswith("\n")
+
+    yield start
+    for child in made:
+        child.end()
+
+
+def until(condition):
+    tenacity.Retrying(
+        stop=tenacity.stop_after_delay(10),
+        wait=tenacity.wait_fixed(0.02),
+        retry=tenacity.retry_if_result(lambda met: not met),
+    )(condition)
+
+
+def is_over(process):
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_wrapper_has_started_is_killed_with_it(wrapped):
+    child, worker = wrapped()
+
+    assert child.kill().status == -signal.SIGKILL
+    assert is_over(worker)
+
+
+def test_what_a_wrapper_has_started_is_stopped_with_it(wrapped):
+    child, worker = wrapped()
+
+    assert child.stop(grace=10).status == -signal.SIGTERM
+    assert is_over(worker)
+
+
+def test_what_a_wrapper_has_started_is_killed_if_it_does_not_stop_in_its_grace(wrapped, tmp_path):
+    child, worker = wrapped(STUBBORN, (tmp_path / "deaf").exists)
+
+    assert child.stop(grace=0.1).status == -signal.SIGTERM
+    assert is_over(worker)
+
+
+def test_what_a_wrapper_has_started_is_paused_with_it(wrapped):
+    child, worker = wrapped()
+
+    child.pause()
+    until(lambda: worker.status() == psutil.STATUS_STOPPED)
+    child.resume()
+    until(lambda: worker.status() != psutil.STATUS_STOPPED)
 
 
 def test_a_dead_node_cannot_be_killed_again(child):
@@ -118,6 +194,46 @@ def test_a_node_that_is_never_ready_is_given_up(tmp_path):
 def test_a_program_that_does_not_exist_is_told(tmp_path):
     with pytest.raises(NodeError, match="app-0 cannot be started"):
         Child(spec(tmp_path, ("/nowhere/daprd",))).spawn()
+
+
+def test_a_bring_up_that_fails_waits_for_nobody_else(tmp_path):
+    dead = dataclasses.replace(spec(tmp_path, (sys.executable, "-c", "exit(3)"), lambda: False), name="app-1")
+    backend = Processes(None, None, {})
+    began = time.monotonic()
+
+    with pytest.raises(NodeError, match="app-1 ended before it was ready"):
+        backend._launch((spec(tmp_path, ready=lambda: False), dead), lambda _: None)
+    backend.down()
+    assert time.monotonic() - began < 20  # and not the patience of 60 s
+
+
+def test_a_ctrl_c_while_nodes_are_awaited_waits_for_none_of_them():
+    over = threading.Event()
+
+    def wait(node):
+        if node == "app-0":
+            raise KeyboardInterrupt
+        over.wait(60)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        wired.await_all(wait, ["sidecar-0", "app-0"])
+    assert time.monotonic() - began < 20
+    over.set()
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_was_never_written(tmp_path, monkeypatch):
+    class Vanishing(type(tmp_path)):
+        """A file that is removed as soon as it is known to be one."""
+
+        def is_file(self):
+            return True
+
+    kept = tmp_path / "kept"
+    kept.touch()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter([Vanishing(tmp_path / "removed"), kept, tmp_path]))
+
+    assert Processes(None, SimpleNamespace(data=tmp_path), {}).written_ns("redis") == kept.stat().st_mtime_ns
 
 
 def test_two_leases_never_share_a_port():
