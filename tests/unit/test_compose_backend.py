@@ -555,6 +555,17 @@ def test_without_an_engine_there_is_nothing_to_remove(nowhere, tmp_path, capsys)
     assert down(capsys, tmp_path) == "0 processes ended, 0 containers, networks and volumes removed"
 
 
+def test_without_an_engine_what_is_up_in_one_is_not_forgotten(nowhere, tmp_path, capsys):
+    here = rundir.create(tmp_path / "runs", "up", 1)
+    here.save_endpoints('{"backend": "compose"}')
+    here.stands.touch()
+
+    with pytest.raises(NodeError, match=f"no Docker engine answers, and what is up there is left up: {here.path}"):
+        down(capsys, tmp_path)
+
+    assert here.stands.exists()
+
+
 def test_without_an_engine_the_way_out_is_told(nowhere):
     with pytest.raises(NodeError, match=r"no Docker engine answers(.|\n)*start Docker, or use `--backend processes`"):
         containers.connect()

@@ -10,6 +10,14 @@ from harness.evidence import manifest
 from harness.rundir import RunDir
 from tests.unit import run_fixture
 
+OWN = """\
+-- claim: Nothing is wrong.
+-- layer: app
+-- examined: SELECT 2 + 2
+-- witness: {instance_id}
+SELECT instance_id FROM instances WHERE FALSE ORDER BY instance_id
+"""
+
 
 @pytest.fixture(name="run")
 def _run(tmp_path):
@@ -55,6 +63,21 @@ def test_a_missing_table_is_for_the_verdict_to_say(run):
 
     assert manifest.modified(run) == ()
     assert "evidence/effects.parquet is missing" in judge("run", run.load_plan(), run.evidence).reasons
+
+
+def test_the_invariants_that_a_target_had_are_kept_and_judged_by(run, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "own.sql").write_text(OWN)
+    run.keep_invariants(theirs)
+    manifest.write(run)
+    (theirs / "own.sql").write_text(OWN.replace("2 + 2", "0"))
+
+    findings = judge("run", run.load_plan(), run.evidence, theirs=run.invariants).findings
+    (run.invariants / "own.sql").write_text(OWN.replace("2 + 2", "0"))
+
+    assert {f.name: f.examined for f in findings if f.origin == "target"} == {"own": 4}
+    assert manifest.modified(run) == ("invariants/own.sql",)
 
 
 def test_without_a_manifest_nothing_can_be_told(run):

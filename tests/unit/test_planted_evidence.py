@@ -522,3 +522,18 @@ def test_a_run_that_was_given_up_is_unknown_and_says_why(planned, truth, tmp_pat
     assert f"the {phase} phase was cut short: the disk has 120 MB left" in verdict.reasons
     stuck = next(finding for finding in verdict.findings if finding.name == "stuck")
     assert stuck.result == ("UNKNOWN" if phase == "settle" else "HOLDS")
+
+
+def test_the_choice_of_an_earlier_generation_cannot_be_judged(planned, truth, tmp_path):
+    """Its answers went with its history."""
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    rows = sound()
+    LIES["choice_changed"](rows)
+    change(rows, "instances", {"generation": 2}, instance_id="a")
+    for table in (schema.EFFECTS, schema.INSTANCES):
+        tables.write(tmp_path, table, rows[table.name])
+
+    findings = {finding.name: finding.violations for finding in judge("run", planned, tmp_path).findings}
+
+    assert findings["wrong_choice"] == 0
+    assert findings["ran_again"] == 1
