@@ -29,20 +29,25 @@ def modified(run: RunDir) -> tuple[str, ...]:
     """
     The files that are not as the run left them, sorted, as paths in the run directory.
 
-    One that is missing is not among them: its absence speaks for itself, in every verdict. A run without a manifest
-    never came to its end, or was made by hand: then the manifest itself is the one named.
+    Evidence that is missing is not among them: its absence speaks for itself, in every verdict. An invariant's would
+    not. A run without a manifest never came to its end, or was made by hand: then the manifest itself is the one named.
     """
     try:
         lines = run.sums.read_text(encoding="utf-8").splitlines()
     except OSError:
         return (run.sums.name,)
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    return tuple(name for name in _files(run) if sums.get(name) != _digest(run.path / name))
+    names = {*_files(run), *(name for name in sums if not name.startswith(f"{run.evidence.name}/"))}
+    return tuple(sorted(name for name in names if not _is(run.path / name, sums.get(name))))
 
 
 def _files(run: RunDir) -> list[str]:
     found = [run.plan, *run.evidence.glob("*.parquet"), *run.invariants.glob("*.sql")]
     return sorted(str(file.relative_to(run.path)) for file in found if file.is_file())
+
+
+def _is(file: Path, digest: str | None) -> bool:
+    return file.is_file() and _digest(file) == digest
 
 
 def _digest(file: Path) -> str:

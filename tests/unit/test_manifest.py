@@ -78,6 +78,8 @@ def test_the_invariants_that_a_target_had_are_kept_and_judged_by(run, tmp_path):
 
     assert {f.name: f.examined for f in findings if f.origin == "target"} == {"own": 4}
     assert manifest.modified(run) == ("invariants/own.sql",)
+    (run.invariants / "own.sql").unlink()
+    assert manifest.modified(run) == ("invariants/own.sql",), "what is not asked any more is not seen to be missing"
 
 
 def test_without_a_manifest_nothing_can_be_told(run):
