@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import redis
 
+from harness.backends import store
 from harness.backends.base import Endpoints
 from harness.errors import EvidenceError
 from harness.model import HttpLedger, StateLedger, Target
@@ -53,10 +54,10 @@ def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> It
     """
     prefix = f"{target.app_id}||"
     try:
-        with redis.Redis(endpoints.redis.host, endpoints.redis.port, socket_timeout=10) as store:
+        with store.client(endpoints.redis, timeout=10) as asked:
             # SCAN may return a key more than once (Redis documentation, "SCAN guarantees").
-            for key in sorted(set(store.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000))):
-                document = json.loads(store.hget(key, "data") or b"{}")
+            for key in sorted(set(asked.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000))):
+                document = json.loads(asked.hget(key, "data") or b"{}")
                 yield key.decode().removeprefix(prefix), document.get(ledger.field) or []
     except (redis.RedisError, ValueError, AttributeError) as error:
         raise EvidenceError(f"the ledger {ledger.prefix}* in the state store could not be read: {error}") from error
