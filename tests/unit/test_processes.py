@@ -14,13 +14,13 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-import tenacity
 
 from harness.backends import guard, ports, probe, sockets, wired
 from harness.backends.base import Address
 from harness.backends.process import Child, Spec
 from harness.backends.processes import Processes
 from harness.errors import NodeError
+from tests.unit.waiting import until
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
 
@@ -97,14 +97,6 @@ def _wrapped(tmp_path):
     yield start
     for child in made:
         child.end()
-
-
-def until(condition):
-    tenacity.Retrying(
-        stop=tenacity.stop_after_delay(10),
-        wait=tenacity.wait_fixed(0.02),
-        retry=tenacity.retry_if_result(lambda met: not met),
-    )(condition)
 
 
 def is_over(process):

@@ -5,12 +5,12 @@ import sys
 import time
 
 import pytest
-import tenacity
 
 from harness.backends.base import Death
 from harness.backends.process import Child, Spec
 from harness.faults.base import NotFeltError
 from harness.faults.starvation import DiskFull, Starve
+from tests.unit.waiting import until
 
 BUSY = "while True: pass"
 IDLE = "import time; time.sleep(60)"
@@ -79,14 +79,6 @@ def _system(tmp_path, monkeypatch):
     for system in made:
         system.child.unthrottle()
         system.child.end()
-
-
-def until(condition):
-    tenacity.Retrying(
-        stop=tenacity.stop_after_delay(10),
-        wait=tenacity.wait_fixed(0.02),
-        retry=tenacity.retry_if_result(lambda met: not met),
-    )(condition)
 
 
 def test_a_busy_node_is_held_to_its_share_and_let_go(system):
