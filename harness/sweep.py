@@ -17,7 +17,7 @@ from typing import NamedTuple, get_args
 from pydantic import JsonValue, ValidationError
 
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
-from harness.faults import FAMILIES
+from harness.faults import BUILT_IN
 from harness.model import (
     Checks,
     FaultStep,
@@ -32,7 +32,7 @@ from harness.model import (
     Value,
     Verdict,
 )
-from harness.yamlfile import did_you_mean
+from harness.planning.yamlfile import did_you_mean
 
 POINTS: tuple[Point, ...] = get_args(Point)
 
@@ -213,7 +213,7 @@ def scenario(made: Matrix, target: Target, file: Path, cell: Cell) -> Scenario:
         pick="own",
         at=StepPoint(activity=cell.activity, point=cell.point, occurrence=draw.randint(1, _MOST_PASSED), after=_AFTER),
         **{"for": _HOLD},
-        settings=FAMILIES[fault]().model_dump(mode="json"),
+        settings=BUILT_IN[fault]().model_dump(mode="json"),
     )
     return Scenario(
         name=f"{cell.activity}-{cell.point}-{cell.fault}".replace(" ", "_"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
@@ -326,8 +327,17 @@ class Links(Protocol):
         """
 
 
-POWERS: Mapping[str, tuple[type, ...]] = {
-    "processes": (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
-    "compose": (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
+class BackendName(StrEnum):
+    """
+    The backends.
+    """
+
+    PROCESSES = "processes"
+    COMPOSE = "compose"
+
+
+POWERS: Mapping[BackendName, tuple[type, ...]] = {
+    BackendName.PROCESSES: (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
+    BackendName.COMPOSE: (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
 }
 """What each backend can do, so that a plan can be refused without importing one; a test holds their classes to it."""

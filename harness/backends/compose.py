@@ -17,6 +17,7 @@ import tenacity
 from toxiproxy import Toxiproxy
 from toxiproxy.proxy import Proxy
 
+from harness import names
 from harness.backends import composefile, containers, guard, ports, probe, ready, wired
 from harness.backends.base import Address, Death, Endpoints, Say
 from harness.backends.composefile import HEALTH, TOXIPROXY
@@ -82,7 +83,7 @@ class Compose(wired.Wired[Node]):
         See Backend.
         """
         for node, container in self._nodes.items():
-            if node.startswith(("app-", "sidecar-")) and container.state()["Running"]:
+            if names.node(node).replica is not None and container.state()["Running"]:
                 container.kill()
 
     def down(self) -> None:
@@ -203,7 +204,7 @@ class Compose(wired.Wired[Node]):
         if not points:
             return None
         self._start([TOXIPROXY], say)  # every network that has a link comes with it
-        app = next(node for node in self._plan.nodes if node.startswith("app-"))
+        app = next(node for node in self._plan.nodes if names.role(node) == names.APP)
         network = next(iter(services[app].get("networks") or {"default": None}))
         at = Address(host=containers.gateway(self._engine, self._run.path, network), port=take())
         with socket.socket() as trial:
@@ -224,8 +225,8 @@ class Compose(wired.Wired[Node]):
         if os.getuid() != 0:
             return
         self._run.journal.chmod(0o755)
-        services = [f"{name}-0" for name in self._plan.target.services]
-        for node in (*services, *(node for node in self._plan.nodes if node.startswith("app-"))):
+        services = [str(names.Node(name, 0)) for name in self._plan.target.services]
+        for node in (*services, *(node for node in self._plan.nodes if names.role(node) == names.APP)):
             file = self._run.journal / f"attempts-{node}.jsonl"
             file.touch()
             os.chown(file, composefile.NOBODY, composefile.NOBODY)
@@ -280,7 +281,7 @@ class Compose(wired.Wired[Node]):
         self._proxies = {link: there[link] for link in self._plan.links}
         self._listeners = {link: int(there[link].listen.rpartition(":")[2]) for link in self._plan.links}
         self._links = {
-            link: wired.Link(self._at(link), there[link].upstream, probe.of_link(link, self._plan.target))
+            link: wired.Way(self._at(link), there[link].upstream, probe.of_link(link, self._plan.target))
             for link in self._plan.links
         }
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import names
 from harness.backends import guard
 from harness.backends.base import Say
 from harness.errors import NodeError, UsageError
@@ -80,7 +81,7 @@ def port(name: str) -> str:
     """
     The variable for the published port of a node, or of a link's listener.
     """
-    kind = "LINK_" if "->" in name else ""
+    kind = "LINK_" if isinstance(names.parse(name), names.Link) else ""
     return f"HARNESS_PORT_{kind}{re.sub('[^A-Z0-9]+', '_', name.upper())}"
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 import httpx
 
+from harness import names
 from harness.backends.base import Address
 from harness.model import Target
 
@@ -82,11 +83,11 @@ def health_route(node: str, target: Target) -> str | None:
     """
     Where a node says that it is ready, at the port at which it is asked; None for what speaks no HTTP there.
     """
-    role = node.rpartition("-")[0]
-    program = target.app if role == "app" else target.services.get(role)
+    role = names.role(node)
+    program = target.app if role == names.APP else target.services.get(role)
     if program is not None:
         return program.health
-    return "/v1.0/healthz" if role == "sidecar" else None
+    return "/v1.0/healthz" if role == names.SIDECAR else None
 
 
 def of_node(node: str, target: Target) -> Probe:
@@ -95,15 +96,16 @@ def of_node(node: str, target: Target) -> Probe:
     """
     if health_route(node, target) is not None:
         return http
-    return redis if node == "redis" else grpc
+    return redis if node == names.REDIS else grpc
 
 
 def of_link(link: str, target: Target) -> Probe:
     """
     How the far end of a link is asked: an app speaks gRPC to its sidecar.
     """
-    source, _, dest = link.partition("->")
-    return grpc if source.startswith("app-") and dest.startswith("sidecar-") else of_node(dest, target)
+    ends = names.link(link)
+    by_grpc = ends.source.role == names.APP and ends.dest.role == names.SIDECAR
+    return grpc if by_grpc else of_node(str(ends.dest), target)
 
 
 def _exchange(at: Address, timeout: float, request: bytes, answer: int) -> float:

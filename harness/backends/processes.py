@@ -11,6 +11,7 @@ from pathlib import Path
 
 from toxiproxy import Toxiproxy
 
+from harness import names
 from harness.backends import guard, ports, sockets, wired
 from harness.backends.base import Address, Death, Endpoints, Say
 from harness.backends.process import Child, Spec
@@ -59,7 +60,7 @@ class Processes(wired.Wired[Child]):
         See Backend.
         """
         for node, child in self._nodes.items():
-            if node.startswith(("app-", "sidecar-")):
+            if names.node(node).replica is not None:
                 child.end()
 
     def down(self) -> None:

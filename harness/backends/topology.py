@@ -16,14 +16,18 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness import names
 from harness.backends import guard, probe, ready, wired
 from harness.backends.base import Address
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
-from harness.backends.wired import Link
+from harness.backends.wired import Way
 from harness.model import Plan, Program
+from harness.names import Link, Node
 from harness.rundir import RunDir
 
+PLACEMENT = Node(names.PLACEMENT, 0)
+SIDECARS_TO_SCHEDULER = Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
 """What nodes get of this process's environment: nothing that could be a secret, nothing that changes Dapr."""
 
@@ -43,7 +47,7 @@ class Topology:
         self._at = {node: take() for node in plan.nodes}
         self._points = wired.announced(plan)
         self.steps = take() if self._points else None
-        self._sidecar_http = {f"sidecar-{i}": take() for i in self._replicas}
+        self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
@@ -67,10 +71,11 @@ class Topology:
         """
         return self._sidecar_http.get(node, self._at[node]), probe.of_node(node, self._plan.target)
 
-    def _link(self, name: str) -> Link:
-        source, _, dest = name.partition("->")
-        upstream = self._at[dest] if source.startswith("app-") else self.probes[dest][0]
-        return Link(self._take(), str(upstream), probe.of_link(name, self._plan.target))
+    def _link(self, name: str) -> Way:
+        link = names.link(name)
+        dest = str(link.dest)
+        upstream = self._at[dest] if link.source.role == names.APP else self.probes[dest][0]
+        return Way(self._take(), str(upstream), probe.of_link(name, self._plan.target))
 
     def _spec(
         self,
@@ -94,13 +99,13 @@ class Topology:
         )
 
     def _redis(self) -> Spec:
-        at = self._at["redis"]
+        at = self._at[names.REDIS]
         command = (
             str(self._binaries["redis-server"]),
             *("--port", str(at.port), "--bind", at.host),
-            *("--appendonly", "yes", "--save", "", "--dir", str(self._run.data / "redis")),
+            *("--appendonly", "yes", "--save", "", "--dir", str(self._run.data / names.REDIS)),
         )
-        return self._spec("redis", command, lambda: ready.pings(at))
+        return self._spec(names.REDIS, command, lambda: ready.pings(at))
 
     def _toxiproxy(self) -> Spec:
         at = self.toxiproxy_at
@@ -108,7 +113,7 @@ class Topology:
         return self._spec("toxiproxy", command, lambda: ready.answers(f"{at.url}/version"))
 
     def _placement(self) -> Spec:
-        name, health, raft = "placement-0", self._take(), self._take()
+        name, health, raft = str(PLACEMENT), self._take(), self._take()
         command = (
             str(self._binaries["placement"]),
             *("--port", str(self._at[name].port), "--listen-address", self._at[name].host),
@@ -119,12 +124,12 @@ class Topology:
         return self._spec(name, command, lambda: ready.answers(f"{health.url}/healthz"))
 
     def _scheduler(self) -> Spec:
-        name, health, client, peer = "scheduler-0", self._take(), self._take(), self._take()
+        name, health, client, peer = str(SIDECARS_TO_SCHEDULER.dest), self._take(), self._take(), self._take()
         command = (
             str(self._binaries["scheduler"]),
             *("--port", str(self._at[name].port), "--listen-address", self._at[name].host),
             # A sidecar learns from the scheduler where to connect, so the scheduler must name the link, not itself.
-            *("--override-broadcast-host-port", str(self.links[f"sidecars->{name}"].listen)),
+            *("--override-broadcast-host-port", str(self.links[str(SIDECARS_TO_SCHEDULER)].listen)),
             *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
             *("--etcd-data-dir", str(self._run.data / name)),
             *("--etcd-client-port", str(client.port), "--etcd-client-listen-address", client.host),
@@ -134,7 +139,8 @@ class Topology:
         return self._spec(name, command, lambda: ready.answers(f"{health.url}/healthz"))
 
     def _sidecar(self, i: int) -> Spec:
-        name, target = f"sidecar-{i}", self._plan.target
+        node, target = names.sidecar(i), self._plan.target
+        name = str(node)
         http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
         command = (
             str(self._binaries["daprd"]),
@@ -144,8 +150,8 @@ class Topology:
             *("--dapr-internal-grpc-port", str(internal.port)),
             *("--dapr-internal-grpc-listen-address", internal.host),
             *("--metrics-port", str(metrics.port), "--metrics-listen-address", metrics.host),
-            *("--placement-host-address", str(self.links[f"{name}->placement-0"].listen)),
-            *("--scheduler-host-address", str(self.links["sidecars->scheduler-0"].listen)),
+            *("--placement-host-address", str(self.links[str(Link(node, PLACEMENT))].listen)),
+            *("--scheduler-host-address", str(self.links[str(SIDECARS_TO_SCHEDULER)].listen)),
             *("--resources-path", str(target.components), "--config", str(target.configuration)),
         )
         return self._spec(
@@ -154,24 +160,24 @@ class Topology:
             lambda: ready.answers(f"{http.url}/v1.0/healthz"),
             # One folder for all sidecars: relative paths in the configuration (name resolution by SQLite) are shared.
             folder=self._run.data / "sidecars",
-            env={"REDIS_HOST": str(self.links[f"{name}->redis"].listen), "APP_ID": target.app_id},
+            env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": target.app_id},
         )
 
     def _service(self, name: str) -> Spec:
-        return self._program(f"{name}-0", self._plan.target.services[name], {})
+        return self._program(str(Node(name, 0)), self._plan.target.services[name], {})
 
     def _app(self, i: int) -> Spec:
-        name, sidecar = f"app-{i}", f"sidecar-{i}"
+        app, sidecar = names.app(i), names.sidecar(i)
         services = {
-            f"{service.upper().replace('-', '_')}_URL": self.links[f"{name}->{service}-0"].listen.url
+            f"{service.upper().replace('-', '_')}_URL": self.links[str(Link(app, Node(service, 0)))].listen.url
             for service in self._plan.target.services
         }
         dapr = {
             "APP_ID": self._plan.target.app_id,
-            "DAPR_HTTP_PORT": str(self._sidecar_http[sidecar].port),
-            "DAPR_GRPC_PORT": str(self.links[f"{name}->{sidecar}"].listen.port),
+            "DAPR_HTTP_PORT": str(self._sidecar_http[str(sidecar)].port),
+            "DAPR_GRPC_PORT": str(self.links[str(Link(app, sidecar))].listen.port),
         }
-        return self._program(name, self._plan.target.app, {**services, **dapr, **self._announcing()})
+        return self._program(str(app), self._plan.target.app, {**services, **dapr, **self._announcing()})
 
     def _announcing(self) -> Mapping[str, str]:
         """

@@ -16,17 +16,19 @@ from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
 from toxiproxy.proxy import Proxy
 
+from harness import names
 from harness.backends import guard, probe
 from harness.backends.base import Address, Death, Endpoints, Toxic
 from harness.backends.probe import Probe
 from harness.errors import NodeError
 from harness.model import Plan
+from harness.names import Node
 
 
 @dataclass(frozen=True)
-class Link:
+class Way:
     """
-    One way through Toxiproxy: where it is reached, where it leads as Toxiproxy has it, what shows that it carries.
+    The way of one link through Toxiproxy: where it listens, where it leads, and what shows that it carries.
     """
 
     listen: Address
@@ -118,7 +120,7 @@ class Wired(Generic[NodeT]):
         self._exits = ExitStack()
         self._guard: guard.Guard | None = None
         self._nodes: dict[str, NodeT] = {}
-        self._links: Mapping[str, Link] = {}
+        self._links: Mapping[str, Way] = {}
         self._probes: Mapping[str, tuple[Address, Probe]] = {}
         self._proxies: Mapping[str, Proxy] = {}
 
@@ -126,17 +128,18 @@ class Wired(Generic[NodeT]):
         """
         Where clients and collectors find the system.
         """
-        clients = {name.removeprefix("client->"): link.listen for name, link in self._links.items()}
+        ways = {names.link(name): way.listen for name, way in self._links.items()}
+        clients = {str(link.dest): at for link, at in ways.items() if link.source.role == names.CLIENT}
         direct = {node: at for node, (at, _) in self._probes.items()}
         replicas = range(self._plan.scenario.topology.replicas)
         return Endpoints(
             backend=backend,
-            apps={f"app-{i}": clients[f"app-{i}"] for i in replicas},
-            sidecars={node: clients.get(node, direct[node]) for node in (f"sidecar-{i}" for i in replicas)},
-            services={f"{name}-0": direct[f"{name}-0"] for name in self._plan.target.services},
-            redis=direct["redis"],
-            scheduler=direct["scheduler-0"],
-            links={name: link.listen for name, link in self._links.items()},
+            apps={node: clients[node] for node in (str(names.app(i)) for i in replicas)},
+            sidecars={node: clients.get(node, direct[node]) for node in (str(names.sidecar(i)) for i in replicas)},
+            services={node: direct[node] for node in (str(Node(name, 0)) for name in self._plan.target.services)},
+            redis=direct[names.REDIS],
+            scheduler=direct[str(Node(names.SCHEDULER, 0))],
+            links={name: way.listen for name, way in self._links.items()},
             steps=steps,
         )
 
@@ -194,13 +197,13 @@ class Wired(Generic[NodeT]):
         """
         See Store.
         """
-        return self._probes["redis"][0]
+        return self._probes[names.REDIS][0]
 
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
         """
         See Misbehaves.
         """
-        url = f"{self._probes[node][0].url}{self._plan.target.services[node.rpartition('-')[0]].misbehave}"
+        url = f"{self._probes[node][0].url}{self._plan.target.services[names.role(node)].misbehave}"
         try:
             with probe.client(timeout=5) as client:
                 answer = client.get(url) if wanted is None else client.put(url, json=dict(wanted))

@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul, sub
 from typing import Any
 
+from harness import names
 from harness.checkers.database import Database, Row
 from harness.model import FaultFinding
 
@@ -46,8 +46,6 @@ _DEVIATIONS = 2.576
 """Of a normal distribution, 99 % lies within as many standard deviations."""
 
 _FOREVER_NS = 2**63 - 1
-_OF_A_REPLICA = re.compile(r"(?:sidecar|app)-(\d+)(?:->.*)?")
-"""Nodes and links that touch one replica; any other touches all."""
 
 _FAULTS = """
     SELECT
@@ -222,8 +220,8 @@ def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
     """
     if fault["applied_ns"] is None:
         return None, None
-    replica = _OF_A_REPLICA.fullmatch(fault["node"])
-    about = {"until_ns": fault["next_ns"] or _FOREVER_NS, "replica": replica[1] if replica else None}
+    replica = names.replica(fault["node"])
+    about = {"until_ns": fault["next_ns"] or _FOREVER_NS, "replica": None if replica is None else str(replica)}
     failure_ns = database.scalar(_FIRST_FAILURE, about | {"from_ns": fault["applied_ns"]})
     return failure_ns, database.scalar(_FIRST_SUCCESS, about | {"from_ns": failure_ns or fault["applied_ns"]})
 

@@ -15,7 +15,6 @@ from rich.table import Table
 
 from harness.cli.console import err, out, say
 from harness.cli.options import Out, RunName
-from harness.cli.stages import code_of, draw, judged, summary
 from harness.errors import EvidenceError, Exit, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ def check(
     """
     Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
     """
-    from harness import rundir
+    from harness import pipeline, rundir
+    from harness.checkers.gate import exit_code
     from harness.evidence import manifest
 
     folder = rundir.find(runs, name)
@@ -64,9 +64,9 @@ def check(
         def progress(what: str, number: int, count: int) -> None:
             status.update(f"judging: {what} ({number} of {count})")
 
-        verdict = judged(folder, made, changed, invariants, progress, opening)
-    out.print(summary(made, verdict, folder))
-    raise typer.Exit(code_of(verdict))
+        verdict = pipeline.judge_again(folder, made, changed, invariants, progress, opening)
+    out.print(pipeline.summary(made, verdict, folder))
+    raise typer.Exit(exit_code(verdict))
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def synth(
     Evidence of N instances in the shape of a real run, to try the checkers on. Nothing is run.
     """
     from harness import rundir
-    from harness import synth as synthetic
+    from harness.checkers import synth as synthetic
 
     with out.status(f"copying {like}"):
         folder, made, measures = synthetic.make(rundir.find(runs, like), instances, seed, runs)
@@ -161,8 +161,8 @@ def report(name: RunName, runs: Out = Path("runs")) -> None:
     """
     Draw the reports of a judged run again.
     """
-    from harness import rundir
+    from harness import pipeline, rundir
 
     folder = rundir.find(runs, name)
-    draw(folder, folder.load_plan(), folder.load_verdict())
+    pipeline.draw(folder, folder.load_plan(), folder.load_verdict())
     out.print(str(folder.path / "report.html"))

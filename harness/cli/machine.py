@@ -79,9 +79,8 @@ def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Sc
     """
     The JSON Schema of the files that people write, for editors.
     """
-    from harness import scenario as scenarios
-    from harness import target as targets
-    from harness.faults import FAMILIES
+    from harness.planning import scenario as scenarios
+    from harness.planning import target as targets
 
-    made = scenarios.schema(FAMILIES) if of is Schema.SCENARIO else targets.schema()
+    made = scenarios.schema() if of is Schema.SCENARIO else targets.schema()
     sys.stdout.write(json.dumps(made, indent=2) + "\n")

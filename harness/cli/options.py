@@ -4,11 +4,12 @@ The arguments and options that several commands share.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from harness.backends.base import BackendName
 
 Name = Annotated[str, typer.Argument(metavar="SCENARIO", help="a named scenario, or the path of a YAML file")]
 
@@ -32,16 +33,7 @@ Rate = Annotated[float | None, typer.Option(help="starts a second; same as --set
 Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
 
 
-class Where(StrEnum):
-    """
-    The backends.
-    """
-
-    PROCESSES = "processes"
-    COMPOSE = "compose"
-
-
-BackendName = Annotated[Where, typer.Option("--backend", help="where the system runs")]
+Backend = Annotated[BackendName, typer.Option("--backend", help="where the system runs")]
 
 Overlays = Annotated[
     list[str] | None,

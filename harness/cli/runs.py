@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from harness.backends.base import BackendName
 from harness.cli.console import err, out, say
 from harness.cli.options import (
-    BackendName,
+    Backend,
     DaprVersion,
     Defect,
     Duration,
@@ -26,25 +27,23 @@ from harness.cli.options import (
     Seed,
     Settings,
     TargetFile,
-    Where,
 )
-from harness.cli.stages import Place, backend_of, plan_of, planned, run_one, summary
 from harness.errors import Exit, HarnessError, LeftError, NodeError, UsageError
 
 if TYPE_CHECKING:
     from harness.model import Plan, Result, Verdict
+    from harness.pipeline import Place
 
 
 def list_scenarios() -> None:
     """
     The named scenarios and what each of them claims.
     """
-    from harness import scenario as scenarios
-    from harness.faults import FAMILIES
+    from harness.planning import scenario as scenarios
 
     table = Table("scenario", "claim", box=None, padding=(0, 2, 1, 0))
     for name in scenarios.names():
-        read = scenarios.load(scenarios.find(name), FAMILIES)
+        read = scenarios.load(scenarios.find(name))
         table.add_row(name, " ".join(read.claim.split()))
     out.print(table)
 
@@ -55,16 +54,17 @@ def plan(
     target: TargetFile = None,
     dapr_version: DaprVersion = None,
     settings: Settings = None,
-    backend: BackendName = Where.PROCESSES,
+    backend: Backend = BackendName.PROCESSES,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
 ) -> None:
     """
     The exact timeline and targets of a scenario under a seed, the same on every backend. Touches nothing.
     """
-    from harness.faults.controller import refuse_unservable
+    from harness.planning.powers import refuse_unservable
+    from harness.planning.request import Request
 
-    made = plan_of(scenario, seed, target=target, dapr_version=dapr_version, settings=settings)
+    made = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
     refuse_unservable(made, backend)
     if as_json:
         sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
@@ -93,7 +93,7 @@ def run(
     dapr_version: DaprVersion = None,
     settings: Settings = None,
     defect: Defect = None,
-    backend: BackendName = Where.PROCESSES,
+    backend: Backend = BackendName.PROCESSES,
     overlays: Overlays = None,
     runs: Out = Path("runs"),
     *,
@@ -103,19 +103,11 @@ def run(
     """
     Run a scenario: bring the system up, load it, break it, heal it, collect evidence, judge, report.
     """
-    plans = [
-        plan_of(
-            scenario,
-            number,
-            target=target,
-            dapr_version=dapr_version,
-            defect=defect,
-            settings=settings,
-            rate=rate,
-            duration=duration,
-        )
-        for number in range(seed, seed + repeat)
-    ]
+    from harness.pipeline import Place
+    from harness.planning.request import Request
+
+    request = Request(scenario, target, dapr_version, defect, tuple(settings or ()), rate, duration)
+    plans = [request.plan(number) for number in range(seed, seed + repeat)]
     place = Place(backend, tuple(overlays or ()))
     raise typer.Exit(_execute(plans[0], runs, place, attached=attached) if repeat == 1 else _repeat(plans, runs, place))
 
@@ -123,7 +115,7 @@ def run(
 def replay(
     name: RunName,
     target: TargetFile = None,
-    backend: BackendName = Where.PROCESSES,
+    backend: Backend = BackendName.PROCESSES,
     overlays: Overlays = None,
     runs: Out = Path("runs"),
 ) -> None:
@@ -131,11 +123,12 @@ def replay(
     The same plan again, into a new run directory. The target is read from its own file, never from a run.
     """
     from harness import rundir
-    from harness import scenario as scenarios
-    from harness import target as targets
+    from harness.pipeline import Place
+    from harness.planning import target as targets
+    from harness.runtime import shipped
 
     made = rundir.find(runs, name).load_plan()
-    here = targets.load(target or scenarios.REFERENCE_TARGET)
+    here = targets.load(target or shipped.TARGET)
     made = made.model_copy(update={"target": targets.same(made.target, here)})
     raise typer.Exit(_execute(made, runs, Place(backend, tuple(overlays or ()))))
 
@@ -144,15 +137,17 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     """
     Run one plan after the other, a line each, then k of n; return the worst exit code.
     """
-    from harness import repeat
-    from reports import terminal, words
+    from harness_reports import terminal, words
+
+    from harness import pipeline
+    from harness.checkers import repeat
 
     codes: list[int] = []
     results: list[Result | None] = []
     verdicts: list[Verdict] = []
     for made in plans:
         try:
-            done = run_one(made, runs, place, Console(quiet=True))
+            done = pipeline.run(made, runs, place, Console(quiet=True))
         except (UsageError, LeftError):
             raise
         except HarnessError as error:
@@ -176,10 +171,12 @@ def _execute(made: Plan, runs: Path, place: Place, *, attached: bool = False) ->
     """
     Run one plan and show what was found; return the exit code.
     """
+    from harness import pipeline
+
     # Attached, standard output is the line to our parent.
     console = err if attached else out
-    done = run_one(made, runs, place, console, attached=attached)
-    console.print(summary(made, done.verdict, done.folder))
+    done = pipeline.run(made, runs, place, console, attached=attached)
+    console.print(pipeline.summary(made, done.verdict, done.folder))
     return done.code
 
 
@@ -189,7 +186,7 @@ def sweep(
     target: TargetFile = None,
     activity: Annotated[str | None, typer.Option(help="only the crash points of this activity")] = None,
     dapr_version: DaprVersion = None,
-    backend: BackendName = Where.PROCESSES,
+    backend: Backend = BackendName.PROCESSES,
     runs: Out = Path("runs"),
 ) -> None:
     """
@@ -197,16 +194,19 @@ def sweep(
 
     Run again, it goes on where it was left, and tries anew what came to no verdict.
     """
-    from harness import scenario as scenarios
-    from harness import sweep as sweeps
-    from harness import target as targets
-    from harness.runtime.versions import DAPR
-    from reports import sweep as drawing
-    from reports import words
+    from harness_reports import sweep as drawing
+    from harness_reports import words
 
-    file = target or scenarios.REFERENCE_TARGET
+    from harness import pipeline
+    from harness import sweep as sweeps
+    from harness.planning import plan as planning
+    from harness.planning import target as targets
+    from harness.runtime import shipped
+    from harness.runtime.versions import DAPR
+
+    file = target or shipped.TARGET
     described = targets.load(file)
-    elsewhere = "" if backend is Where.PROCESSES else f"-{backend}"
+    elsewhere = "" if backend is BackendName.PROCESSES else f"-{backend}"
     folder = runs / f"sweep-{workflow}-{seed}{elsewhere}"
     made = sweeps.matrix(described, workflow, seed=seed, dapr_version=dapr_version or DAPR)
     made = sweeps.resumed(made, folder / drawing.DATA)
@@ -215,12 +215,9 @@ def sweep(
         say(f"{folder}: {words.counts(made.counts())}; {words.count(len(cells), 'cell')} to run")
 
     def run_cell(cell: sweeps.Cell) -> sweeps.Ran:
-        done = run_one(
-            planned(sweeps.scenario(made, described, file, cell), described, seed, made.dapr_version),
-            folder,
-            Place(backend),
-            Console(quiet=True),
-        )
+        of_cell = sweeps.scenario(made, described, file, cell)
+        planned = planning.make(of_cell, described, seed=seed, dapr_version=made.dapr_version)
+        done = pipeline.run(planned, folder, pipeline.Place(backend), Console(quiet=True))
         return sweeps.Ran(done.verdict, done.folder.name, done.code == Exit.INTERRUPTED)
 
     try:
@@ -238,18 +235,19 @@ def up(
     dapr_version: DaprVersion = None,
     settings: Settings = None,
     defect: Defect = None,
-    backend: BackendName = Where.PROCESSES,
+    backend: Backend = BackendName.PROCESSES,
     overlays: Overlays = None,
     runs: Out = Path("runs"),
 ) -> None:
     """
     Bring the system up for hand-driven use, and leave it up: no load, no faults. `harness down` ends it.
     """
-    from harness import rundir
+    from harness import pipeline, rundir
+    from harness.planning.request import Request
 
-    faulty = plan_of(scenario, 1, target=target, dapr_version=dapr_version, settings=settings, defect=defect)
+    faulty = Request(scenario, target, dapr_version, defect, tuple(settings or ())).plan(1)
     made = faulty.model_copy(update={"steps": ()})
-    make = backend_of(made, Place(backend, tuple(overlays or ()), judged=False))
+    make = pipeline.backend_of(made, pipeline.Place(backend, tuple(overlays or ()), judged=False))
     folder = rundir.create(runs, "up", made.seed)
     folder.save_plan(made)
     system = make(folder)
@@ -283,7 +281,7 @@ def down(
         mine = standing(runs)
         with suppress(NodeError):  # without an engine nothing is in one
             engine = exits.enter_context(closing(containers.connect()))
-        if engine is None and (kept := [str(folder.path) for folder in mine if folder.backend == Where.COMPOSE]):
+        if engine is None and (kept := [str(folder.path) for folder in mine if folder.backend == BackendName.COMPOSE]):
             raise NodeError(f"no Docker engine answers, and what is up there is left up: {', '.join(kept)}")
         doomed = {folder.path for folder in mine}
         if everything:

@@ -15,6 +15,7 @@ from harness.backends import store
 from harness.backends.base import Endpoints
 from harness.errors import EvidenceError
 from harness.model import HttpLedger, StateLedger, Target
+from harness.names import role
 
 Row = dict[str, Any]
 
@@ -30,7 +31,7 @@ def effects(target: Target, endpoints: Endpoints) -> Iterator[Row]:
     for ledger in target.ledgers:
         if isinstance(ledger, HttpLedger):
             for node, at in endpoints.services.items():
-                if node.rpartition("-")[0] == ledger.service:
+                if role(node) == ledger.service:
                     yield from _rows(node, _from_http(at.url + ledger.path))
         else:
             for key, rows in _from_state(ledger, target, endpoints):

@@ -1,12 +1,16 @@
 """
-The fault families. Adding one is adding a module and its line here.
+The fault families. Adding one is adding a module and its line here; a package of a team's own adds its faults by entry
+points (`harness.plugins`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
+from harness import plugins
+from harness.errors import UsageError
 from harness.faults.base import Fault
 from harness.faults.isolation import Isolate
 from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, SlowClose, Timeout
@@ -15,7 +19,7 @@ from harness.faults.provider import Misbehave
 from harness.faults.starvation import DiskFull, Starve
 from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
 
-FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
+BUILT_IN: Mapping[str, type[Fault]] = MappingProxyType(
     {
         "kill": Kill,
         "stop": Stop,
@@ -41,8 +45,35 @@ FAMILIES: Mapping[str, type[Fault]] = MappingProxyType(
 """Name in a scenario -> the model of its settings, which is also the fault."""
 
 
+@cache
+def families() -> Mapping[str, type[Fault]]:
+    """
+    Every fault that a scenario can name: the built-in ones, and those of installed packages.
+
+    Raises UsageError if one of a package cannot be loaded, is no fault, or has a name that is taken.
+    """
+    every = dict(BUILT_IN)
+    for plugin in plugins.found(plugins.FAULTS):
+        every[plugin.name] = _of_package(plugin, every)
+    return MappingProxyType(every)
+
+
+def _of_package(plugin: plugins.Plugin, taken: Mapping[str, type[Fault]]) -> type[Fault]:
+    if plugin.name in taken:
+        raise UsageError(f"fault {plugin.words} has a name that is taken; {plugin.package} must give it another one")
+    family = plugin.load()
+    if not (isinstance(family, type) and issubclass(family, Fault)):
+        raise UsageError(f"fault {plugin.words} is no class derived from harness.faults.base.Fault")
+    return family
+
+
 def make(name: str, settings: object) -> Fault:
     """
     The fault called `name` with `settings`, which were validated when the scenario was read.
+
+    Raises UsageError if no such fault is installed here: a plan may have been made where one was.
     """
-    return FAMILIES[name].model_validate(settings)
+    family = families().get(name)
+    if family is None:
+        raise UsageError(f'there is no fault "{name}" here; install the package that brings it')
+    return family.model_validate(settings)

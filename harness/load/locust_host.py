@@ -37,6 +37,7 @@ from harness.load.operations import Operations
 from harness.load.start import start
 from harness.load.work import Work, of_hosts, of_run
 from harness.model import Plan
+from harness.planning.request import Request
 from harness.rundir import RunDir
 
 RUN = "HARNESS_LOAD"
@@ -151,6 +152,9 @@ def _end(environment: Environment) -> None:
 class Companion:
     """
     The harness process beside a Locust that is in charge.
+
+    A process of its own, because a run cannot live under gevent: Locust has patched this process's threads, sockets and
+    signals, and a run waits in real threads, asks the scheduler by gRPC, whose core knows no gevent, and takes Ctrl-C.
     """
 
     def __init__(self, options: Namespace) -> None:
@@ -221,15 +225,14 @@ def _options(parser: LocustArgumentParser) -> None:
 @functools.cache
 def _planned(scenario: str, seed: int | None, target: str) -> Plan:
     """
-    What the harness makes of the scenario; a process of its own, as the companion is, knows how.
+    The plan of the scenario. Planning opens two YAML files and no connection, so it can be done under gevent, unlike a
+    run (see Companion). Leaves with exit code 64 and a message if the scenario cannot be used.
     """
-    command = [sys.executable, "-m", "harness", "plan", scenario, "--json"]
-    command += ["--seed", str(seed)] if seed is not None else []
-    command += ["--target", target] if target else []
-    planned = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if planned.returncode:
-        raise UsageError(f"`harness plan {scenario}` failed, see above")
-    return Plan.model_validate_json(planned.stdout)
+    try:
+        return Request(scenario, Path(target) if target else None).plan(1 if seed is None else seed)
+    except UsageError as error:
+        sys.stderr.write(f"harness: {error}\n")
+        sys.exit(error.exit_code)
 
 
 def _share(runner: Runner | None, options: Namespace) -> Work:

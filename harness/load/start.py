@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
+from harness import names
 from harness.backends.base import Address
 from harness.model import HttpStart, Load, Workflow
 
@@ -63,7 +64,7 @@ def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, rep
     The request that starts `instance_id` on a replica; `replica` counts on past the last one (round robin).
     """
     if isinstance(workflow.start, HttpStart):
-        node = f"app-{replica % len(replicas.apps)}"
+        node = str(names.app(replica % len(replicas.apps)))
         return Start(
             node=node,
             url=replicas.apps[node].url + workflow.start.http,
@@ -71,7 +72,7 @@ def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, rep
             accepted=workflow.start.accepted,
             refused=workflow.start.refused,
         )
-    node = f"sidecar-{replica % len(replicas.sidecars)}"
+    node = str(names.sidecar(replica % len(replicas.sidecars)))
     component, name, instance = (quote(part, safe="") for part in (workflow.start.dapr, load.workflow, instance_id))
     return Start(
         node=node,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from harness.errors import ProvisionError, UsageError
-from harness.runtime import parts, python, standins
+from harness.runtime import parts, python, shipped, standins
 from harness.runtime.provision import provision
 from harness.runtime.standins import Say, StandIn
 
@@ -22,7 +22,6 @@ LABEL = "durable-workflow-harness.stand-in"
 TARGET = "durable-workflow-harness/target:local"
 LOAD = "durable-workflow-harness/load:local"
 
-_ROOT = Path(__file__).resolve().parents[2]
 _BUILD_TIMEOUT = 900.0
 
 
@@ -108,11 +107,13 @@ def _ours(name: str, dockerfile: str, locked: str, progress: Say) -> None:
     One of our own images by its Dockerfile, over this machine's Python with the packages that the harness runs with.
     """
     base = f"{name.partition(':')[0]}-python:local"
-    _make(StandIn(base, python.rootfs(_ROOT / locked), python.words(), python.settings()), progress)
-    docker(
-        *("build", "--quiet", "--file", str(_ROOT / dockerfile), "--tag", name),
-        *("--build-arg", f"PYTHON_IMAGE={base}", "--label", f"{LABEL}={python.words()}", str(_ROOT)),
-    )
+    _make(StandIn(base, python.rootfs(shipped.ROOT / locked), python.words(), python.settings()), progress)
+    with tempfile.TemporaryDirectory(prefix="harness-context-") as context:
+        shipped.copy_sources(Path(context))
+        docker(
+            *("build", "--quiet", "--file", str(Path(context) / dockerfile), "--tag", name),
+            *("--build-arg", f"PYTHON_IMAGE={base}", "--label", f"{LABEL}={python.words()}", context),
+        )
     progress(f"{name}: built over {base}")
 
 

@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 from toxiproxy.api import APIConsumer
 
-from harness import plan, rundir, scenario, target
+from harness import rundir
 from harness.backends.base import Address
 from harness.backends.processes import Processes
-from harness.faults import FAMILIES, make
+from harness.faults import make
 from harness.faults.base import NotFeltError, Proof
 from harness.faults.network import Timeout
+from harness.planning import plan, scenario, target
 from harness.runtime.locate import locate_all
 from harness.runtime.versions import DAPR
 from tests.bench import chaos_toolkit
@@ -190,9 +191,8 @@ def system(folder: Path, say: Callable[[str], None]) -> Iterator[tuple[Processes
     """
     One replica of the reference target on real Dapr, and a client that starts orders there, at `client`.
     """
-    read = scenario.load(scenario.find("baseline"), FAMILIES, ["topology.replicas=1"])
-    hits = {name: family.hits for name, family in FAMILIES.items()}
-    made = plan.make(read, target.load(read.target), hits, seed=1, dapr_version=DAPR)
+    read = scenario.load(scenario.find("baseline"), ["topology.replicas=1"])
+    made = plan.make(read, target.load(read.target), seed=1, dapr_version=DAPR)
     running = Processes(made, rundir.create(folder / "faults", "faults", 1), locate_all(DAPR))
     over = threading.Event()
     try:

@@ -5,11 +5,11 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
+from harness_reports import html
 from playwright.sync_api import sync_playwright
 
 from harness.model import Result
-from reports import html
-from tests.unit import run_fixture
+from tests.builders import shop
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS = (
@@ -38,25 +38,25 @@ def _chromium():
 
 
 def _violated(folder):
-    made = run_fixture.evidence()
-    verdict = run_fixture.violated(made)
+    made = shop.evidence()
+    verdict = shop.violated(made)
     made.write(folder / "evidence")
-    return html.write(run_fixture.plan(defect="double_ship"), verdict, folder)
+    return html.write(shop.plan(defect="double_ship"), verdict, folder)
 
 
 def _holds(folder):
-    run_fixture.evidence().write(folder / "evidence")
-    return html.write(run_fixture.plan(), run_fixture.verdict(), folder)
+    shop.evidence().write(folder / "evidence")
+    return html.write(shop.plan(), shop.verdict(), folder)
 
 
 def _unknown(folder):
     """Nothing was collected but the faults and the phases."""
-    made = run_fixture.evidence(60)
+    made = shop.evidence(60)
     made.write(folder / "evidence")
     for table in ("operations", "instances", "history"):
         (folder / "evidence" / f"{table}.parquet").unlink()
     reasons = ("evidence/operations.parquet is missing",)
-    return html.write(run_fixture.plan(), run_fixture.verdict(result=Result.UNKNOWN, reasons=reasons), folder)
+    return html.write(shop.plan(), shop.verdict(result=Result.UNKNOWN, reasons=reasons), folder)
 
 
 @pytest.fixture(name="reports", scope="session")

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness import plan, target
-from harness.scenario import REFERENCE_TARGET
+from harness.planning import plan, target
+from harness.runtime import shipped
 
 pytestmark = pytest.mark.compose
 
@@ -35,7 +35,7 @@ def test_every_combination_of_overlays_is_clean(compose, overlays):
 
 
 def test_every_node_of_a_plan_is_a_container_and_every_link_a_proxy(system):
-    described = target.load(REFERENCE_TARGET)
+    described = target.load(shipped.TARGET)
     proxies = httpx.get(f"{system.at('toxiproxy', 8474).url}/proxies").json()
 
     assert set(system.containers) == {*plan.nodes(described, 2), "toxiproxy"}
@@ -121,7 +121,7 @@ def test_a_latency_toxic_of_a_link_is_felt_through_its_published_port(system):
 
 
 def test_the_dapr_files_are_those_of_the_processes_backend_and_load_in_a_real_daprd(system):
-    described = target.load(REFERENCE_TARGET)
+    described = target.load(shipped.TARGET)
     for i in range(2):
         mounted = {one["Destination"]: one for one in system.containers[f"sidecar-{i}"]["Mounts"]}["/dapr"]
         assert Path(mounted["Source"]) == described.components.parent == described.configuration.parent

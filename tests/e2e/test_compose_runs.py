@@ -10,7 +10,7 @@ import pytest
 
 from harness.backends import containers
 from harness.journal import Tail
-from tests.e2e.conftest import BIN, ROOT, left, until
+from tests.builders.command import BIN, ROOT, left, until
 
 pytestmark = pytest.mark.compose
 

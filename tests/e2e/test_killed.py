@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness.journal import read
-from tests.e2e.conftest import BIN, ROOT, left, until
+from tests.builders.command import BIN, ROOT, left, until
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.journal import Tail
-from tests.e2e.conftest import BIN, left, until
+from tests.builders.command import BIN, left, until
 
 pytestmark = pytest.mark.e2e
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import plan, scenario, target
 from harness.checkers import invariant
 from harness.checkers.database import opened
 from harness.checkers.judge import judge
 from harness.evidence import schema, tables
-from harness.faults import FAMILIES
+from harness.faults import BUILT_IN
+from harness.planning import plan, scenario, target
 from tests.oracle import histories, oracle
 
 COUNT = 2_500
@@ -23,9 +23,8 @@ SEEDS = range(4)
 @pytest.fixture(name="planned", scope="module")
 def _planned():
     overrides = ["checks.minimum={instances: 1}", "checks.ends={scarce: [refused]}"]
-    read = scenario.load(scenario.find("baseline"), FAMILIES, overrides)
-    hits = {name: family.hits for name, family in FAMILIES.items()}
-    made = plan.make(read, target.load(read.target), hits, seed=1, dapr_version="1.18.2")
+    read = scenario.load(scenario.find("baseline"), BUILT_IN, overrides)
+    made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
     # These histories are about the general invariants alone.
     return made.model_copy(update={"target": made.target.model_copy(update={"invariants": None})})
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from harness.checkers import invariant
-from harness.faults import FAMILIES, base
+from harness.faults import BUILT_IN, base
 from harness.model import Checks, Expectation, FaultStep, Gate, Load, Minimum, Nemesis, Safety, Topology
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,8 +49,8 @@ def test_writing_a_scenario_names_every_fault_and_every_field():
         for name, info in value.model_fields.items()
         if name != "settings"
     ]
-    settings = [name for family in FAMILIES.values() for name in family.model_fields]
-    missing = [name for name in [*FAMILIES, *fields, *settings] if f"`{name}`" not in text and f"{name}:" not in text]
+    settings = [name for family in BUILT_IN.values() for name in family.model_fields]
+    missing = [name for name in [*BUILT_IN, *fields, *settings] if f"`{name}`" not in text and f"{name}:" not in text]
 
     assert [name for name in missing if f".{name}`" not in text] == []
 

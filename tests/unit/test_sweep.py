@@ -4,24 +4,22 @@ import io
 import re
 
 import pytest
+from harness_reports import sweep as drawing
 from rich.console import Console
 
-from harness import cli, plan, sweep, target
-from harness.cli import runs as commands
-from harness.cli import stages
+from harness import cli, names, pipeline, sweep
 from harness.errors import LeftError, NodeError, UsageError
-from harness.faults import FAMILIES
 from harness.model import FaultFinding, Result
+from harness.planning import plan, target
 from harness.rundir import RunDir
-from harness.scenario import REFERENCE_TARGET
+from harness.runtime import shipped
 from harness.sweep import Cell, Outcome, Ran
-from reports import sweep as drawing
-from tests.unit import run_fixture
+from tests.builders import shop
 
 
 @pytest.fixture(name="described", scope="module")
 def _described():
-    return target.load(REFERENCE_TARGET)
+    return target.load(shipped.TARGET)
 
 
 @pytest.fixture(name="made")
@@ -42,7 +40,7 @@ def verdict(result, *, landed=True):
         proof={"point": "after_effect"},
     )
     reasons = () if result is Result.HOLDS else ("something is wrong",)
-    return run_fixture.verdict().model_copy(
+    return shop.verdict().model_copy(
         update={"result": result, "reasons": reasons, "faults": (fault,) if landed else (), "findings": ()}
     )
 
@@ -57,18 +55,17 @@ def test_every_activity_has_a_cell_for_each_point_and_fault(made):
 
 
 def test_every_cell_has_a_plan_that_aims_at_the_step_s_own_replica(made, described):
-    hits = {name: family.hits for name, family in FAMILIES.items()}
     for cell in made.cells:
-        read = sweep.scenario(made, described, REFERENCE_TARGET, cell)
-        planned = plan.make(read, described, hits, seed=1, dapr_version="1.18.2")
+        read = sweep.scenario(made, described, shipped.TARGET, cell)
+        planned = plan.make(read, described, seed=1, dapr_version="1.18.2")
         again = plan.make(
-            sweep.scenario(made, described, REFERENCE_TARGET, cell), described, hits, seed=1, dapr_version="1.18.2"
+            sweep.scenario(made, described, shipped.TARGET, cell), described, seed=1, dapr_version="1.18.2"
         )
 
         (step,) = planned.steps
         assert planned == again
         assert (step.aim.activity, step.aim.point, step.aim.own) == (cell.activity, cell.point, True)
-        assert {plan.replica(node) for node in step.nodes} == {0, 1}
+        assert {names.replica(node) for node in step.nodes} == {0, 1}
 
 
 @pytest.mark.parametrize(
@@ -159,12 +156,12 @@ def _mixed(made):
         told = sweep.Judged(
             cell=cell,
             outcome=outcome,
-            reasons=(run_fixture.EVIL,),
+            reasons=(shop.EVIL,),
             violated=("stuck",) if outcome is Outcome.VIOLATED else (),
             run="20260101T000000Z-cell-1",
             took=41.5,
             node="app-0",
-            proof={"instance_id": run_fixture.EVIL},
+            proof={"instance_id": shop.EVIL},
         )
         made = made.with_(told)
     return made
@@ -199,9 +196,9 @@ def test_the_command_runs_each_cell_once_and_goes_on_where_it_was_left(monkeypat
     def one(made, runs, place, console):
         ran_plans.append(made)
         result = Result.UNKNOWN if len(ran_plans) == 2 else Result.HOLDS
-        return stages.Done(0, verdict(result), RunDir(runs / made.scenario.name))
+        return pipeline.Done(0, verdict(result), RunDir(runs / made.scenario.name))
 
-    monkeypatch.setattr(commands, "run_one", one)
+    monkeypatch.setattr(pipeline, "run", one)
 
     def call():
         arguments = ["sweep", "order_v1", "--activity", "quote_v1", "--out", str(tmp_path)]

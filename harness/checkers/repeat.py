@@ -1,0 +1,100 @@
+"""
+The same scenario under several seeds: how many hold, how much that says, and how long recovery from its faults took.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from harness.errors import Exit
+from harness.model import FaultFinding, Result, Verdict
+from harness.names import role
+
+_CONFIDENCE = 0.95
+_WORST_FIRST = (Exit.INTERRUPTED, Exit.VIOLATED, Exit.SOFTWARE, Exit.UNKNOWN, Exit.GATE_MISSED, Exit.HOLDS)
+"""A violation that was seen is not taken back by a run that failed beside it."""
+
+
+def worst(codes: Iterable[int]) -> Exit:
+    """
+    The exit code of several runs: the worst of theirs.
+    """
+    return min((Exit(code) for code in codes), key=_WORST_FIRST.index)
+
+
+def interval(held: int, runs: int) -> tuple[float, float]:
+    """
+    The 95 % confidence interval of the share of runs that hold, when `held` of `runs` (at least one) did.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927): unlike the
+    usual one it says something where all runs held, or few were made (Brown, Cai and DasGupta 2001).
+    """
+    z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
+    share = held / runs
+    scale = 1 + z * z / runs
+    middle = (share + z * z / (2 * runs)) / scale
+    half = z * math.sqrt(share * (1 - share) / runs + z * z / (4 * runs * runs)) / scale
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def summary(results: Iterable[Result | None]) -> str:
+    """
+    `8 of 10 runs hold (95 % interval: 49 % to 94 %); 1 cannot tell`; None stands for a run that failed.
+
+    Runs that could not tell are no evidence either way, so the interval is over those that could.
+    """
+    every = list(results)
+    held, decided = every.count(Result.HOLDS), every.count(Result.HOLDS) + every.count(Result.VIOLATED)
+    told = f"{held} of {decided} runs hold"
+    if decided:
+        low, high = interval(held, decided)
+        told += f" (95 % interval: {100 * low:.0f} % to {100 * high:.0f} %)"
+    for result, word in ((Result.UNKNOWN, "cannot tell"), (None, "failed")):
+        if count := every.count(result):
+            told += f"; {count} {word}"
+    return told
+
+
+@dataclass(frozen=True)
+class Spread:
+    """
+    What one kind of fault on one role (or link between roles) did in several runs: how often it was felt, and, in
+    ascending order, the seconds of those of which each time could be told (see FaultFinding).
+    """
+
+    fault: str
+    role: str
+    felt: int
+    first_failure: tuple[float, ...]
+    first_success: tuple[float, ...]
+    recovery: tuple[float, ...]
+
+
+def spreads(verdicts: Iterable[Verdict]) -> list[Spread]:
+    """
+    The faults of several runs, one row a kind and role, in order of their names.
+    """
+    found: dict[tuple[str, str], list[FaultFinding]] = defaultdict(list)
+    for verdict in verdicts:
+        for fault in verdict.faults:
+            if fault.felt_after is not None:
+                found[fault.fault, role(fault.node)].append(fault)
+    return [
+        Spread(
+            fault=kind,
+            role=of,
+            felt=len(faults),
+            first_failure=_told(fault.first_failure for fault in faults),
+            first_success=_told(fault.first_success for fault in faults),
+            recovery=_told(fault.recovery for fault in faults),
+        )
+        for (kind, of), faults in sorted(found.items())
+    ]
+
+
+def _told(seconds: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(sorted(each for each in seconds if each is not None))

@@ -1,0 +1,93 @@
+"""
+The plain values that the stages of a run hand to each other: target, scenario, plan, verdict.
+
+All are frozen pydantic models: made once, validated once, compared and saved as JSON. None of them
+does anything. Durations are seconds (float) unless a name says otherwise; points in time are integer
+nanoseconds since the epoch, UTC, in fields that end in `_ns`.
+"""
+
+from harness.model.plan import Aim, Plan, Step
+from harness.model.scenario import (
+    Checks,
+    Expectation,
+    FaultStep,
+    Gate,
+    Load,
+    Minimum,
+    Moment,
+    Names,
+    Nemesis,
+    NemesisFault,
+    Point,
+    Safety,
+    Scenario,
+    StepPoint,
+    Topology,
+)
+from harness.model.selftest import Planted, SelfTest
+from harness.model.stall import Stall, Stuck
+from harness.model.target import (
+    Activity,
+    DaprStart,
+    EffectPair,
+    HttpLedger,
+    HttpStart,
+    Kind,
+    Outcome,
+    Program,
+    Retry,
+    StateLedger,
+    Target,
+    Workflow,
+)
+from harness.model.values import EndClass, NodeName, Seconds, Value, seconds
+from harness.model.verdict import FaultFinding, Finding, Origin, Result, Verdict, Witness, worst
+
+__all__ = [
+    "Activity",
+    "Aim",
+    "Checks",
+    "DaprStart",
+    "EffectPair",
+    "EndClass",
+    "Expectation",
+    "FaultFinding",
+    "FaultStep",
+    "Finding",
+    "Gate",
+    "HttpLedger",
+    "HttpStart",
+    "Kind",
+    "Load",
+    "Minimum",
+    "Moment",
+    "Names",
+    "Nemesis",
+    "NemesisFault",
+    "NodeName",
+    "Origin",
+    "Outcome",
+    "Plan",
+    "Planted",
+    "Point",
+    "Program",
+    "Result",
+    "Retry",
+    "Safety",
+    "Scenario",
+    "Seconds",
+    "SelfTest",
+    "Stall",
+    "StateLedger",
+    "Step",
+    "StepPoint",
+    "Stuck",
+    "Target",
+    "Topology",
+    "Value",
+    "Verdict",
+    "Witness",
+    "Workflow",
+    "seconds",
+    "worst",
+]

@@ -1,0 +1,61 @@
+"""
+A plan: a scenario that a seed has made concrete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field, JsonValue
+
+from harness.model.scenario import Point, Scenario
+from harness.model.target import Target
+from harness.model.values import NodeName, Value
+
+
+class Aim(Value):
+    """
+    The point at which an aimed fault lands: when the `occurrence`th instance (from 1) comes to `point` of `activity`.
+
+    `own`: of the step's nodes only those of the replica that announces it are hit.
+    """
+
+    activity: str
+    point: Point
+    occurrence: int
+    own: bool
+
+    def __str__(self) -> str:
+        """
+        `after_effect of ship_v1, instance 3`.
+        """
+        return f"{self.point} of {self.activity}, instance {self.occurrence}"
+
+
+class Step(Value):
+    """
+    One fault on its chosen nodes, at its time after the load began. An aimed one waits for its point from `at` on.
+    """
+
+    step: int
+    fault: str
+    nodes: tuple[NodeName, ...] = Field(min_length=1)
+    at: float
+    hold: float
+    settings: Mapping[str, JsonValue]
+    aim: Aim | None = None
+
+
+class Plan(Value):
+    """
+    What will be done, exactly. The same scenario, target and seed give the same plan, byte for byte.
+    """
+
+    scenario: Scenario
+    target: Target
+    seed: int
+    dapr_version: str
+    defect: str | None = None
+    nodes: tuple[NodeName, ...]
+    links: tuple[NodeName, ...]
+    steps: tuple[Step, ...]

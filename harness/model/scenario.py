@@ -1,0 +1,235 @@
+"""
+A scenario: what is done to a target, and what is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, model_validator
+
+from harness.model.values import EndClass, NodeName, Seconds, Value
+
+
+class Topology(Value):
+    """
+    How many of each: one sidecar and one app process a replica.
+    """
+
+    replicas: int = Field(default=2, ge=1, le=8)
+
+
+class Load(Value):
+    """
+    Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
+    """
+
+    workflow: str = Field(description="name in the target's workflows")
+    rate: float = Field(ge=0, le=2000, description="starts a second")
+    duration: Seconds
+    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(min_length=1, description="kind -> weight")
+    timeout: Annotated[Seconds, Field(gt=0)] = 10.0
+    retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
+
+
+Point = Literal["before_effect", "after_effect", "after_return"]
+"""Where an execution of an activity stands: nothing done yet; its effect committed and its body not returned; returned,
+and the engine has not recorded it."""
+
+
+class StepPoint(Value):
+    """
+    A point in an activity, in place of a time: the fault lands while an execution is held there.
+
+    Counted are the instances that come there for the first time, from `after` on (seconds after the load began).
+    """
+
+    activity: str
+    point: Point
+    occurrence: int | None = Field(default=None, ge=1, description="which to come there; default: by the seed")
+    after: Seconds = 0.0
+
+
+def _kind_of_moment(value: object) -> str:
+    return "step" if isinstance(value, Mapping | StepPoint) else "time"
+
+
+Moment = Annotated[Annotated[Seconds, Tag("time")] | Annotated[StepPoint, Tag("step")], Discriminator(_kind_of_moment)]
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[
+    tuple[NodeName, ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=NodeName | tuple[NodeName, ...]),
+    Field(min_length=1, description="a node, a role (`sidecar`), a pattern (`sidecar-*->redis`), or a list of them"),
+]
+
+
+class FaultStep(Value):
+    """
+    One line of the scenario's timeline, before the seed chose its targets.
+
+    `settings` are the fault's own and were validated by its family.
+    """
+
+    fault: str
+    on: Names
+    pick: Literal["one", "all", "own"] | Annotated[int, Field(ge=1)] = Field(
+        default="one", description="by the seed; `own`: of the replica where the step is that `at` names"
+    )
+    at: Moment = Field(description="after the load began, or a point in an activity")
+    hold: Seconds = Field(description="how long until it is healed", alias="for")
+    at_jitter: Seconds = Field(
+        default=0.0, description="each time is moved by up to this much, either way, by the seed"
+    )
+    every: Annotated[Seconds, Field(gt=0)] | None = Field(default=None, description="repeat after this long")
+    times: int | None = Field(default=None, ge=1, description="how often in all; default: until the load ends")
+    until: Seconds | None = Field(default=None, description="with `every`: none after this; default: the load's end")
+    stagger: Seconds = Field(default=0.0, description="between one chosen node and the next: a rolling fault")
+    settings: Mapping[str, JsonValue] = {}
+
+    @property
+    def since(self) -> float:
+        """
+        Seconds after the load began: when it happens, or from when on it waits for its step.
+        """
+        return self.at.after if isinstance(self.at, StepPoint) else self.at
+
+    @model_validator(mode="after")
+    def _aims_or_not(self) -> FaultStep:
+        if self.pick == "own" and not isinstance(self.at, StepPoint):
+            raise ValueError("pick: own is for a fault whose `at` names a point in an activity")
+        if self.stagger and isinstance(self.at, StepPoint):
+            raise ValueError("stagger is for a fault at a time, and this one waits for a step")
+        if self.until is not None and (self.every is None or self.until < self.since):
+            raise ValueError("until is for a fault that is repeated by `every`, and comes after its first time")
+        return self
+
+
+class NemesisFault(Value):
+    """
+    One thing that the random nemesis may do, and how likely it is among the others.
+    """
+
+    weight: Annotated[int, Field(ge=1)] = 1
+    fault: str
+    on: Names
+    pick: Literal["one", "all"] | Annotated[int, Field(ge=1)] = "one"
+    hold: Seconds = Field(alias="for")
+    settings: Mapping[str, JsonValue] = {}
+
+
+class Nemesis(Value):
+    """
+    Random faults, all of them decided by the seed before the run starts.
+
+    Gaps between faults are exponential with mean `interval`; a fault that would make more than `at_once` at a
+    time, or hit a node or the end of a link that another holds or that has not rested from one, is left out.
+    """
+
+    interval: Annotated[Seconds, Field(gt=0)]
+    at_once: int = Field(default=1, ge=1, le=16)
+    after: Seconds = 3.0
+    until: Seconds | None = Field(default=None, description="none after this; default: the load's end")
+    rest: Seconds = Field(default=5.0, description="a node is left alone for so long: it must come back first")
+    faults: tuple[NemesisFault, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Nemesis:
+        if self.until is not None and self.until <= self.after:
+            raise ValueError(f"until {self.until:g} s leaves no time after {self.after:g} s")
+        return self
+
+
+class Minimum(Value):
+    """
+    The least that a run must contain to be judged at all; a thinner one is UNKNOWN.
+    """
+
+    instances: int = Field(default=1, ge=1)
+    in_flight: int = Field(default=1, ge=0, description="instances running when each fault was applied")
+    classes: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+
+
+class Checks(Value):
+    """
+    What judging needs to know: how long the system may take to settle, and the least it must show.
+
+    `ends` says where this scenario lets a kind end in more ways than the target does: while the outside world is
+    away an instance that would complete may rightly be compensated.
+    """
+
+    settle: Seconds = 60.0
+    stall: Annotated[Seconds, Field(gt=0)] = Field(
+        default=15.0, description="without any progress for so long while settling, what is stuck is told"
+    )
+    minimum: Minimum = Minimum()
+    ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
+
+
+class Gate(Value):
+    """
+    Service levels, judged apart from correctness: a miss is exit code 3, never a violation.
+    """
+
+    start_p99: Seconds | None = None
+    recovery: Seconds | None = None
+
+
+class Safety(Value):
+    """
+    When a run is given up: everything is healed, what there is gets judged, and HOLDS is out of reach.
+    """
+
+    at_once: int = Field(default=16, ge=1, description="nodes and links that faults may hold at the same time")
+    errors: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="error budget: share of the planned starts that clients may get no clear answer to"
+    )
+    standstill: Annotated[Seconds, Field(gt=0)] = Field(
+        default=120.0, description="during the load: no start accepted and no instance moved for so long"
+    )
+    disk_mb: int = Field(default=500, ge=0, description="free, on the disk of the run directory")
+    memory_mb: int = Field(default=200, ge=0, description="available, on this machine")
+    overtime: Seconds = Field(default=600.0, description="hard limit: the run beyond its load and settle time")
+
+
+class Expectation(Value):
+    """
+    What a scenario meets that is known to be broken, and not ours to mend: the invariants that may be violated, and
+    where that is written down. Any other result is unexpected, HOLDS as well.
+    """
+
+    violated: tuple[str, ...] = Field(min_length=1)
+    upstream: str = Field(min_length=10, description="an address, or the sentence of a document")
+
+
+class Scenario(Value):
+    """
+    A named scenario: the claim in words, then everything needed to test it.
+    """
+
+    name: str
+    claim: str = Field(min_length=10)
+    target: Path
+    topology: Topology = Topology()
+    load: Load
+    faults: tuple[FaultStep, ...] = ()
+    nemesis: Nemesis | None = None
+    checks: Checks = Checks()
+    gate: Gate = Gate()
+    safety: Safety = Safety()
+    expect: Expectation | None = None
+
+    @model_validator(mode="after")
+    def _faults_fit_the_load(self) -> Scenario:
+        for step in self.faults:
+            if step.since > self.load.duration:
+                raise ValueError(
+                    f"fault {step.fault} at {step.since:g} s comes after the load has ended ({self.load.duration:g} s)"
+                )
+        return self

@@ -1,0 +1,157 @@
+"""
+A target: the application under attack, as its `target.yaml` describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from harness.model.values import EndClass, Seconds, Value
+
+
+class Program(Value):
+    """
+    How one replica of a target's own process is started.
+
+    It gets its settings from the environment, as docs/target-contract.md lists them (PORT, NODE, ...).
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+    workdir: Path = Path()
+    health: str = "/healthz"
+    env: Mapping[str, str] = {}
+    misbehave: str | None = Field(default=None, description="route that a service takes orders to misbehave on")
+
+
+class Kind(Value):
+    """
+    One kind of start: what is sent, and the classes in which such an instance may end.
+
+    `vary` gives placeholder values drawn by the seed; `{id}` and `{kind}` are always there.
+    """
+
+    vary: Mapping[str, tuple[JsonValue, ...]] = {}
+    ends: tuple[EndClass, ...] = Field(min_length=1)
+
+
+class HttpStart(Value):
+    """
+    Start by an HTTP route of the app: which answers accept, which clearly refuse.
+
+    Any other answer, and none, leaves the outcome unknown.
+    """
+
+    http: str
+    accepted: tuple[int, ...] = (200, 201, 202)
+    refused: tuple[int, ...] = (400, 404, 409, 422, 429)
+
+
+class DaprStart(Value):
+    """
+    Start by Dapr's workflow API (stable since 1.15): `POST /v1.0/workflows/<dapr>/<workflow>/start?instanceID=<id>`.
+    Its answers are those of the API reference, "Start workflow request": 202 accepted, 400 bad request.
+    """
+
+    dapr: str
+
+    accepted: ClassVar[tuple[int, ...]] = (202,)
+    refused: ClassVar[tuple[int, ...]] = (400,)
+
+
+class Outcome(Value):
+    """
+    One thing that a workflow may say of itself: the class it claims and the forward effects it calls for.
+    """
+
+    ends: Literal["completed", "compensated", "rejected"]
+    effects: tuple[str, ...] = ()
+
+
+class Activity(Value):
+    """
+    One activity of a workflow, as a step that faults can be aimed at.
+    """
+
+    effect: str | None = Field(default=None, description="the effect that it makes; none if it only asks")
+
+
+class Workflow(Value):
+    """
+    One workflow of the target: how it is started, with what, and how it may end.
+
+    `steps` are the activities that faults can be aimed at, in the order in which they run.
+    """
+
+    start: HttpStart | DaprStart
+    body: JsonValue
+    kinds: Mapping[str, Kind] = Field(min_length=1)
+    outcome: str = Field(description="field of the workflow's JSON output that names its outcome")
+    outcomes: Mapping[str, Outcome] = Field(min_length=1)
+    steps: Mapping[str, Activity] = {}
+
+
+class EffectPair(Value):
+    """
+    A forward effect and the effect that compensates it; in the order in which forwards are made.
+    """
+
+    forward: str
+    compensation: str
+
+
+class Retry(Value):
+    """
+    How often the workflow's code has an activity tried, and how long it waits: before try n + 1 it is
+    `first` * `backoff` ** (n - 1) seconds, at most `max`. A backoff of 1 is a constant wait.
+    """
+
+    attempts: int = Field(ge=1, description="tries of one call, the first included")
+    first: Seconds = 0.0
+    backoff: float = Field(default=1.0, ge=1, le=100)
+    max: Seconds | None = None
+
+
+class HttpLedger(Value):
+    """
+    A ledger that a service gives as JSON lines: `GET <path>` on `service`.
+    """
+
+    service: str
+    path: str
+
+
+class StateLedger(Value):
+    """
+    A ledger inside the state store: documents whose key starts with `prefix`, each with a list of
+    effect rows in `field`.
+    """
+
+    prefix: str
+    field: str
+
+
+class Target(Value):
+    """
+    A durable workflow application as the harness sees it: `target.yaml`. All paths are absolute once loaded.
+    """
+
+    name: str = Field(pattern=r"[a-z][a-z0-9-]*")
+    app_id: str
+    app: Program
+    services: Mapping[str, Program] = {}
+    components: Path
+    configuration: Path
+    state_store: str = "statestore"
+    workflows: Mapping[str, Workflow] = Field(min_length=1)
+    activities: Mapping[str, Retry] = Field(default={}, description="registered name -> its retry policy")
+    effects: tuple[EffectPair, ...] = Field(
+        min_length=1, max_length=62, description="pairs; a set of them fits 62 bits"
+    )
+    ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
+    defects: Mapping[str, str] = {}
+    invariants: Path | None = None
+    compose: Path | None = Field(default=None, description="compose file of the same system in containers")

@@ -1,0 +1,44 @@
+"""
+The values that every model is made of: durations, names, and the frozen base class.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(value: object) -> object:
+    """
+    `8`, `8s`, `200ms`, `1.5m` or `1h` as seconds; anything else is left for pydantic to refuse.
+
+    Raises ValueError for text that is not a duration.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("a duration is a number with ms, s, m or h, like 1.5s or 200ms")
+    return round(float(match[1]) * _UNIT_SECONDS[match[2] or "s"], 6)
+
+
+_Bounded = Annotated[float, Field(ge=0, le=86_400)]
+Seconds = Annotated[
+    _Bounded,
+    BeforeValidator(seconds, json_schema_input_type=_Bounded | Annotated[str, Field(pattern=f"^{_DURATION.pattern}$")]),
+]
+EndClass = Literal["completed", "compensated", "rejected", "refused"]
+NodeName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Value(BaseModel):
+    """
+    A frozen value that refuses fields it does not know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

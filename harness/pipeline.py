@@ -1,0 +1,127 @@
+"""
+The chain of a run: plan -> run -> evidence -> verdict -> reports. The command line calls it, and prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from harness_reports import html, junit, markdown, terminal
+from rich.console import Console, RenderableType
+
+from harness import rundir
+from harness.backends import composefile
+from harness.backends.base import Backend, BackendName
+from harness.backends.compose import Compose
+from harness.backends.processes import Processes
+from harness.checkers.database import Opening, Progress, opened, silent
+from harness.checkers.gate import exit_code
+from harness.checkers.judge import judge
+from harness.errors import Exit, UsageError
+from harness.load.generators import Attached, Locust
+from harness.model import Plan, Verdict
+from harness.planning.powers import refuse_unservable
+from harness.rundir import RunDir
+from harness.running.run import Run
+from harness.running.screen import Screen
+from harness.runtime import shipped
+from harness.runtime.locate import locate_all
+
+
+class Place(NamedTuple):
+    """
+    Where a run is made.
+    """
+
+    backend: BackendName = BackendName.PROCESSES
+    overlays: tuple[str, ...] = ()
+    judged: bool = True
+
+
+class Done(NamedTuple):
+    """
+    One run that was judged.
+    """
+
+    code: int
+    verdict: Verdict
+    folder: RunDir
+
+
+def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: bool = False) -> Done:
+    """
+    Run one plan into a new run directory below `runs`, and judge it. With `attached` the Locust that started this
+    process makes the load.
+
+    Raises UsageError if the plan cannot be run there, HarnessError if the infrastructure fails.
+    """
+    make_backend = backend_of(plan, place)
+    folder = rundir.create(runs, plan.scenario.name, plan.seed)
+    folder.save_plan(plan)
+    folder.keep_invariants(plan.target.invariants)
+    generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
+    with Screen(f"{plan.scenario.name}, seed {plan.seed}", console) as screen:
+        screen.say(f"{folder.name}: {' '.join(plan.scenario.claim.split())}")
+        ended = Run(plan, folder, make_backend(folder), generator, screen).execute()
+        screen.say("judging")
+        verdict = judge_again(folder, plan)
+    return Done(Exit.INTERRUPTED if ended.interrupted else exit_code(verdict), verdict, folder)
+
+
+def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
+    """
+    What makes the backend of a run. Raises UsageError for everything that can be refused before a run begins.
+    """
+    refuse_unservable(plan, place.backend)
+    if place.backend is BackendName.COMPOSE:
+        return partial(Compose, plan, files=composefile.of(plan, place.overlays, judged=place.judged))
+    if place.overlays:
+        raise UsageError("--overlay goes with --backend compose")
+    return partial(Processes, plan, binaries=locate_all(plan.dapr_version))
+
+
+def judge_again(
+    folder: RunDir,
+    plan: Plan,
+    modified: Sequence[str] = (),
+    drafts: Path | None = None,
+    progress: Progress = silent,
+    opening: Opening = opened,
+) -> Verdict:
+    """
+    Judge the evidence in a run directory, and keep the verdict and its reports there. `drafts` is a folder of
+    invariants that the user adds to those that the run brings.
+    """
+    verdict = judge(
+        folder.name,
+        plan,
+        folder.evidence,
+        modified,
+        theirs=folder.invariants if folder.invariants.is_dir() else None,
+        own=drafts,
+        keep=folder.violations,
+        progress=progress,
+        opening=opening,
+    )
+    folder.save_verdict(verdict)
+    draw(folder, plan, verdict)
+    return verdict
+
+
+def draw(folder: RunDir, plan: Plan, verdict: Verdict) -> None:
+    """
+    Write the reports of a verdict into the run directory.
+    """
+    html.write(plan, verdict, folder.path)
+    junit.write(verdict, folder.path)
+    markdown.write(plan, verdict, folder.path)
+
+
+def summary(plan: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:
+    """
+    What the terminal shows of a verdict.
+    """
+    return terminal.summary(plan, verdict, folder.path)

@@ -1,0 +1,22 @@
+"""
+Can a backend serve a plan? Asked before anything starts.
+"""
+
+from __future__ import annotations
+
+from harness.backends.base import POWERS, BackendName
+from harness.errors import UsageError
+from harness.faults import make
+from harness.model import Plan
+
+
+def refuse_unservable(plan: Plan, backend: BackendName) -> None:
+    """
+    Raise UsageError if the plan holds a fault that needs a power which the backend lacks.
+    """
+    for step in plan.steps:
+        needs = make(step.fault, step.settings).needs
+        if not any(issubclass(power, needs) for power in POWERS[backend]):
+            raise UsageError(
+                f"fault {step.fault} needs the power {needs.__name__}, which the backend {backend} does not have"
+            )

@@ -1,0 +1,125 @@
+"""
+Reading a scenario: YAML -> Scenario, with file and line in every complaint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.faults import families
+from harness.model import FaultStep, NemesisFault, Scenario, Value
+from harness.planning.yamlfile import Document, Location, did_you_mean, override, read
+from harness.runtime import shipped
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def names() -> list[str]:
+    """
+    The named scenarios, sorted.
+    """
+    return sorted(file.stem for file in shipped.SCENARIOS.glob("*.yaml"))
+
+
+def find(name: str) -> Path:
+    """
+    The file of a named scenario, or the path itself if it is one.
+
+    Raises UsageError that says what exists.
+    """
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return Path(name)
+    if name not in names():
+        raise UsageError(f'there is no scenario "{name}"; {did_you_mean(name, names())} (`harness list` shows all)')
+    return shipped.SCENARIOS / f"{name}.yaml"
+
+
+def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
+    """
+    The scenario in `file`, after `settings` (`path=value`) were applied.
+
+    The scenario's name is the file's stem; `target` is relative to the file. Raises UsageError with file:line for
+    every problem at once.
+    """
+    document = read(file)
+    override(document, settings)
+    data = dict(document.data)
+    data["name"] = file.stem
+    data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else shipped.TARGET
+    if isinstance(data.get("faults"), list):
+        data["faults"] = _steps(document, ("faults",), data["faults"], FaultStep)
+    nemesis = data.get("nemesis")
+    if isinstance(nemesis, Mapping) and isinstance(nemesis.get("faults"), list):
+        steps = _steps(document, ("nemesis", "faults"), nemesis["faults"], NemesisFault)
+        data["nemesis"] = {**nemesis, "faults": steps}
+    scenario = document.validate(Scenario, data)
+    document.finish()
+    if scenario is None:  # finish() has raised
+        raise AssertionError(file)
+    return scenario
+
+
+def schema() -> dict[str, Any]:
+    """
+    The JSON Schema of a scenario file, for editors (draft 2020-12).
+
+    In the file a fault's settings stand beside `fault`, `on` and the rest, so each fault has a schema of its own.
+    """
+    made = Scenario.model_json_schema()
+    definitions = made["$defs"]
+    for step in (FaultStep, NemesisFault):
+        own = definitions[step.__name__]
+        for name, model in families().items():
+            definitions[f"{step.__name__}.{name}"] = _entry(step.__name__, own, name, model)
+        kinds = [{"$ref": f"#/$defs/{step.__name__}.{name}"} for name in families()]
+        definitions[step.__name__] = {"$defs": {"own": own["properties"]}, "anyOf": kinds}
+    del made["properties"]["name"]
+    made["properties"]["target"] |= {"default": "the reference target", "description": "path of a target.yaml"}
+    made["required"] = [name for name in made["required"] if name not in ("name", "target")]
+    return {"$schema": _DRAFT, **made}
+
+
+def _entry(step: str, own: Mapping[str, Any], name: str, model: type[Value]) -> dict[str, Any]:
+    """
+    The schema of one fault in a timeline: the step's own fields, and the fault's settings.
+    """
+    settings = model.model_json_schema()
+    fields = {
+        field: {"$ref": f"#/$defs/{step}/$defs/own/{field}"} for field in own["properties"] if field != "settings"
+    }
+    fault = {"const": name, "description": settings["description"]}
+    return settings | {
+        "title": name,
+        "properties": {**fields, "fault": fault, **settings.get("properties", {})},
+        "required": [*own["required"], *settings.get("required", [])],
+    }
+
+
+def _steps(document: Document, at: Location, entries: Sequence[object], step: type[Value]) -> list[object]:
+    """
+    Entries of a timeline: the step's own fields stay, all others are settings of the fault.
+    """
+    own = {info.alias or name for name, info in step.model_fields.items()} - {"settings"}
+    return [_step(document, (*at, index), raw, own) for index, raw in enumerate(entries)]
+
+
+def _step(document: Document, at: Location, raw: object, own: set[str]) -> object:
+    if not isinstance(raw, Mapping):
+        return raw
+    step = {key: value for key, value in raw.items() if key in own}
+    name, faults = raw.get("fault"), families()
+    if not isinstance(name, str) or name not in faults:
+        if name is not None:
+            document.problem((*at, "fault"), f'"{name}" is not a fault; {did_you_mean(str(name), faults)}')
+        return step
+    model = faults[name]
+    settings = {key: value for key, value in raw.items() if key not in own}
+    for key in [key for key in settings if key not in model.model_fields]:
+        hint = did_you_mean(str(key), [*model.model_fields, *own])
+        document.problem((*at, key), f'"{key}" is not a setting of {name}; {hint}')
+        del settings[key]
+    valid = document.validate(model, settings, at)
+    return {**step, "settings": valid.model_dump(mode="json") if valid is not None else {}}

@@ -1,0 +1,136 @@
+"""
+Reading `target.yaml`: the description of the application under attack.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness import names
+from harness.errors import UsageError
+from harness.model import HttpLedger, HttpStart, Target
+from harness.planning.yamlfile import Document, did_you_mean, read
+
+
+def load(file: Path) -> Target:
+    """
+    The target described by `file`, with every path made absolute from the file's folder.
+
+    Raises UsageError with file:line for each problem.
+    """
+    document = read(file)
+    target = document.validate(Target, document.data)
+    if target is not None:
+        _check(document, target)
+    document.finish()
+    if target is None:  # finish() has raised
+        raise AssertionError(file)
+    return _absolute(target, file.resolve().parent)
+
+
+def schema() -> dict[str, Any]:
+    """
+    The JSON Schema of a target.yaml, for editors (draft 2020-12).
+    """
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Target.model_json_schema()}
+
+
+def same(planned: Target, here: Target) -> Target:
+    """
+    `here`, if it is the target that a plan was made for; it may lie in another place.
+
+    A run directory is data: what it says of commands is compared, never obeyed. Raises UsageError if they differ.
+    """
+    if _without_places(planned) != _without_places(here):
+        raise UsageError(
+            f"the plan is for target {planned.name}, and {here.name} as it is described now is another; "
+            "give the description that the plan was made with: --target FILE"
+        )
+    return here
+
+
+def _without_places(target: Target) -> Target:
+    nowhere = {"workdir": Path()}
+    return target.model_copy(
+        update={
+            "app": target.app.model_copy(update=nowhere),
+            "services": {name: service.model_copy(update=nowhere) for name, service in target.services.items()},
+            "components": Path(target.components.name),
+            "configuration": Path(target.configuration.name),
+            "invariants": Path(target.invariants.name) if target.invariants else None,
+            "compose": None,  # where it runs is no part of what it is
+        }
+    )
+
+
+def _check(document: Document, target: Target) -> None:
+    """
+    What the model cannot see: names that point at each other.
+    """
+    _check_effects(document, target)
+    _check_services(document, target)
+    forwards = {pair.forward for pair in target.effects}
+    known = forwards | {pair.compensation for pair in target.effects}
+    for name, workflow in target.workflows.items():
+        for outcome, meaning in workflow.outcomes.items():
+            for effect in set(meaning.effects) - forwards:
+                document.problem(
+                    ("workflows", name, "outcomes", outcome, "effects"),
+                    f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
+                )
+        for activity, of in workflow.steps.items():
+            if of.effect is not None and of.effect not in known:
+                document.problem(
+                    ("workflows", name, "steps", activity, "effect"),
+                    f'"{of.effect}" is not an effect of this target; {did_you_mean(of.effect, known)}',
+                )
+        if isinstance(workflow.start, HttpStart) and not workflow.start.http.startswith("/"):
+            document.problem(("workflows", name, "start", "http"), "a route starts with /")
+    for index, ledger in enumerate(target.ledgers):
+        if isinstance(ledger, HttpLedger) and ledger.service not in target.services:
+            document.problem(
+                ("ledgers", index, "service"),
+                f'"{ledger.service}" is not a service of this target; {did_you_mean(ledger.service, target.services)}',
+            )
+
+
+def _check_services(document: Document, target: Target) -> None:
+    """
+    A service's name is the role of its node, so it must be none of the system's own.
+    """
+    for name in target.services:
+        if name in names.RESERVED:
+            document.problem(
+                ("services", name), f'"{name}" is a role of the system\'s own; give the service another name'
+            )
+        elif not names.is_role(name):
+            document.problem(
+                ("services", name),
+                f'"{name}" cannot be the name of a node: letters, digits, - and _, a letter first',
+            )
+
+
+def _check_effects(document: Document, target: Target) -> None:
+    names: set[str] = set()
+    for index, pair in enumerate(target.effects):
+        for side, effect in (("forward", pair.forward), ("compensation", pair.compensation)):
+            if effect in names:
+                document.problem(("effects", index, side), f'"{effect}" is the name of another effect, too')
+            names.add(effect)
+
+
+def _absolute(target: Target, folder: Path) -> Target:
+    def program(value: object) -> object:
+        return value.model_copy(update={"workdir": (folder / value.workdir).resolve()})  # type: ignore[attr-defined]
+
+    return target.model_copy(
+        update={
+            "app": program(target.app),
+            "services": {name: program(service) for name, service in target.services.items()},
+            "components": (folder / target.components).resolve(),
+            "configuration": (folder / target.configuration).resolve(),
+            "invariants": (folder / target.invariants).resolve() if target.invariants else None,
+            "compose": (folder / target.compose).resolve() if target.compose else None,
+        }
+    )

@@ -1,0 +1,243 @@
+"""
+The chaos controller: applies the plan's steps on time, proves them, and heals every one on every way out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from harness.backends.base import Backend
+from harness.faults import make
+from harness.faults.base import Fault, NotFeltError, Proof
+from harness.journal import Journal
+from harness.model import Aim, Step
+from harness.names import replica
+from harness.running.aim import Announcement, Held, StepPoints
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Active:
+    """
+    A fault that is in force now.
+    """
+
+    fault: str
+    node: str
+    since_ns: int
+
+
+class Controller:
+    """
+    Runs the steps of a plan against a backend: one thread for each node of a step, and one for a step that is aimed,
+    which waits at `points` (needed only if there are such steps).
+
+    `start` once; `stop` any number of times. The journal gets, for each node: intent (on disk before anything
+    is touched), applied, felt or unfelt, healed or unhealed.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], backend: Backend, journal: Journal, points: StepPoints | None = None
+    ) -> None:
+        self._backend = backend
+        self._journal = journal
+        self._points = points
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._active: dict[tuple[int, str], Active] = {}
+        self._threads = [
+            threading.Thread(target=self._timed, args=(step, node), name=f"{step.fault} {node}")
+            for step in steps
+            if step.aim is None
+            for node in step.nodes
+        ] + [
+            threading.Thread(target=self._aimed, args=(step, step.aim, points), name=f"{step.fault} {step.aim}")
+            for step in steps
+            if step.aim is not None
+        ]
+        self._origin_ns = 0
+
+    def start(self, origin_ns: int) -> None:
+        """
+        Begin the timeline; a step's `at` counts from `origin_ns` (nanoseconds since the epoch).
+        """
+        self._origin_ns = origin_ns
+        for thread in self._threads:
+            thread.start()
+
+    def active(self) -> list[Active]:
+        """
+        The faults in force now.
+        """
+        with self._lock:
+            return list(self._active.values())
+
+    def done(self) -> bool:
+        """
+        Has every step been applied and healed?
+        """
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def disarm(self) -> None:
+        """
+        Wait for no step point any more: nothing will come there.
+        """
+        if self._points is not None:
+            self._points.disarm()
+
+    def stop(self) -> None:
+        """
+        Apply nothing more, heal whatever is in force, and return once that is done.
+        """
+        self._stopping.set()
+        self.disarm()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def _timed(self, step: Step, node: str) -> None:
+        planned_ns = self._planned_ns(step)
+        if self._wait_until(planned_ns):
+            return
+        try:
+            self._hit(step, node)
+        finally:
+            self._relieve(step, node)
+
+    def _aimed(self, step: Step, aim: Aim, points: StepPoints) -> None:
+        """
+        Nodes are hit one after the other, while the execution is held, and healed side by side.
+        """
+        if self._wait_until(self._planned_ns(step)):
+            return
+        nodes: tuple[str, ...] = ()
+
+        def taken(announcement: Announcement) -> str | None:
+            nonlocal nodes
+            there = replica(announcement.node)
+            nodes = tuple(node for node in step.nodes if not aim.own or replica(node) == there)
+            return self._reserve(step, nodes)
+
+        held = points.ambush(step.step, aim, taken)
+        if held is None:
+            return
+        try:
+            for node in nodes:
+                self._hit(step, node, held)
+        finally:
+            try:
+                points.let_go(step.step, held, f"landed on {', '.join(nodes)}")
+            finally:  # what is in force is healed whether or not that could be written down
+                with ThreadPoolExecutor(len(nodes)) as pool:
+                    list(pool.map(lambda node: self._relieve(step, node), nodes))
+
+    def _reserve(self, step: Step, nodes: Sequence[str]) -> str | None:
+        """
+        Take nodes for a step, or say why that cannot be: where a fault waits for a step of the workflow, no plan
+        keeps it clear of the others.
+        """
+        with self._lock:
+            if not nodes:
+                return "there is nothing to hit there"
+            if busy := sorted({node for _, node in self._active} & set(nodes)):
+                return f"{', '.join(busy)}: another fault is in force there"
+            now_ns = time.time_ns()
+            self._active |= {(step.step, node): Active(step.fault, node, now_ns) for node in nodes}
+        return None
+
+    def _planned_ns(self, step: Step) -> int:
+        return self._origin_ns + round(step.at * 1e9)
+
+    def _hit(self, step: Step, node: str, held: Held | None = None) -> None:
+        base = {"step": step.step, "fault": step.fault, "node": node}
+        planned_ns = self._planned_ns(step)
+        self._journal.write({**base, "event": "intent", "at_ns": time.time_ns(), "planned_ns": planned_ns}, sync=True)
+        applied_ns = time.time_ns()
+        self._journal.write({**base, "event": "applied", "at_ns": applied_ns})
+        with self._lock:
+            self._active[step.step, node] = Active(step.fault, node, applied_ns)
+        self._apply(make(step.fault, step.settings), base, node, held)
+
+    def _relieve(self, step: Step, node: str) -> None:
+        """
+        Keep what was applied in force for its time, then heal it; if nothing was, do nothing.
+        """
+        with self._lock:
+            active = self._active.get((step.step, node))
+        if active is None:
+            return
+        try:
+            self._wait_until(active.since_ns + round(step.hold * 1e9))
+        finally:
+            base = {"step": step.step, "fault": step.fault, "node": node}
+            try:
+                self._heal(make(step.fault, step.settings), base, node)
+            finally:
+                with self._lock:
+                    del self._active[step.step, node]
+
+    def _apply(self, fault: Fault, base: dict[str, object], node: str, held: Held | None) -> None:
+        try:
+            proof = fault.apply(self._backend, node)
+            if held is not None and self._points is not None:
+                proof = _both(proof, self._points, held)
+        except NotFeltError as error:
+            self._journal.write(
+                {
+                    **base,
+                    "event": "unfelt",
+                    "at_ns": time.time_ns(),
+                    "proof": {**error.proof, "reason": str(error)},
+                }
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and healing goes on
+            log.warning("fault could not be applied", fault=base["fault"], node=node, error=str(error))
+            self._journal.write(
+                {
+                    **base,
+                    "event": "unfelt",
+                    "at_ns": time.time_ns(),
+                    "proof": {"reason": f"could not be applied: {error}"},
+                }
+            )
+        else:
+            self._journal.write({**base, "event": "felt", "at_ns": time.time_ns(), "proof": proof})
+
+    def _heal(self, fault: Fault, base: dict[str, object], node: str) -> None:
+        try:
+            fault.heal(self._backend, node)
+        except Exception as error:  # noqa: BLE001 - a node that never comes back is a finding, told by the checkers
+            log.warning("fault could not be healed", fault=base["fault"], node=node, error=str(error))
+            self._journal.write(
+                {
+                    **base,
+                    "event": "unhealed",
+                    "at_ns": time.time_ns(),
+                    "proof": {"reason": f"could not be healed: {error}"},
+                }
+            )
+        else:
+            self._journal.write({**base, "event": "healed", "at_ns": time.time_ns()})
+
+    def _wait_until(self, at_ns: int) -> bool:
+        """
+        Wait until a moment; True if the controller was told to stop before.
+        """
+        return self._stopping.wait(max(0.0, (at_ns - time.time_ns()) / 1e9))
+
+
+def _both(felt: Proof, points: StepPoints, held: Held) -> Proof:
+    """
+    The fault's own proof, and that of the point it landed at. Raises NotFeltError, with both, if the latter is none.
+    """
+    try:
+        return {**felt, **points.landed(held)}
+    except NotFeltError as error:
+        raise NotFeltError(str(error), {**felt, **error.proof}) from error

@@ -1,0 +1,68 @@
+"""
+What the sources show of one execution of an activity, now: its attempt, the ledgers, and the engine's stored state.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Literal
+
+from harness.backends.base import Endpoints
+from harness.evidence import ledgers
+from harness.evidence.engine import Engine
+from harness.journal import Tail
+from harness.model import Target, Workflow
+from harness.running.aim import Announcement, Testimony
+
+_ENDINGS = ("taskCompleted", "taskFailed")
+
+
+class Sources:
+    """
+    The three sources of one run, asked while it goes on. None of them is the execution itself.
+    """
+
+    def __init__(self, target: Target, workflow: Workflow, endpoints: Endpoints, engine: Engine, journal: Path) -> None:
+        self._target = target
+        self._workflow = workflow
+        self._endpoints = endpoints
+        self._engine = engine
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._tails: dict[Path, Tail] = {}
+        self._attempts: dict[str, Literal["begun", "returned", "raised"]] = {}
+
+    def testify(self, announced: Announcement) -> Testimony:
+        """
+        What they show of the execution that announced itself. Raises EvidenceError if one of them cannot be read.
+        """
+        events = [
+            event["event"]
+            for event in self._engine.events(announced.instance_id)
+            if event["task_id"] == announced.task_id and event["event"] in ("taskScheduled", *_ENDINGS)
+        ]
+        return Testimony(
+            attempt=self._attempt(announced.attempt_id),
+            effects=self._effects(announced),
+            scheduled="taskScheduled" in events,
+            recorded=any(ending in events for ending in _ENDINGS),
+        )
+
+    def _attempt(self, attempt_id: str) -> Literal["begun", "returned", "raised"] | None:
+        with self._lock:
+            for file in self._journal.glob("attempts-*.jsonl"):
+                for row in self._tails.setdefault(file, Tail(file)).poll():
+                    if row["event"] == "start":
+                        self._attempts[row["attempt_id"]] = "begun"
+                    else:
+                        self._attempts[row["attempt_id"]] = "returned" if row["outcome"] == "ok" else "raised"
+            return self._attempts.get(attempt_id)
+
+    def _effects(self, announced: Announcement) -> int | None:
+        activity = self._workflow.steps.get(announced.activity)
+        if activity is None or activity.effect is None:
+            return None
+        wanted = (announced.instance_id, activity.effect)
+        kept = ledgers.effects(self._target, self._endpoints)
+        return sum(1 for row in kept if (row["instance_id"], row["effect"]) == wanted)

@@ -1,0 +1,130 @@
+"""
+A sweep: its matrix of step x fault on the terminal, as JSON, and as one HTML file that works offline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.model import Result
+from harness.sweep import FAULTS, POINTS, Cell, Judged, Matrix, Outcome
+from harness_reports import page, palette, words
+
+DATA = "sweep.json"
+PAGE = "sweep.html"
+
+_MARKS = {Outcome.HOLDS: "✓", Outcome.VIOLATED: "✗", Outcome.UNKNOWN: "?", Outcome.NOT_EXERCISED: "○"}
+_STYLES = {
+    Outcome.HOLDS: "green",
+    Outcome.VIOLATED: "red",
+    Outcome.UNKNOWN: "yellow",
+    Outcome.NOT_EXERCISED: "yellow",
+}
+_MOST_REASON = 150
+
+
+def write(made: Matrix, folder: Path) -> None:
+    """
+    Write `folder/sweep.json` and `folder/sweep.html`, each whole or not at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ((DATA, made.model_dump_json(indent=2) + "\n"), (PAGE, _html(made))):
+        scratch = folder / f".{name}.tmp"
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(folder / name)
+
+
+def _html(made: Matrix) -> str:
+    return (
+        page.environment()
+        .get_template("sweep.html.j2")
+        .render(
+            matrix=made,
+            overall=_overall(made),
+            rows={activity: dict(points) for activity, points in _rows(made)},
+            faults=FAULTS,
+            others=_others(made),
+            palette=palette,
+            style=page.style(),
+            policy=page.policy(),
+            words=words,
+        )
+    )
+
+
+def _overall(made: Matrix) -> Result:
+    """
+    The worst of the cells; those that were not run or not exercised are as good as unknown.
+    """
+    found = {told.outcome for told in made.judged}
+    if Outcome.VIOLATED in found:
+        return Result.VIOLATED
+    return Result.HOLDS if found == {Outcome.HOLDS} and len(made.judged) == len(made.cells) else Result.UNKNOWN
+
+
+def _rows(made: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | None]]]]]:
+    """
+    Activity by activity, its points, each with what became of its cells.
+    """
+    for activity in dict.fromkeys(cell.activity for cell in made.cells):
+        yield (
+            activity,
+            [
+                (point, [made.of(Cell(activity=activity, point=point, fault=fault)) for fault in FAULTS])
+                for point in POINTS
+            ],
+        )
+
+
+def _others(made: Matrix) -> list[Judged]:
+    """
+    What is not HOLDS, the violated first.
+    """
+    order = list(Outcome)
+    others = (told for told in made.judged if told.outcome is not Outcome.HOLDS)
+    return sorted(others, key=lambda told: (order.index(told.outcome), made.cells.index(told.cell)))
+
+
+def in_brief(told: Judged) -> str:
+    """
+    What became of a cell, in a line.
+    """
+    where = f" on {told.node}" if told.node else ""
+    why = "" if told.outcome is Outcome.HOLDS else f": {words.shortened(_why(told), _MOST_REASON)}"
+    return f"{told.outcome.value}  {told.cell}{where}, {words.took(told.took)}{why}"
+
+
+def terminal(made: Matrix, folder: Path) -> RenderableType:
+    """
+    The matrix on one screen, what is not HOLDS below it, and where the whole report is.
+    """
+    table = Table("step", *FAULTS, box=None, padding=(0, 2, 0, 0))
+    for activity, points in _rows(made):
+        table.add_row(Text(activity, style="bold"))
+        for point, cells in points:
+            table.add_row(f"  {point}", *map(_told, cells))
+    return Group(
+        Text(),
+        Text(f"{made.workflow} of {made.target}, seed {made.seed}, Dapr {made.dapr_version}"),
+        Text(),
+        table,
+        Text(),
+        *(Text(f"{_MARKS[told.outcome]} {in_brief(told)}", style=_STYLES[told.outcome]) for told in _others(made)),
+        Text(words.counts(made.counts())),
+        Text(words.printable(str(folder / PAGE)), style="bold"),
+    )
+
+
+def _told(told: Judged | None) -> Text:
+    if told is None:
+        return Text(words.NOTHING, style="dim")
+    return Text(f"{_MARKS[told.outcome]} {told.outcome.value}", style=_STYLES[told.outcome], no_wrap=True)
+
+
+def _why(told: Judged) -> str:
+    return ", ".join(told.violated) or "; ".join(told.reasons)

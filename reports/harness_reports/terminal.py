@@ -1,0 +1,132 @@
+"""
+The summary that a run ends with on the terminal: one screen, at most 40 lines of 100 columns.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.checkers.repeat import Spread
+from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.rundir import RunDir
+from harness_reports import words
+
+_STYLES = {Result.HOLDS: "green", Result.UNKNOWN: "yellow", Result.VIOLATED: "red"}
+_MOST_REASONS = 3
+_MOST_LEVELS = 2
+_MOST_NOTES = 2
+_MOST_FAULTS = 5
+_MOST_FINDINGS = 3
+_ONE_LINE = 84
+_TWO_LINES = 150
+"""Letters that fit beside the labels on 100 columns, with what breaking lines at words costs."""
+
+
+def summary(plan: Plan, verdict: Verdict, run: Path) -> RenderableType:
+    """
+    The verdict on one screen, with where the whole report is, and the command that repeats the run.
+    """
+    style = _STYLES[verdict.result]
+    head = Text.assemble(
+        (f"{words.MARKS[verdict.result]} {verdict.result.value}", f"bold {style}"),
+        f"  {words.shortened(plan.scenario.name, 40)}, seed {plan.seed}, Dapr {words.shortened(plan.dapr_version, 20)}",
+        f", planted defect {words.shortened(plan.defect, 40)}" if plan.defect else "",
+        no_wrap=True,
+        overflow="ellipsis",
+    )
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, told in _rows(plan, verdict, run):
+        grid.add_row(label, told)
+    return Group(Text(), head, Text(words.headline(verdict), style=style), Text(), grid, Text())
+
+
+def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]:
+    yield "claim", Text(words.shortened(verdict.claim, _TWO_LINES))
+    if (expected := words.expectation(verdict)) is not None:
+        yield "expected", Text(words.shortened(expected, _TWO_LINES))
+    yield from _listed("because", map(_sentence, verdict.reasons), _MOST_REASONS)
+    yield from _listed("missed", map(_sentence, verdict.missed_levels), _MOST_LEVELS)
+    yield from _listed("note", map(_sentence, verdict.notes), _MOST_NOTES)
+    yield "instances", _counted({name: verdict.classes[name] for name in words.in_order(verdict.classes)})
+    yield "calls", _counted(verdict.operations)
+    repeated = f"{verdict.repeated_attempts:,} of them repeated (allowed){words.overlapping(verdict)}"
+    yield "attempts", Text(f"{verdict.attempts:,}, {repeated}")
+    yield "faults", Text(words.faults_felt(verdict))
+    yield from _listed("", map(_fault, verdict.faults), _MOST_FAULTS)
+    held = words.by_result(verdict, Result.HOLDS)
+    examined = sum(finding.examined for finding in verdict.findings)
+    yield "invariants", Text(f"{len(held)} of {len(verdict.findings)} hold, {examined:,} things examined")
+    others = (finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS)
+    yield from _listed("", map(_finding, others), _MOST_FINDINGS)
+    yield "report", Text(words.printable(str(run / "report.html")), style="bold")
+    yield "again", Text(words.repeat(plan, RunDir(run).backend), style="bold")
+
+
+def spreads(found: Iterable[Spread]) -> RenderableType:
+    """
+    How long the faults of several runs took: median and longest, and of how many each could be told.
+    """
+    table = Table("fault", "felt", "first failure", "first success", "recovery", box=None)
+    for each in found:
+        table.add_row(
+            words.shortened(f"{each.fault} {each.role}", 36),
+            f"{each.felt:,}",
+            *(_spread(seconds) for seconds in (each.first_failure, each.first_success, each.recovery)),
+        )
+    return table
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return words.NOTHING
+    return f"{words.took(statistics.median(seconds))}, at most {words.took(seconds[-1])} ({len(seconds):,})"
+
+
+def _listed(label: str, lines: Iterable[Text], most: int) -> Iterator[tuple[str, Text]]:
+    """
+    The first lines, and how many more there are.
+    """
+    every = list(lines)
+    for number, line in enumerate(every[:most]):
+        yield label if number == 0 else "", line
+    if len(every) > most:
+        yield "", Text(f"and {len(every) - most:,} more, in the report", style="dim")
+
+
+def _sentence(text: str) -> Text:
+    return Text(words.shortened(text, _ONE_LINE))
+
+
+def _counted(numbers: Mapping[str, int]) -> Text:
+    """
+    A sum and its parts; a part that is a violation in red.
+    """
+    told = Text(f"{sum(numbers.values()):,}: ")
+    for place, (name, number) in enumerate(numbers.items()):
+        bad = words.end_class(name).tone == "violated"
+        told.append(", " if place else "")
+        told.append(f"{words.shortened(name, 20)} {number:,}", style="red" if bad else "")
+    return told
+
+
+def _fault(fault: FaultFinding) -> Text:
+    name = words.shortened(f"{fault.fault} {fault.node}", 36)
+    if fault.felt_after is None:
+        return Text.assemble(f"{name} at {words.at(fault.at)}: ", ("not felt", "yellow"))
+    return Text(words.shortened(f"{name} at {words.at(fault.at)}: {words.felt(fault)}", _TWO_LINES))
+
+
+def _finding(finding: Finding) -> Text:
+    told = finding.reason or (finding.witnesses[0].sentence if finding.witnesses else finding.claim)
+    return Text.assemble(
+        (f"{words.MARKS[finding.result]} {words.shortened(finding.name, 40)} ", _STYLES[finding.result]),
+        words.shortened(told, _TWO_LINES - min(40, len(finding.name))),
+    )

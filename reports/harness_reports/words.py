@@ -1,0 +1,272 @@
+"""
+What all reports say in the same words: verdicts, end classes, times, counts, the command that repeats a run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.checkers.gate import is_as_expected, unexpected
+from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.rundir import PROCESSES
+from harness.runtime.versions import DAPR
+
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no value."""
+
+_LONG = 999.5
+
+Tone = Literal["holds", "unknown", "violated"]
+
+MARKS: Mapping[Result, str] = {Result.HOLDS: "✓", Result.UNKNOWN: "?", Result.VIOLATED: "✗"}
+"""One sign for each result, so that none is told by colour alone."""
+
+ORDER: Mapping[Result, int] = {Result.VIOLATED: 0, Result.UNKNOWN: 1, Result.HOLDS: 2}
+"""What a reader must see first comes first."""
+
+
+MEANING = (
+    (
+        "HOLDS means that, in this one run, every invariant had something to examine and none found a counterexample "
+        "in the evidence, that the run was thick enough, and that every fault was proved to be felt."
+    ),
+    (
+        "It does not mean that there is no counterexample: other seeds, timings, loads, faults and versions were not "
+        "tried, and nothing is said of effects that the target does not declare or its ledgers do not keep."
+    ),
+    "VIOLATED rests on the rows that are shown with each violation; UNKNOWN is not a pass, and says what was lacking.",
+)
+"""What a verdict does and does not say, for whoever has only this report."""
+
+
+@dataclass(frozen=True)
+class EndClass:
+    """
+    One class in which an instance may end: how it is coloured, and what it means.
+    """
+
+    tone: Tone
+    meaning: str
+
+
+CLASSES: Mapping[str, EndClass] = {
+    "completed": EndClass("holds", "made every effect that its outcome calls for, once, and compensated none"),
+    "compensated": EndClass("holds", "compensated every effect that it had made, once"),
+    "rejected": EndClass("holds", "ended by the workflow itself; no effect remains"),
+    "refused": EndClass("holds", "the client was told no, and nothing happened"),
+    "never_started": EndClass("unknown", "the client was told nothing, and nothing happened"),
+    "running": EndClass("unknown", "still ran when the run was cut short"),
+    "unclassified": EndClass("unknown", "the evidence does not decide how it ended"),
+    "lost": EndClass("violated", "accepted, then no instance or no effect"),
+    "stuck": EndClass("violated", "had not ended after the settle time"),
+    "failed": EndClass("violated", "ended by the engine, although the target never asks for that"),
+    "duplicated": EndClass("violated", "an effect happened more than once"),
+    "half_compensated": EndClass("violated", "an effect was left that should have been compensated"),
+    "over_compensated": EndClass("violated", "compensated more than was made"),
+    "phantom": EndClass("violated", "effects, or an instance, that no client asked for"),
+    "misordered": EndClass("violated", "effects in an order that the target rules out"),
+    "contradiction": EndClass("violated", "engine and ledger disagree"),
+}
+"""The end classes in the order in which they are shown."""
+
+
+def end_class(name: str) -> EndClass:
+    """
+    What is known of a class; of one that is not known here, only that.
+    """
+    return CLASSES.get(name, EndClass("unknown", "a class that this report does not know"))
+
+
+def in_order(names: Iterable[str], order: Iterable[str] = CLASSES) -> list[str]:
+    """
+    `names` in the order of `order` (that of the end classes, unless told otherwise); those it lacks come last.
+    """
+    place = {name: number for number, name in enumerate(order)}
+    return sorted(names, key=lambda name: (place.get(name, len(place)), name))
+
+
+def printable(text: str) -> str:
+    """
+    `text` with a space for every white space, and a sign for everything else that cannot be seen: identifiers and
+    error texts come from the system under test; a terminal obeys control characters, and XML forbids them.
+    """
+    return "".join(
+        character if character.isprintable() else " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """
+    `text` in one printable line.
+    """
+    return printable(" ".join(text.split()))
+
+
+def shortened(text: str, most: int) -> str:
+    """
+    `text` in one line of at most `most` characters; an ellipsis says that some are gone.
+    """
+    line = one_line(text)
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def took(seconds: float | None) -> str:
+    """
+    A length of time with its unit, to three digits: `0.4 ms`, `12 ms`, `2.1 s`, `95.3 s`, `1,200 s`.
+    """
+    if seconds is None:
+        return NOTHING
+    number, unit = (seconds, "s") if abs(seconds) >= 1 else (seconds * 1000, "ms")
+    return f"{number:.3g} {unit}" if abs(number) < _LONG else f"{number:,.0f} {unit}"
+
+
+def at(seconds: float | None) -> str:
+    """
+    A point in time, in seconds after the load began, to the millisecond.
+    """
+    return NOTHING if seconds is None else f"{seconds:.3f} s"
+
+
+def count(number: int, one: str, more: str | None = None) -> str:
+    """
+    A number with its noun: `1 instance`, `2,000 instances`.
+    """
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def counts(of: Mapping[str, int]) -> str:
+    """
+    Several numbers, each with its name: `ok 640, unknown 12`.
+    """
+    return ", ".join(f"{name} {number:,}" for name, number in of.items())
+
+
+def instances(verdict: Verdict) -> int:
+    """
+    How many instances the verdict speaks of.
+    """
+    return sum(verdict.classes.values())
+
+
+def findings(verdict: Verdict) -> list[Finding]:
+    """
+    All findings, those first that a reader must see first.
+    """
+    return sorted(verdict.findings, key=lambda finding: ORDER[finding.result])
+
+
+def by_result(verdict: Verdict, result: Result) -> list[Finding]:
+    """
+    The findings of one result.
+    """
+    return [finding for finding in verdict.findings if finding.result is result]
+
+
+def headline(verdict: Verdict) -> str:
+    """
+    The verdict in a sentence.
+    """
+    total = len(verdict.findings)
+    of = count(total, "invariant")
+    match verdict.result:
+        case Result.HOLDS:
+            return f"Every promise that was examined was kept: {of} over {count(instances(verdict), 'instance')}."
+        case Result.VIOLATED:
+            broken = len(by_result(verdict, Result.VIOLATED))
+            return f"A promise was broken: {broken} of {of} {'is' if broken == 1 else 'are'} violated."
+        case Result.UNKNOWN:
+            held = len(by_result(verdict, Result.HOLDS))
+            return f"This run cannot tell whether the promises were kept: {held} of {of} held."
+
+
+def expectation(verdict: Verdict) -> str | None:
+    """
+    What the scenario expected to be violated, and whether it was; None if it expected nothing.
+    """
+    if verdict.expect is None:
+        return None
+    known = f"{' and '.join(verdict.expect.violated)}: {verdict.expect.upstream}"
+    match is_as_expected(verdict):
+        case True:
+            return f"Violated, as expected ({known})"
+        case False if verdict.result is Result.HOLDS:
+            return f"Not expected: it holds, although a violation is known ({known})"
+        case False:
+            others = unexpected(verdict)
+            but = f"also violated {', '.join(others)}" if others else verdict.lacking[0]
+            return f"Not as expected: {but} (known is {known})"
+    return f"A violation was expected ({known})"
+
+
+def in_brief(verdict: Verdict) -> str:
+    """
+    The verdict in half a line: `HOLDS  333 instances, 3 of 3 felt, longest recovery 4.2 s`.
+    """
+    result = (
+        verdict.result.value + {None: "", True: ", as expected", False: ", not as expected"}[is_as_expected(verdict)]
+    )
+    told = [count(instances(verdict), "instance"), faults_felt(verdict)]
+    if (longest := longest_recovery(verdict)) is not None:
+        told.append(f"longest recovery {took(longest)}")
+    broken = [finding.name for finding in by_result(verdict, Result.VIOLATED)]
+    return f"{result}  {', '.join(told)}" + (f"; violated: {', '.join(broken)}" if broken else "")
+
+
+def faults_felt(verdict: Verdict) -> str:
+    """
+    How many faults were proved to have been felt.
+    """
+    if not verdict.faults:
+        return "no faults"
+    return f"{sum(fault.felt_after is not None for fault in verdict.faults)} of {len(verdict.faults)} felt"
+
+
+def recovered(fault: FaultFinding) -> str:
+    """
+    How long it took until the throughput was steady again after a fault.
+    """
+    return "not told" if fault.recovery is None else took(fault.recovery)
+
+
+def felt(fault: FaultFinding) -> str:
+    """
+    What came of a fault that was felt, in order: when clients noticed, when they were served again, and recovery.
+    """
+    told = [f"felt after {took(fault.felt_after)}"]
+    if fault.first_failure is not None:
+        told.append(f"first failure {took(fault.first_failure)}")
+        told.append("no success after it" if fault.first_success is None else f"success {took(fault.first_success)}")
+    told.append(f"recovery {recovered(fault)}" + (f" ({fault.unrecovered})" if fault.unrecovered else ""))
+    return ", ".join(told)
+
+
+def overlapping(verdict: Verdict) -> str:
+    """
+    How many of the repeated executions began while another of their task ran; nothing if none did.
+    """
+    return f", {verdict.overlapping_attempts:,} while another of their task ran" if verdict.overlapping_attempts else ""
+
+
+def repeat(plan: Plan, backend: str = PROCESSES) -> str:
+    """
+    The command that repeats a run of `plan`.
+    """
+    words = ["harness", "run", plan.scenario.name, "--seed", str(plan.seed)]
+    if plan.defect is not None:
+        words += ["--defect", plan.defect]
+    if plan.dapr_version != DAPR:
+        words += ["--dapr-version", plan.dapr_version]
+    if backend != PROCESSES:
+        words += ["--backend", backend]
+    return shlex.join(words)
+
+
+def longest_recovery(verdict: Verdict) -> float | None:
+    """
+    The longest of the recovery times that could be told, in seconds; None if none could.
+    """
+    return max((fault.recovery for fault in verdict.faults if fault.recovery is not None), default=None)

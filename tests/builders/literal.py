@@ -1,0 +1,373 @@
+"""
+A small literal run of the reference target, and lies about it.
+
+`a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected, `e` completed at
+the second try, and `u` whose answer never came and which never began.
+"""
+
+import itertools
+import json
+
+from harness.evidence import schema
+from harness.planning import plan, scenario, target
+
+MS = 1_000_000
+T0 = 1_790_000_000 * 1_000_000_000
+QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
+FAILED = object()
+"""As an activity's result: it failed, and the next task is its second try."""
+
+
+def of(name=None, *, payload, **others):
+    """An event's columns beyond those that all have."""
+    return {"name": name, "payload": json.dumps(payload), **others}
+
+
+class Story:
+    """Writes one run down as its witnesses would have seen it."""
+
+    def __init__(self):
+        self.rows = {table.name: [] for table in schema.TABLES}
+        self.now = T0
+        self.attempts = itertools.count()
+        for number, phase in enumerate(("up", "load", "heal", "settle", "collect")):
+            start = T0 + (number - 1) * 60_000 * MS
+            self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + 59_000 * MS})
+
+    def tick(self, ms=1):
+        self.now += ms * MS
+        return self.now
+
+    def call(self, instance, kind, outcome, status):
+        invoked = self.tick(10)
+        row = {"op_id": f"c/{instance}", "instance_id": instance, "workflow": "order_v1", "kind": kind, "client": "c"}
+        row |= {"node": "app-0", "try": 1, "intended_ns": invoked, "invoked_ns": invoked, "outcome": outcome}
+        self.rows["operations"].append(row | {"status": status})
+        return self.rows["operations"][-1]
+
+    def effect(self, instance, name, source, **attributes):
+        position = sum(row["source"] == source for row in self.rows["effects"])
+        row = {"instance_id": instance, "effect": name, "key": f"{instance}/{name}", "at_ns": self.tick()}
+        self.rows["effects"].append(
+            row | {"source": source, "position": position, "attributes": json.dumps(attributes)}
+        )
+
+    def instance(self, instance, kind, tasks, result):
+        """`tasks`: (activity, what its input adds, result, what it does in the world)."""
+        call = self.call(instance, kind, "ok", 202)
+        order = {"order_id": instance, "kind": kind, "sku": f"sku-{instance}", "quantity": 2}
+        created = self.tick()
+        history = [("workflowStarted", self.tick(), {}), ("executionStarted", created, of("order_v1", payload=order))]
+        call["completed_ns"] = self.tick()
+        ids, first = itertools.count(), None
+        for activity, extra, answer, deed in tasks:
+            task = next(ids)
+            first = task if first is None else first
+            scheduled = of(activity, event_id=task, task_id=task, call_id=first, payload=order | extra)
+            history.append(("taskScheduled", self.tick(), scheduled))
+            begun = self.tick()
+            if deed:
+                deed()
+            attempt = {"instance_id": instance, "activity": activity, "task_id": task, "node": "app-0"}
+            attempt |= {"attempt_id": f"{next(self.attempts)}", "started_ns": begun, "ended_ns": self.tick()}
+            self.rows["attempts"].append(attempt | {"outcome": "error" if answer is FAILED else "ok"})
+            done = self.tick()
+            turn = self.tick()
+            history.append(("workflowStarted", turn, {}))
+            if answer is not FAILED:
+                history.append(("taskCompleted", done, of(task_id=task, payload=answer)))
+                first = None
+                continue
+            timer, due = next(ids), turn + 300 * MS
+            history.append(("taskFailed", done, {"task_id": task, "error": "RuntimeError: no"}))
+            wait = {"event_id": timer, "task_id": timer, "call_id": first, "fire_at_ns": due}
+            history.append(("timerCreated", self.tick(), wait))
+            fired = self.tick(300)
+            history.append(("workflowStarted", self.tick(), {}))
+            history.append(("timerFired", fired, {"task_id": timer, "fire_at_ns": due}))
+        output = {"outcome": result, "order_id": instance}
+        history.append(("executionCompleted", self.tick(), of(event_id=next(ids), payload=output)))
+        for position, (event, at_ns, others) in enumerate(history):
+            row = {"instance_id": instance, "position": position, "event_id": -1, "event": event, "at_ns": at_ns}
+            self.rows["history"].append(row | others)
+        self.rows["instances"].append(
+            {
+                "instance_id": instance,
+                "workflow": "order_v1",
+                "status": "COMPLETED",
+                "outcome": result,
+                "output": json.dumps(output),
+                "created_ns": created,
+                "completed_ns": self.now,
+                "generation": 1,
+                "history_length": len(history),
+                "history_rows": len(history),
+                "inbox_length": 0,
+                "inbox_rows": 0,
+            }
+        )
+
+    def read(self):
+        """Dapr's API is asked for everything that a client asked for."""
+        stored = {row["instance_id"]: row for row in self.rows["instances"]}
+        for call in self.rows["operations"]:
+            row = {"instance_id": call["instance_id"], "node": "sidecar-0"}
+            row |= {"asked_ns": self.tick(10_000), "answered_ns": self.tick()}
+            if instance := stored.get(call["instance_id"]):
+                row |= {name: instance[name] for name in ("status", "workflow", "output", "created_ns")}
+                row["updated_ns"] = instance["completed_ns"]
+            self.rows["readings"].append(row)
+
+    def reserve(self, instance, answer=True):
+        def deed():
+            self.effect(instance, "reserve", f"stock-sku-{instance}", quantity=2, initial=9, available=7)
+
+        return ("reserve_stock_v1", {}, answer, deed if answer else None)
+
+    def release(self, instance):
+        def deed():
+            self.effect(instance, "release", f"stock-sku-{instance}", quantity=2, initial=9, available=9)
+
+        return ("release_stock_v1", {}, None, deed)
+
+    def quotes(self):
+        return [("quote_v1", {"provider": name}, price, None) for name, price in QUOTES.items()]
+
+    def ship(self, instance, answer):
+        def deed():
+            self.effect(instance, "ship", "provider-0", provider="kestrel", price=650, quantity=2)
+
+        return ("register_shipment_v1", {}, answer, deed)
+
+    def cancel(self, instance):
+        return ("cancel_shipment_v1", {}, None, lambda: self.effect(instance, "cancel", "provider-0"))
+
+
+def sound():
+    story = Story()
+    story.instance("a", "plain", [story.reserve("a"), *story.quotes(), story.ship("a", "k")], "completed")
+    refused = ("register_shipment_v1", {}, None, None)
+    nothing = ("cancel_shipment_v1", {}, None, None)
+    story.instance(
+        "b", "refused", [story.reserve("b"), *story.quotes(), refused, nothing, story.release("b")], "compensated"
+    )
+    lost = [story.reserve("c"), *story.quotes(), story.ship("c", None), story.cancel("c"), story.release("c")]
+    story.instance("c", "lost_for_good", lost, "compensated")
+    story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected")
+    failed = ("register_shipment_v1", {}, FAILED, None)
+    retried = [story.reserve("e"), *story.quotes(), failed, story.ship("e", "k")]
+    story.instance("e", "flaky", retried, "completed")
+    story.call("u", "plain", "unknown", None)
+    story.read()
+    return story.rows
+
+
+def one(rows, table, **facts):
+    """The one row of a table that has these facts."""
+    (row,) = (row for row in rows[table] if all(row.get(name) == value for name, value in facts.items()))
+    return row
+
+
+def drop(rows, table, **facts):
+    rows[table].remove(one(rows, table, **facts))
+
+
+def twice(rows, table, change=None, **facts):
+    rows[table].append(one(rows, table, **facts) | (change or {}))
+
+
+def events(rows, instance):
+    return [row for row in rows["history"] if row["instance_id"] == instance]
+
+
+def append_event(rows, instance, **facts):
+    last = events(rows, instance)[-1]
+    new = {"instance_id": instance, "event_id": -1, "position": last["position"] + 1, "at_ns": last["at_ns"]}
+    rows["history"].append(new | facts)
+    counted = one(rows, "instances", instance_id=instance)
+    counted["history_length"] = counted["history_rows"] = counted["history_rows"] + 1
+
+
+def change(rows, table, new, **facts):
+    one(rows, table, **facts).update(new)
+
+
+def at_end(rows):
+    return one(rows, "instances", instance_id="a")["completed_ns"] + 500 * MS
+
+
+def quotes(rows, instance):
+    """The attempts at an activity that is called several times: what is wrong with two alike may cancel out."""
+    return [row for row in rows["attempts"] if row["instance_id"] == instance and row["activity"] == "quote_v1"]
+
+
+LIES = {
+    "forward_deleted": lambda r: drop(r, "effects", key="a/ship"),
+    "forward_duplicated": lambda r: twice(r, "effects", key="a/ship"),
+    "forward_given_away": lambda r: change(r, "effects", {"instance_id": "c"}, key="a/ship"),
+    "compensation_deleted": lambda r: drop(r, "effects", key="c/release"),
+    "compensation_duplicated": lambda r: twice(r, "effects", {"position": 2}, key="c/release"),
+    "compensated_forward_deleted": lambda r: drop(r, "effects", key="c/ship"),
+    "compensation_first": lambda r: change(
+        r, "effects", {"at_ns": one(r, "effects", key="c/ship")["at_ns"] - 1}, key="c/cancel"
+    ),
+    "forwards_swapped": lambda r: change(
+        r, "effects", {"at_ns": one(r, "effects", key="a/reserve")["at_ns"] - 1}, key="a/ship"
+    ),
+    "effect_moved": lambda r: change(r, "effects", {"at_ns": T0}, key="a/reserve"),
+    "effect_late": lambda r: change(r, "effects", {"at_ns": at_end(r)}, key="a/ship"),
+    "effect_of_nobody": lambda r: twice(r, "effects", {"instance_id": "x", "position": 2}, key="a/ship"),
+    "effect_renamed": lambda r: change(r, "effects", {"effect": "shop"}, key="a/ship"),
+    "attempt_deleted": lambda r: drop(r, "attempts", instance_id="a", activity="register_shipment_v1"),
+    "attempt_duplicated": lambda r: twice(r, "attempts", instance_id="a", activity="register_shipment_v1"),
+    "instance_deleted": lambda r: drop(r, "instances", instance_id="a"),
+    "instance_duplicated": lambda r: twice(r, "instances", instance_id="a"),
+    "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),
+    "status_failed": lambda r: change(r, "instances", {"status": "FAILED"}, instance_id="a"),
+    "status_lost": lambda r: change(r, "instances", {"status": None}, instance_id="a"),
+    "outcome_flipped": lambda r: change(r, "instances", {"outcome": "rejected"}, instance_id="a"),
+    "output_changed": lambda r: change(r, "instances", {"output": "{}"}, instance_id="a"),
+    "generation_raised": lambda r: change(r, "instances", {"generation": 2}, instance_id="a"),
+    "metadata_changed": lambda r: change(r, "instances", {"history_length": 1}, instance_id="a"),
+    "inbox_left": lambda r: change(r, "instances", {"inbox_rows": 1, "inbox_length": 1}, instance_id="a"),
+    "history_deleted": lambda r: r["history"].remove(events(r, "a")[3]),
+    "history_duplicated": lambda r: r["history"].append(events(r, "a")[3]),
+    "history_given_away": lambda r: events(r, "a")[-2].update(instance_id="b"),
+    "history_moved": lambda r: events(r, "a")[3].update(at_ns=T0),
+    "started_twice": lambda r: append_event(r, "a", event="executionStarted", name="order_v1"),
+    "start_deleted": lambda r: r["history"].remove(events(r, "a")[1]),
+    "ended_twice": lambda r: append_event(r, "a", event="executionCompleted", payload="{}"),
+    "event_after_end": lambda r: append_event(r, "a", event="workflowStarted"),
+    "completed_twice": lambda r: append_event(r, "a", event="taskCompleted", task_id=0, payload="true"),
+    "schedule_deleted": lambda r: r["history"].remove(events(r, "a")[2]),
+    "answered_early": lambda r: change(
+        r, "operations", {"completed_ns": one(r, "operations", op_id="c/a")["invoked_ns"]}, op_id="c/a"
+    ),
+    "answer_flipped_to_fail": lambda r: change(r, "operations", {"outcome": "fail"}, op_id="c/a"),
+    "unknown_flipped_to_ok": lambda r: change(r, "operations", {"outcome": "ok"}, op_id="c/u"),
+    "operation_deleted": lambda r: drop(r, "operations", op_id="c/a"),
+    "kind_changed": lambda r: change(r, "operations", {"kind": "refused"}, op_id="c/a"),
+    "choice_changed": lambda r: change(
+        r, "effects", {"attributes": '{"provider": "heron", "price": 700, "quantity": 2}'}, key="a/ship"
+    ),
+    "quantity_changed": lambda r: change(
+        r, "effects", {"attributes": '{"quantity": 1, "initial": 9, "available": 7}'}, key="a/reserve"
+    ),
+    "shipment_kept": lambda r: drop(r, "effects", key="c/cancel"),
+}
+
+
+def end_undone(rows):
+    rows["history"].remove(events(rows, "a")[-1])
+    change(rows, "instances", {"status": "RUNNING", "completed_ns": None}, instance_id="a")
+
+
+def task_forgotten(rows):
+    """The last task was executed, and only before it was recorded as scheduled."""
+    end_undone(rows)
+    for event in events(rows, "a")[-2:]:
+        rows["history"].remove(event)
+    body = one(rows, "attempts", instance_id="a", activity="register_shipment_v1")
+    events(rows, "a")[-1]["at_ns"] = body["ended_ns"] + 50 * MS
+
+
+def swapped(rows, instance, event, other):
+    """The first row of `instance` that has `event` right before `other` changes places with that."""
+    own = events(rows, instance)
+    first, second = next(
+        pair for pair in itertools.pairwise(own) if (pair[0]["event"], pair[1]["event"]) == (event, other)
+    )
+    first["position"], second["position"] = second["position"], first["position"]
+
+
+def sooner(rows, ms):
+    """The timer of `e` fired `ms` milliseconds sooner, and says that it was due then."""
+    fired = one(rows, "history", instance_id="e", event="timerFired")
+    fired["at_ns"] = fired["fire_at_ns"] = fired["fire_at_ns"] - ms * MS
+
+
+def result_moved(rows):
+    body = one(rows, "attempts", instance_id="a", activity="register_shipment_v1")
+    task = {"instance_id": "a", "event": "taskCompleted", "task_id": body["task_id"]}
+    change(rows, "history", {"at_ns": body["ended_ns"] - 5 * MS}, **task)
+
+
+def renamed(rows):
+    """A call of `e` that was tried twice is of an activity that may be tried once."""
+    for row in events(rows, "e"):
+        if row.get("name") == "register_shipment_v1":
+            row["name"] = "quote_v1"
+
+
+def refused_and_done(rows):
+    """The engine has nothing of what was refused, and the ledger has."""
+    change(rows, "operations", {"outcome": "fail", "status": 400, "completed_ns": T0 + 120_000 * MS}, op_id="c/u")
+    change(rows, "effects", {"instance_id": "u"}, key="a/ship")
+
+
+def event_of(rows, instance, event, **facts):
+    return next(row for row in events(rows, instance) if row["event"] == event and facts.items() <= row.items())
+
+
+def job(instance):
+    last = T0 + 3_600_000 * MS
+    return {"instance_id": instance, "kind": "activity", "name": "run-activity", "task_id": 3, "listed_ns": last}
+
+
+BODY = {"instance_id": "a", "activity": "register_shipment_v1"}
+LIES |= {
+    "end_undone": end_undone,
+    "task_forgotten": task_forgotten,
+    "reading_status_flipped": lambda r: change(r, "readings", {"status": "FAILED"}, instance_id="a"),
+    "reading_output_changed": lambda r: change(r, "readings", {"output": "{}"}, instance_id="a"),
+    "reading_undone": lambda r: change(r, "readings", {"status": "RUNNING", "output": None}, instance_id="a"),
+    "reading_lost": lambda r: change(r, "readings", {"status": None, "output": None}, instance_id="a"),
+    "reading_invented": lambda r: change(r, "readings", {"status": "RUNNING"}, instance_id="u"),
+    "reading_failed": lambda r: change(r, "readings", {"status": None, "error": "HTTP 500: no"}, instance_id="a"),
+    "job_left": lambda r: r["jobs"].append(job("a")),
+    "job_of_nobody": lambda r: r["jobs"].append(job("x")),
+    "retried_once_more": renamed,
+    "retried_after_success": lambda r: event_of(r, "e", "taskFailed").update(event="taskCompleted", error=None),
+    "retry_wait_shortened": lambda r: event_of(r, "e", "timerCreated").update(
+        fire_at_ns=event_of(r, "e", "timerCreated")["fire_at_ns"] - 100 * MS
+    ),
+    "retry_wait_lengthened": lambda r: event_of(r, "e", "timerCreated").update(
+        fire_at_ns=event_of(r, "e", "timerCreated")["fire_at_ns"] + 100 * MS
+    ),
+    "retry_timer_early": lambda r: sooner(r, 50),
+    "retry_timer_missing": lambda r: event_of(r, "e", "timerCreated").update(event="eventRaised", call_id=None),
+    "retry_not_waited": lambda r: swapped(r, "e", "timerFired", "taskScheduled"),
+    "timer_fired_early": lambda r: event_of(r, "e", "timerFired").update(
+        fire_at_ns=event_of(r, "e", "timerFired")["at_ns"] + 50 * MS
+    ),
+    "turn_shuffled": lambda r: swapped(r, "a", "taskCompleted", "taskScheduled"),
+    "id_given_twice": lambda r: event_of(r, "a", "taskScheduled", task_id=1).update(event_id=0),
+    "end_id_reused": lambda r: event_of(r, "a", "taskScheduled", task_id=1).update(event_id=9),
+    "attempt_renamed": lambda r: change(r, "attempts", {"activity": "release_stock_v1"}, **BODY),
+    "attempts_renamed_alike": lambda r: [attempt.update(activity="other") for attempt in quotes(r, "a")[:2]],
+    "attempt_of_no_task": lambda r: twice(r, "attempts", {"task_id": 99, "attempt_id": "x"}, **BODY),
+    "attempt_before_start": lambda r: change(r, "attempts", {"started_ns": T0}, **BODY),
+    "result_moved": result_moved,
+    "instance_start_shifted": lambda r: change(
+        r, "instances", {"created_ns": one(r, "instances", instance_id="a")["created_ns"] - 1}, instance_id="a"
+    ),
+    "instance_renamed": lambda r: change(r, "instances", {"workflow": "order_v2"}, instance_id="a"),
+    "answer_misnamed": lambda r: change(r, "operations", {"outcome": "maybe"}, op_id="c/a"),
+    "answer_untimed": lambda r: change(r, "operations", {"completed_ns": None}, op_id="c/a"),
+    "answered_before_call": lambda r: change(
+        r, "operations", {"completed_ns": one(r, "operations", op_id="c/a")["invoked_ns"] - 1}, op_id="c/a"
+    ),
+    "asked_again": lambda r: twice(r, "operations", {"op_id": "c/a/2", "try": 2}, op_id="c/a"),
+    "operation_duplicated": lambda r: twice(r, "operations", op_id="c/a"),
+    "kind_undeclared": lambda r: change(r, "operations", {"kind": "odd"}, op_id="c/a"),
+    "refused_and_done": refused_and_done,
+    "reading_renamed": lambda r: change(r, "readings", {"workflow": "order_v2"}, instance_id="a"),
+    "reading_moved": lambda r: change(r, "readings", {"created_ns": T0}, instance_id="a"),
+}
+LIES["end_deleted"] = lambda r: r["history"].remove(events(r, "a")[-1])
+
+
+def planned():
+    """The plan that the run was made by."""
+    read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
+    return plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")

@@ -1,0 +1,65 @@
+"""From a verdict to an exit code, also where a violation is expected."""
+
+import pytest
+from harness_reports import words
+
+from harness.checkers.gate import exit_code, is_as_expected
+from harness.errors import Exit
+from harness.model import Result
+from tests.builders import shop
+from tests.builders.shop import finding
+
+KNOWN = {"violated": ["lost"], "upstream": "https://example.org/issues/1"}
+LOST = finding("lost", Result.VIOLATED, violations=3)
+STUCK = finding("stuck", Result.VIOLATED, violations=1)
+FINE = finding("duplicated")
+
+
+def verdict(*findings, **changes):
+    return shop.verdict(findings, **changes)
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (verdict(FINE), Exit.HOLDS),
+        (verdict(FINE, missed_levels=("start_p99: 1 s",)), Exit.GATE_MISSED),
+        (verdict(LOST, missed_levels=("start_p99: 1 s",)), Exit.VIOLATED),
+        (verdict(FINE, result=Result.UNKNOWN), Exit.UNKNOWN),
+        (verdict(LOST, FINE, expect=KNOWN), Exit.HOLDS),
+        (verdict(LOST, STUCK, expect=KNOWN), Exit.VIOLATED),
+        (verdict(FINE, expect=KNOWN), Exit.VIOLATED),
+        (verdict(FINE, result=Result.UNKNOWN, expect=KNOWN), Exit.UNKNOWN),
+    ],
+    ids=[
+        "holds",
+        "level missed",
+        "violated",
+        "unknown",
+        "as expected",
+        "and more",
+        "unexpectedly holds",
+        "cannot tell",
+    ],
+)
+def test_each_verdict_has_its_exit_code(made, code):
+    assert exit_code(made) == code
+
+
+def test_a_violation_is_not_as_expected_where_something_was_not_seen():
+    """A fault that was never applied has no row of its own: only the verdict's reasons tell of it."""
+    thin = verdict(LOST, expect=KNOWN, lacking=("kill of redis (step 1) was never applied",), faults=())
+
+    assert is_as_expected(verdict(LOST, expect=KNOWN)) is True
+    assert is_as_expected(thin) is False
+    assert exit_code(thin) == Exit.VIOLATED
+    assert words.expectation(thin).startswith("Not as expected: kill of redis (step 1) was never applied")
+
+
+def test_what_was_expected_is_told_with_its_reference():
+    assert words.expectation(verdict(LOST)) is None
+    assert words.expectation(verdict(LOST, expect=KNOWN)) == (
+        "Violated, as expected (lost: https://example.org/issues/1)"
+    )
+    assert words.expectation(verdict(FINE, expect=KNOWN)).startswith("Not expected: it holds")
+    assert words.expectation(verdict(LOST, STUCK, expect=KNOWN)).startswith("Not as expected: also violated stuck")

@@ -1,0 +1,173 @@
+"""
+Every invariant can fail: lies planted in a small literal run, each caught by the invariants that name it.
+"""
+
+import functools
+import shutil
+
+import pytest
+
+from harness.checkers import invariant
+from harness.checkers.judge import judge
+from harness.evidence import schema, tables
+from harness.planning import target
+from harness.runtime import shipped
+from tests.builders.literal import LIES, change, sound
+
+PAIRS = [
+    (name, lie)
+    for folder in (invariant.GENERAL, target.load(shipped.TARGET).invariants)
+    for name, text in invariant.load(folder).items()
+    for lie in invariant.parse(text).catches
+    if lie not in target.load(shipped.TARGET).defects
+]
+
+
+@pytest.fixture(name="truth", scope="module")
+def _truth(tmp_path_factory):
+    """The evidence of the sound run."""
+    folder = tmp_path_factory.mktemp("truth")
+    for table in schema.TABLES:
+        tables.write(folder, table, sound()[table.name])
+    return folder
+
+
+@pytest.fixture(name="judged", scope="module")
+def _judged(planned, truth, tmp_path_factory):
+    """Lie (or None) -> the verdict on the run with that lie; each is judged once."""
+
+    @functools.cache
+    def of(lie):
+        true, rows = sound(), sound()
+        LIES.get(lie, lambda _: None)(rows)
+        folder = tmp_path_factory.mktemp("lie") / "evidence"
+        shutil.copytree(truth, folder)
+        for table in schema.TABLES:
+            if rows[table.name] != true[table.name]:
+                tables.write(folder, table, rows[table.name])
+        return judge("run", planned, folder)
+
+    return of
+
+
+def test_a_sound_run_holds(judged):
+    verdict = judged(None)
+
+    assert [(f.name, f.result, f.reason) for f in verdict.findings if f.result != "HOLDS"] == []
+    assert verdict.reasons == ()
+    assert verdict.classes == {"completed": 2, "compensated": 2, "rejected": 1, "never_started": 1}
+
+
+def test_a_task_whose_only_execution_was_forgotten_is_the_engines_doing(judged):
+    layers = {
+        lie: [
+            witness.row["layer"]
+            for finding in judged(lie).findings
+            for witness in finding.witnesses
+            if finding.name == "stuck"
+        ]
+        for lie in ("task_forgotten", "end_undone")
+    }
+
+    assert layers == {"task_forgotten": ["engine"], "end_undone": ["not decided"]}
+
+
+@pytest.mark.parametrize(("name", "lie"), PAIRS, ids=[f"{name}-{lie}" for name, lie in PAIRS])
+def test_a_lie_is_caught_by_the_invariant_that_names_it(judged, name, lie):
+    verdict = judged(lie)
+    found = next(finding for finding in verdict.findings if finding.name == name)
+
+    assert found.result != "HOLDS"
+    assert found.violations > 0, found.reason
+    assert verdict.result != "HOLDS"
+
+
+def test_every_lie_is_named_by_some_invariant_and_every_invariant_names_one():
+    assert {lie for _, lie in PAIRS} == set(LIES)
+    folders = (invariant.GENERAL, target.load(shipped.TARGET).invariants)
+    assert {name for name, _ in PAIRS} == {name for folder in folders for name in invariant.load(folder)}
+
+
+def test_the_same_evidence_gives_the_same_bytes(planned, truth):
+    first, second = (judge("run", planned, truth).model_dump_json() for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize("table", [t for t in schema.TABLES if t.name != "samples"], ids=lambda table: table.name)
+def test_evidence_that_is_missing_is_unknown(planned, truth, tmp_path, table):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    tables.path(tmp_path, table).unlink()
+
+    verdict = judge("run", planned, tmp_path)
+
+    assert verdict.result == "UNKNOWN"
+    assert any(f"evidence/{table.name}.parquet is missing" in reason for reason in verdict.reasons)
+
+
+def test_a_column_that_came_later_is_null_in_older_files(planned, truth, tmp_path):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    older = schema.Table("history", "", tuple(column for column in schema.HISTORY.columns if not column.later))
+    tables.write(tmp_path, older, [{name: row.get(name) for name in older.types} for row in sound()["history"]])
+
+    findings = {finding.name: finding.result for finding in judge("run", planned, tmp_path).findings}
+
+    assert findings["history_tasks"] == "HOLDS"
+
+
+def test_evidence_that_is_no_parquet_is_unknown(planned, truth, tmp_path):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "effects.parquet").write_bytes(b"no such thing")
+
+    assert judge("run", planned, tmp_path).result == "UNKNOWN"
+
+
+def test_a_scenario_can_let_a_kind_end_in_more_ways(planned, truth):
+    """Every refused order is compensated; where its kind may only complete, that is told."""
+    narrow = planned.target.model_dump()
+    narrow["workflows"]["order_v1"]["kinds"]["refused"]["ends"] = ["completed"]
+    checks = {"settle": 60, "ends": {"refused": ["compensated"]}}
+
+    def found(**scenario_changes):
+        made = planned.model_copy(
+            update={
+                "target": type(planned.target).model_validate(narrow),
+                "scenario": planned.scenario.model_copy(update=scenario_changes),
+            }
+        )
+        return next(f for f in judge("run", made, truth).findings if f.name == "expected_end")
+
+    assert found().result == "VIOLATED"
+    assert found(checks=type(planned.scenario.checks).model_validate(checks)).result == "HOLDS"
+
+
+@pytest.mark.parametrize("phase", ["load", "settle"])
+def test_a_run_that_was_given_up_is_unknown_and_says_why(planned, truth, tmp_path, phase):
+    """Cut short in the settle phase, nothing can be called stuck."""
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    rows = sound()["phases"]
+    one = next(row for row in rows if row["phase"] == phase)
+    one["detail"] = "the disk has 120 MB left"
+    tables.write(tmp_path, schema.PHASES, rows)
+
+    verdict = judge("run", planned, tmp_path)
+
+    assert verdict.result == "UNKNOWN"
+    assert f"the {phase} phase was cut short: the disk has 120 MB left" in verdict.reasons
+    stuck = next(finding for finding in verdict.findings if finding.name == "stuck")
+    assert stuck.result == ("UNKNOWN" if phase == "settle" else "HOLDS")
+
+
+def test_the_choice_of_an_earlier_generation_cannot_be_judged(planned, truth, tmp_path):
+    """Its answers went with its history."""
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+    rows = sound()
+    LIES["choice_changed"](rows)
+    change(rows, "instances", {"generation": 2}, instance_id="a")
+    for table in (schema.EFFECTS, schema.INSTANCES):
+        tables.write(tmp_path, table, rows[table.name])
+
+    findings = {finding.name: finding.violations for finding in judge("run", planned, tmp_path).findings}
+
+    assert findings["wrong_choice"] == 0
+    assert findings["ran_again"] == 1

@@ -1,0 +1,99 @@
+"""The self-test catches every defect with the invariants as they are, and says so when one of them is blind."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from harness import cli
+from harness.checkers import invariant, selftest
+from harness.errors import EvidenceError
+from harness.evidence import schema, tables
+from harness.planning import plan, scenario, target
+from harness.rundir import RunDir
+from tests.builders.literal import sound
+
+
+@pytest.fixture(name="run")
+def _run(tmp_path):
+    """A small sound run, with a start that got no answer."""
+    read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
+    run = RunDir(tmp_path / "run")
+    run.path.mkdir()
+    run.save_plan(plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2"))
+    rows = sound()
+    for table in schema.TABLES:
+        tables.write(run.evidence, table, rows[table.name])
+    return run
+
+
+def test_every_defect_is_planted_and_caught_no_harmless_change_is_and_the_evidence_left_alone(run):
+    before = {file.name: file.read_bytes() for file in run.evidence.iterdir()}
+
+    done = CliRunner().invoke(cli.app, ["selftest", str(run.path)])
+
+    assert done.exit_code == 0, done.output
+    count, harmless = len(selftest.DEFECTS), len(selftest.HARMLESS)
+    assert f"{count} of {count} planted defects" in done.output
+    assert f"0 of {harmless} harmless changes" in done.output
+    assert {file.name: file.read_bytes() for file in run.evidence.iterdir()} == before
+    assert len(json.loads(run.selftest.read_text())["defects"]) == count + harmless
+
+
+def test_every_defect_is_named_by_an_invariant():
+    catches = {name: invariant.parse(text).catches for name, text in invariant.load(invariant.GENERAL).items()}
+
+    assert all(selftest.naming(defect, catches) for defect in selftest.DEFECTS)
+    assert not any(selftest.naming(change, catches) for change in selftest.HARMLESS)
+
+
+def only(monkeypatch, *names):
+    for among in ("DEFECTS", "HARMLESS"):
+        every = getattr(selftest, among)
+        monkeypatch.setattr(selftest, among, {name: every[name] for name in every if name in names})
+
+
+def test_a_blind_invariant_is_told(run, monkeypatch):
+    only(monkeypatch, "forward_duplicated", "forward_deleted")
+    texts = invariant.load(invariant.GENERAL)
+    header = texts["duplicated"].partition("SELECT\n")[0]
+    blind = {**texts, "duplicated": header + "SELECT instance_id, effect, 2 AS times FROM effects WHERE FALSE"}
+    monkeypatch.setattr(invariant, "load", lambda folder: blind)
+
+    found = {one.defect: one for one in selftest.tried(run.load_plan(), run.evidence)}
+
+    assert found["forward_duplicated"].caught == ("record_keys",)
+    assert found["forward_deleted"].caught == found["forward_deleted"].expected
+
+
+def test_a_false_alarm_is_told(run, monkeypatch):
+    only(monkeypatch, "forward_deleted", "attempt_repeated")
+    texts = invariant.load(invariant.GENERAL)
+    strict = texts["duplicated"].partition("SELECT\n")[0] + (
+        "SELECT instance_id, task_id AS effect, count(*) AS times FROM attempts GROUP BY ALL HAVING count(*) > 1"
+    )
+    monkeypatch.setattr(invariant, "load", lambda folder: {**texts, "duplicated": strict})
+
+    done = CliRunner().invoke(cli.app, ["selftest", str(run.path)])
+
+    assert done.exit_code == 1
+    assert "1 of 1 harmless changes raised an alarm" in done.output
+    assert "duplicated (false alarm)" in done.output
+
+
+def test_what_a_run_has_no_row_for_is_not_counted(run, monkeypatch):
+    only(monkeypatch, "unknown_flipped_to_ok")
+    rows = [row for row in sound()["operations"] if row["outcome"] != "unknown"]
+    tables.write(run.evidence, schema.OPERATIONS, rows)
+
+    (found,) = selftest.tried(run.load_plan(), run.evidence)
+
+    assert not found.planted
+    assert found.caught == ()
+
+
+def test_evidence_that_lacks_a_table_is_refused(run):
+    tables.path(run.evidence, schema.EFFECTS).unlink()
+
+    with pytest.raises(EvidenceError, match=r"effects\.parquet is missing"):
+        list(selftest.tried(run.load_plan(), run.evidence))

@@ -1,0 +1,51 @@
+"""The JSON Schemas for editors: in step with the models, and of one mind with the reader."""
+
+import json
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from harness.planning import scenario, target
+
+SCENARIO = scenario.schema()
+
+
+@pytest.mark.parametrize(("name", "made"), [("scenario", SCENARIO), ("target", target.schema())])
+def test_the_committed_schema_is_the_one_that_the_models_give(pytestconfig, name, made):
+    """`harness schema NAME > docs/NAME.schema.json` mends it."""
+    assert json.loads((pytestconfig.rootpath / f"docs/{name}.schema.json").read_text()) == made
+    jsonschema.Draft202012Validator.check_schema(made)
+
+
+def problems(made, text):
+    found = jsonschema.Draft202012Validator(made).iter_errors(json.loads(json.dumps(YAML(typ="safe").load(text))))
+    return [error.message for error in found]
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_every_named_scenario_fits_the_schema(name):
+    assert problems(SCENARIO, scenario.find(name).read_text()) == []
+
+
+@pytest.mark.parametrize("file", ["target/target.yaml", "tests/targets/payments/target.yaml"])
+def test_every_target_fits_the_schema(pytestconfig, file):
+    assert problems(target.schema(), (pytestconfig.rootpath / file).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("duration: 40s", "duration: soon"),
+        ("fault: kill", "fault: kil"),
+        ("fault: kill", "fault: latency"),
+        ("at: 6s", "at: 6s, sharpness: 3"),
+        ("rate: 8", "rate: fast"),
+        ("load:", "lode:"),
+    ],
+)
+def test_what_the_reader_refuses_the_schema_refuses(right, wrong):
+    text = scenario.find("sidecar_kill").read_text()
+    assert right in text
+
+    assert problems(SCENARIO, text.replace(right, wrong, 1)) != []
