@@ -17,7 +17,7 @@ from harness.backends import composefile
 from harness.backends.base import Backend, BackendName
 from harness.backends.compose import Compose
 from harness.backends.processes import Processes
-from harness.checkers.database import Opening, Progress, opened, silent
+from harness.checkers.database import Opening, Progress, open_database, silent
 from harness.checkers.gate import exit_code
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
@@ -89,7 +89,7 @@ def judge_again(
     modified: Sequence[str] = (),
     drafts: Path | None = None,
     progress: Progress = silent,
-    opening: Opening = opened,
+    opening: Opening = open_database,
 ) -> Verdict:
     """
     Judge the evidence in a run directory, and keep the verdict and its reports there. `drafts` is a folder of
@@ -100,8 +100,8 @@ def judge_again(
         plan,
         folder.evidence,
         modified,
-        theirs=folder.invariants if folder.invariants.is_dir() else None,
-        own=drafts,
+        of_target=folder.invariants if folder.invariants.is_dir() else None,
+        drafts=drafts,
         keep=folder.violations,
         progress=progress,
         opening=opening,

@@ -1,8 +1,8 @@
 """
-The sweep: a crash at every step point of a workflow, and what became of it: a matrix of step x fault.
+The sweep: a crash at every activity point of a workflow, and what became of it: a matrix of point x fault.
 
 One cell is one run of its own, on a system of its own: a short load, one aimed fault on the replica that executes the
-step, and a verdict. A violation can then come from no other cell, and any cell can be looked at and replayed alone.
+activity, and a verdict. A violation can then come from no other cell, and any cell can be looked at and replayed alone.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pydantic import JsonValue, ValidationError
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
 from harness.faults import BUILT_IN
 from harness.model import (
+    ActivityPoint,
     Checks,
-    FaultStep,
+    FaultEntry,
     Load,
     Minimum,
     NodeName,
     Point,
     Result,
     Scenario,
-    StepPoint,
     Target,
     Value,
     Verdict,
@@ -42,7 +42,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "pause sidecar": ("pause", "sidecar"),
     "reset link": ("reset", "app->sidecar"),
 }
-"""What is done at each point: the fault, and the role that it hits, always of the replica that executes the step."""
+"""What is done at each point: the fault, and the role that it hits, always of the replica that executes there."""
 
 _RATE = 4.0
 _DURATION = 24.0
@@ -156,9 +156,9 @@ def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Ma
         raise UsageError(
             f'target {target.name} has no workflow "{workflow}"; {did_you_mean(workflow, target.workflows)}'
         )
-    activities = target.workflows[workflow].steps
+    activities = target.workflows[workflow].activities
     if not activities:
-        raise UsageError(f"target {target.name} names no steps of {workflow}: there is nothing to aim at")
+        raise UsageError(f"target {target.name} names no activities of {workflow}: there is nothing to aim at")
     cells = tuple(
         Cell(activity=activity, point=point, fault=fault)
         for activity in activities
@@ -168,50 +168,52 @@ def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Ma
     return Matrix(workflow=workflow, target=target.name, seed=seed, dapr_version=dapr_version, cells=cells)
 
 
-def resumed(made: Matrix, file: Path) -> Matrix:
+def resumed(so_far: Matrix, file: Path) -> Matrix:
     """
     `made` with what an earlier sweep left in `file`, if it did. Raises UsageError if that was of something else.
     """
     try:
         before = Matrix.model_validate_json(file.read_bytes())
     except FileNotFoundError:
-        return made
+        return so_far
     except ValidationError as error:
         raise EvidenceError(f"{file} was not written by this version of the harness: {error}") from error
-    if before.model_copy(update={"judged": ()}) != made:
+    if before.model_copy(update={"judged": ()}) != so_far:
         raise UsageError(f"{file} is of another target, or of another release of Dapr; give another --out")
     return before
 
 
-def todo(made: Matrix, activity: str | None) -> list[Cell]:
+def todo(so_far: Matrix, activity: str | None) -> list[Cell]:
     """
     The cells that are still to be run, of one activity or of all: what did not come to HOLDS or VIOLATED is run again.
 
     Raises UsageError if there is no such activity.
     """
-    activities = dict.fromkeys(cell.activity for cell in made.cells)
+    activities = dict.fromkeys(cell.activity for cell in so_far.cells)
     if activity is not None and activity not in activities:
         raise UsageError(
-            f'"{activity}" is not an activity of {made.workflow} that can be aimed at; '
+            f'"{activity}" is not an activity of {so_far.workflow} that can be aimed at; '
             + did_you_mean(activity, activities)
         )
-    decided = {one.cell for one in made.judged if one.outcome in (Outcome.HOLDS, Outcome.VIOLATED)}
-    return [cell for cell in made.cells if cell not in decided and activity in (None, cell.activity)]
+    decided = {one.cell for one in so_far.judged if one.outcome in (Outcome.HOLDS, Outcome.VIOLATED)}
+    return [cell for cell in so_far.cells if cell not in decided and activity in (None, cell.activity)]
 
 
-def scenario(made: Matrix, target: Target, file: Path, cell: Cell) -> Scenario:
+def scenario(so_far: Matrix, target: Target, file: Path, cell: Cell) -> Scenario:
     """
     The scenario of one cell, with every kind of start equally often: a short load, and one aimed fault.
 
     Which instance is hit is decided by the seed and the cell; which replica, by where that one is executed.
     """
     fault, on = FAULTS[cell.fault]
-    draw = random.Random(f"{made.seed} {cell}")
-    step = FaultStep(
+    draw = random.Random(f"{so_far.seed} {cell}")
+    fault_entry = FaultEntry(
         fault=fault,
         on=on,
         pick="own",
-        at=StepPoint(activity=cell.activity, point=cell.point, occurrence=draw.randint(1, _MOST_PASSED), after=_AFTER),
+        at=ActivityPoint(
+            activity=cell.activity, point=cell.point, occurrence=draw.randint(1, _MOST_PASSED), after=_AFTER
+        ),
         **{"for": _HOLD},
         settings=BUILT_IN[fault]().model_dump(mode="json"),
     )
@@ -220,12 +222,12 @@ def scenario(made: Matrix, target: Target, file: Path, cell: Cell) -> Scenario:
         claim=f"A crash at this point loses nothing and repeats no effect: {cell}.",
         target=file,
         load=Load(
-            workflow=made.workflow,
+            workflow=so_far.workflow,
             rate=_RATE,
             duration=_DURATION,
-            mix=dict.fromkeys(target.workflows[made.workflow].kinds, 1),
+            mix=dict.fromkeys(target.workflows[so_far.workflow].kinds, 1),
         ),
-        faults=(step,),
+        faults=(fault_entry,),
         checks=Checks(minimum=Minimum(instances=_LEAST)),
     )
 
@@ -251,7 +253,7 @@ def judged(cell: Cell, ran: Ran, took: float) -> Judged:
     )
 
 
-def go(made: Matrix, cells: Iterable[Cell], run: Callable[[Cell], Ran]) -> Iterator[tuple[Matrix, Judged]]:
+def go(so_far: Matrix, cells: Iterable[Cell], run: Callable[[Cell], Ran]) -> Iterator[tuple[Matrix, Judged]]:
     """
     Run cell after cell; after each, the matrix so far, and what became of the cell.
 
@@ -274,17 +276,17 @@ def go(made: Matrix, cells: Iterable[Cell], run: Callable[[Cell], Ran]) -> Itera
             if ran.interrupted:
                 raise LeftError("interrupted; the cell that was running is not judged")
             told = judged(cell, ran, time.monotonic() - began)
-        made = made.with_(told)
-        yield made, told
+        so_far = so_far.with_(told)
+        yield so_far, told
 
 
-def exit_code(made: Matrix, activity: str | None) -> Exit:
+def exit_code(so_far: Matrix, activity: str | None) -> Exit:
     """
     The worst of the cells of one activity, or of all; one that was not run is as good as unknown.
     """
     codes = {Exit.HOLDS}
-    for cell in made.cells:
+    for cell in so_far.cells:
         if activity in (None, cell.activity):
-            told = made.of(cell)
+            told = so_far.of(cell)
             codes.add(Exit.UNKNOWN if told is None else _CODES[told.outcome])
     return next(code for code in (Exit.VIOLATED, Exit.UNKNOWN, Exit.HOLDS) if code in codes)

@@ -1,5 +1,5 @@
 """
-The activities of the order workflow: each one step in the world, safe to be executed again at any point.
+The activities of the order workflow: each one change of the world, safe to be executed again at any point.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from target import workflows
 from target.contract import Attempts
 from target.inventory import Inventory
 from target.logistics import Logistics, RefusedError
-from target.steps import AFTER_EFFECT, BEFORE_EFFECT, Execution, StepPoints
+from target.points import AFTER_EFFECT, BEFORE_EFFECT, Execution, Points
 
 Body = Callable[[Mapping[str, Any]], Any]
 
@@ -66,10 +66,10 @@ class Activities:
         if self._releases:
             self._inventory.release(order["order_id"], order["sku"])
 
-    def register_with(self, runtime: WorkflowRuntime, attempts: Attempts, points: StepPoints) -> None:
+    def register_with(self, runtime: WorkflowRuntime, attempts: Attempts, points: Points) -> None:
         """
         Make the activities known to the worker, each under its versioned name, every execution written down, and its
-        step points announced.
+        activity points announced.
         """
         bodies: Mapping[str, Body] = {
             workflows.RESERVE: self.reserve_stock,
@@ -83,7 +83,7 @@ class Activities:
 
 
 def _recorded(
-    name: str, body: Body, attempts: Attempts, points: StepPoints
+    name: str, body: Body, attempts: Attempts, points: Points
 ) -> Callable[[WorkflowActivityContext, Any], Any]:
     def execute(ctx: WorkflowActivityContext, given: dict[str, Any]) -> Any:
         attempt = attempts.begin(ctx.workflow_id, name, ctx.task_id)

@@ -27,7 +27,7 @@ from target.activities import Activities
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
 from target.logistics import Logistics
-from target.steps import BeforeSending, StepPoints
+from target.points import BeforeSending, Points
 
 _WORKER_THREADS = 32  # a provider that does not answer holds a thread for a second
 _LATE_BY = 0.5
@@ -99,7 +99,7 @@ def build(environment: Environment) -> FastAPI:
     The app over real Dapr, as `environment` says where to find it.
     """
     planted = environment.defect
-    points = StepPoints.read()
+    points = Points.read()
     runtime = WorkflowRuntime(
         interceptors=[BeforeSending(points)],
         maximum_thread_pool_workers=_WORKER_THREADS,

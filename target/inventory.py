@@ -1,5 +1,5 @@
 """
-Stock in the state store, through Dapr's API: get, change and save as one step, with optimistic concurrency.
+Stock in the state store, through Dapr's API: get, change and save as one change, with optimistic concurrency.
 """
 
 from __future__ import annotations

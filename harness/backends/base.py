@@ -57,8 +57,8 @@ class Endpoints(Value):
     redis: Address
     scheduler: Address
     links: Mapping[str, Address]
-    steps: Address | None = None
-    """Where the harness takes announcements of step points; None if the plan aims at none."""
+    points: Address | None = None
+    """Where the harness takes announcements of activity points; None if the plan aims at none."""
 
 
 @dataclass(frozen=True)

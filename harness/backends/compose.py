@@ -22,7 +22,7 @@ from harness.backends import composefile, containers, guard, ports, probe, ready
 from harness.backends.base import Address, Death, Endpoints, Say
 from harness.backends.composefile import HEALTH, TOXIPROXY
 from harness.backends.container import Node
-from harness.backends.containers import ENGINE_ERRORS, Engine
+from harness.backends.containers import ENGINE_ERRORS, DockerEngine
 from harness.backends.process import POLL
 from harness.errors import NodeError
 from harness.model import Plan
@@ -44,7 +44,7 @@ class Compose(wired.Wired[Node]):
         super().__init__(plan)
         self._run = run
         self._files = files
-        self._engine: Engine = None
+        self._engine: DockerEngine = None
         self._variables: dict[str, str] = {}
         self._listeners: dict[str, int] = {}
 
@@ -64,7 +64,7 @@ class Compose(wired.Wired[Node]):
             images = {of["image"]: of.get("pull_policy", "") for of in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
-            steps = self._step_points(services, lease.take, say)
+            points = self._announcements(services, lease.take, say)
             self._start(services, say)
             self._find()
             self._find_links()
@@ -76,7 +76,7 @@ class Compose(wired.Wired[Node]):
         except BaseException:
             self.down()
             raise
-        return self._endpoints("compose", steps)
+        return self._endpoints("compose", points)
 
     def quiesce(self) -> None:
         """
@@ -93,7 +93,7 @@ class Compose(wired.Wired[Node]):
         if self._engine is None:
             return
         try:
-            containers.sweep(self._engine, self._run.path)
+            containers.end_run(self._engine, self._run.path)
         finally:
             self._nodes.clear()
             self._engine = None
@@ -195,7 +195,7 @@ class Compose(wired.Wired[Node]):
         path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
         return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
 
-    def _step_points(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
+    def _announcements(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
         """
         Where containers reach the harness: at the gateway of the apps' network, an address of this machine that only it
         and its containers can use. Raises NodeError if it is none.
@@ -215,7 +215,7 @@ class Compose(wired.Wired[Node]):
                     f"containers cannot reach the harness at {at} ({error}), so no fault can be aimed: "
                     "the Docker engine runs on another machine, or in a virtual one"
                 ) from error
-        self._variables |= {"STEP_URL": f"{at.url}/", "STEP_POINTS": points}
+        self._variables |= {"POINTS_URL": f"{at.url}/", "POINTS": points}
         return at
 
     def _let_write(self) -> None:
@@ -235,10 +235,10 @@ class Compose(wired.Wired[Node]):
         """
         What of the compose files is to run: Toxiproxy, the plan's nodes, and all that overlays add.
         """
-        theirs = self._command(composefile.Files(self._files.paths[:1])).services()
+        of_base_file = self._command(composefile.Files(self._files.paths[:1])).services()
         wanted = {TOXIPROXY, *self._plan.nodes}
         every = self._command(self._files).services()
-        return {name: of for name, of in every.items() if name in wanted or name not in theirs}
+        return {name: of for name, of in every.items() if name in wanted or name not in of_base_file}
 
     def _start(self, services: Collection[str], say: Say) -> None:
         try:

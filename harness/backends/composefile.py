@@ -101,8 +101,8 @@ def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[],
         "HARNESS_USER": user,
         "DAPR_VERSION": plan.dapr_version,
         "DEFECT": plan.defect or "",
-        "STEP_URL": "",
-        "STEP_POINTS": "",
+        "POINTS_URL": "",
+        "POINTS": "",
     }
 
 

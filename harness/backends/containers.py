@@ -43,14 +43,14 @@ _NEVER_PULLED = ("never", "build")
 _CONFLICTS = (404, 409)
 """Gone meanwhile, or still being removed."""
 
-Engine = Any
+DockerEngine = Any
 """A docker.DockerClient; the SDK has no types."""
 ENGINE_ERRORS = (DockerException, RequestException)
 
 log = structlog.get_logger(__name__)
 
 
-def connect() -> Engine:
+def connect() -> DockerEngine:
     """
     The engine that the `docker` command uses, too: that of DOCKER_HOST, or of the chosen context. Close it.
 
@@ -69,14 +69,14 @@ def connect() -> Engine:
     return engine
 
 
-def of_run(engine: Engine, run: Path) -> Mapping[str, Any]:
+def of_run(engine: DockerEngine, run: Path) -> Mapping[str, Any]:
     """
     Node -> its container, running or not.
     """
     return {one.labels[NODE]: one for one in _containers(engine, run) if NODE in one.labels}
 
 
-def owners(engine: Engine) -> frozenset[Path]:
+def owners(engine: DockerEngine) -> frozenset[Path]:
     """
     The run directories that something in the engine belongs to.
     """
@@ -86,7 +86,7 @@ def owners(engine: Engine) -> frozenset[Path]:
     return frozenset(Path(owner) for one in everything if (owner := (one.attrs.get("Labels") or {}).get(LABEL)))
 
 
-def remove(engine: Engine, run: Path) -> int:
+def remove(engine: DockerEngine, run: Path) -> int:
     """
     Keep the logs of a run's containers, then remove them, their networks and their volumes, until there are none.
 
@@ -117,7 +117,7 @@ def save_log(container: Any, logs: Path) -> None:
             file.write(chunk)
 
 
-def gateway(engine: Engine, run: Path, network: str) -> str:
+def gateway(engine: DockerEngine, run: Path, network: str) -> str:
     """
     The address at which containers of one of a run's networks reach the engine's machine.
     """
@@ -130,7 +130,7 @@ def gateway(engine: Engine, run: Path, network: str) -> str:
     return str(settings.get("Gateway") or ip_network(settings["Subnet"])[1])
 
 
-def have_images(engine: Engine, wanted: Mapping[str, str], say: Say) -> None:
+def have_images(engine: DockerEngine, wanted: Mapping[str, str], say: Say) -> None:
     """
     Pull what is not here and may be pulled; `wanted` is image -> Compose's pull policy.
 
@@ -150,7 +150,7 @@ def have_images(engine: Engine, wanted: Mapping[str, str], say: Say) -> None:
                 raise NodeError(f"the image {image} cannot be pulled ({error}); {way_out}") from error
 
 
-def _of(engine: Engine, run: Path) -> Iterator[list[Any]]:
+def _of(engine: DockerEngine, run: Path) -> Iterator[list[Any]]:
     """
     What is there of a run, kind by kind, in the order in which it can be removed.
     """
@@ -163,7 +163,7 @@ def _of(engine: Engine, run: Path) -> Iterator[list[Any]]:
     return (kind for kind in kinds if kind)
 
 
-def _containers(engine: Engine, run: Path) -> list[Any]:
+def _containers(engine: DockerEngine, run: Path) -> list[Any]:
     return list(engine.containers.list(all=True, filters={"label": f"{LABEL}={run}"}, ignore_removed=True))
 
 
@@ -187,11 +187,11 @@ def _remove(one: Any, logs: Path | None) -> None:
             log.warning("could not be removed", what=one.name, error=str(error))
 
 
-def sweep(engine: Engine, run: Path) -> None:
+def end_run(engine: DockerEngine, run: Path) -> None:
     """
     End and remove whatever belongs to a run, processes and containers, also what is being started at this moment.
     """
-    asked = guard.sweep(run)
+    asked = guard.end_run(run)
     remove(engine, run)
     if asked:
         time.sleep(_IN_FLIGHT)
@@ -203,8 +203,8 @@ def _watch(run: Path) -> None:
     What the guard does once the harness is gone.
     """
     with closing(connect()) as engine:
-        sweep(engine, run)
+        end_run(engine, run)
 
 
-if __name__ == "__main__" and guard.told_to_sweep():
+if __name__ == "__main__" and guard.told_to_end():
     _watch(Path(sys.argv[1]))

@@ -51,7 +51,7 @@ class Guard:
 
     def release(self) -> None:
         """
-        Let it end without a sweep: the run's nodes are to run on.
+        Let it end and end nothing: the run's nodes are to run on.
         """
         self._end(_STAY)
 
@@ -62,7 +62,7 @@ class Guard:
         self._process.communicate(word)
 
 
-def told_to_sweep() -> bool:
+def told_to_end() -> bool:
     """
     Wait for the end of the harness; False if what it started is to stay. For the guard's own process.
     """
@@ -125,7 +125,7 @@ def _owner(process: psutil.Process) -> Path | None:
     return next((run for run in runs if (run / "plan.json").is_file()), None)
 
 
-def sweep(run: Path) -> int:
+def end_run(run: Path) -> int:
     """
     Kill every process of `run` until there is none; return how many there were.
 
@@ -143,5 +143,5 @@ def sweep(run: Path) -> int:
     return len(killed)
 
 
-if __name__ == "__main__" and told_to_sweep():
-    sweep(Path(sys.argv[1]))
+if __name__ == "__main__" and told_to_end():
+    end_run(Path(sys.argv[1]))

@@ -53,7 +53,7 @@ class Processes(wired.Wired[Child]):
         except BaseException:
             self.down()
             raise
-        return self._endpoints("processes", topology.steps)
+        return self._endpoints("processes", topology.points)
 
     def quiesce(self) -> None:
         """

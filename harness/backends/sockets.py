@@ -55,6 +55,6 @@ def connections(port: int) -> int:
     The port is one of ours, so whoever listens there needs not be looked up; and of the table's lines, thousands on a
     busy machine, no more is read than tells that they are others'.
     """
-    own = f":{port:04X}"
+    address = f":{port:04X}"
     lines = (line.split(maxsplit=4) for line in _HERE.read_text(encoding="ascii").splitlines()[1:])
-    return sum(1 for _, local, _, state, _ in lines if state == ESTABLISHED and local.endswith(own))
+    return sum(1 for _, local, _, state, _ in lines if state == ESTABLISHED and local.endswith(address))

@@ -45,8 +45,8 @@ class Topology:
         self._replicas = range(plan.scenario.topology.replicas)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
-        self._points = wired.announced(plan)
-        self.steps = take() if self._points else None
+        self._announced = wired.announced(plan)
+        self.points = take() if self._announced else None
         self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
@@ -181,11 +181,11 @@ class Topology:
 
     def _announcing(self) -> Mapping[str, str]:
         """
-        What an app is told if step points are to be announced; nothing if the plan aims at none.
+        What an app is told if activity points are to be announced; nothing if the plan aims at none.
         """
-        if self.steps is None:
+        if self.points is None:
             return {}
-        return {"STEP_URL": f"{self.steps.url}/", "STEP_POINTS": self._points}
+        return {"POINTS_URL": f"{self.points.url}/", "POINTS": self._announced}
 
     def _program(self, name: str, program: Program, env: Mapping[str, str]) -> Spec:
         command = program.command

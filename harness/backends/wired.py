@@ -45,7 +45,7 @@ def use(toxiproxy: Address) -> None:
 
 def announced(plan: Plan) -> str:
     """
-    The step points that apps are to announce, as STEP_POINTS has them; empty if the plan aims at none.
+    The activity points that apps are to announce, as POINTS has them; empty if the plan aims at none.
     """
     aims = (step.aim for step in plan.steps if step.aim is not None)
     return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
@@ -124,7 +124,7 @@ class Wired(Generic[NodeT]):
         self._probes: Mapping[str, tuple[Address, Probe]] = {}
         self._proxies: Mapping[str, Proxy] = {}
 
-    def _endpoints(self, backend: str, steps: Address | None) -> Endpoints:
+    def _endpoints(self, backend: str, points: Address | None) -> Endpoints:
         """
         Where clients and collectors find the system.
         """
@@ -140,7 +140,7 @@ class Wired(Generic[NodeT]):
             redis=direct[names.REDIS],
             scheduler=direct[str(Node(names.SCHEDULER, 0))],
             links={name: way.listen for name, way in self._links.items()},
-            steps=steps,
+            points=points,
         )
 
     def leave(self) -> None:

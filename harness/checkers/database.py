@@ -46,7 +46,7 @@ class UnansweredError(Exception):
 
 class Database:
     """
-    What can be asked about one run. Made by `opened`.
+    What can be asked about one run. Made by `open_database`.
 
     `missing` says of each evidence table that is not there, or cannot be read, why.
     """
@@ -185,7 +185,7 @@ class Database:
 
 
 @contextmanager
-def opened(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[Database]:
+def open_database(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[Database]:
     """
     The database of a run: the evidence tables of `evidence`, the tables of `plan`, and the derived ones.
 
@@ -201,7 +201,7 @@ def opened(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[
 
 
 Opening = Callable[[Plan, Path, Progress], AbstractContextManager[Database]]
-"""What opens the database of a run: `opened`, or what another engine has in its place."""
+"""What opens the database of a run: `open_database`, or what another engine has in its place."""
 
 
 def derived() -> dict[str, str]:
@@ -315,7 +315,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     _table(
         connection,
         "retries(activity VARCHAR, attempts INTEGER, first DOUBLE, backoff DOUBLE, longest DOUBLE)",
-        [(name, retry.attempts, retry.first, retry.backoff, retry.max) for name, retry in target.activities.items()],
+        [(name, retry.attempts, retry.first, retry.backoff, retry.max) for name, retry in target.retries.items()],
     )
     # `node` is NULL where the run decides which of `nodes` is hit; `aim` is the point of an aimed fault, in words.
     _table(

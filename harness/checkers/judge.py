@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.checkers import invariant, recovery, sufficiency, violations
-from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, opened, silent
+from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.invariant import Invariant
 from harness.checkers.telling import Telling, faults_met, ledgers
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, Witness, worst
@@ -61,11 +61,11 @@ def judge(
     evidence: Path,
     modified: Sequence[str] = (),
     *,
-    theirs: Path | None = None,
-    own: Path | None = None,
+    of_target: Path | None = None,
+    drafts: Path | None = None,
     keep: Path | None = None,
     progress: Progress = silent,
-    opening: Opening = opened,
+    opening: Opening = open_database,
 ) -> Verdict:
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
@@ -80,7 +80,7 @@ def judge(
     Raises UsageError if `own` cannot be used.
     """
     with opening(plan, evidence, progress) as database:
-        findings = tuple(_findings(database, theirs or plan.target.invariants, own, keep, progress))
+        findings = tuple(_findings(database, of_target or plan.target.invariants, drafts, keep, progress))
         kinds = _kinds(database)
         classes = _classes(kinds)
         faults, thin, missed = _circumstances(database, plan, classes)
@@ -121,7 +121,7 @@ def _torn(row: Row) -> str:
 
 
 def _findings(
-    database: Database, theirs: Path | None, own: Path | None, keep: Path | None, progress: Progress
+    database: Database, of_target: Path | None, drafts: Path | None, keep: Path | None, progress: Progress
 ) -> Iterator[Finding]:
     """
     What each invariant says: the general ones, the target's own, the user's, each by name.
@@ -129,12 +129,12 @@ def _findings(
     start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
     telling = Telling(start[0]["load_start_ns"])
     general, targets, reason = invariant.load(invariant.GENERAL), {}, None
-    if theirs is not None:
+    if of_target is not None:
         try:
-            targets = invariant.load(theirs)
+            targets = invariant.load(of_target)
         except OSError as error:
             reason = f"the target's invariants cannot be read: {error}"
-    users = {} if own is None else invariant.load_own(own, {*general, *targets})
+    users = {} if drafts is None else invariant.load_own(drafts, {*general, *targets})
     if keep is not None:
         shutil.rmtree(keep, ignore_errors=True)
     origins: Mapping[Origin, Mapping[str, str]] = {"general": general, "target": targets, "user": users}

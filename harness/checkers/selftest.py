@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from harness.checkers import invariant
-from harness.checkers.database import Row, UnansweredError, opened
+from harness.checkers.database import Row, UnansweredError, open_database
 from harness.checkers.judge import examine
 from harness.checkers.telling import Telling
 from harness.errors import EvidenceError
@@ -308,7 +308,7 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
     """
     texts = invariant.load(invariant.GENERAL)
     catches = {name: invariant.parse(text).catches for name, text in texts.items()}
-    with opened(plan, evidence) as database:
+    with open_database(plan, evidence) as database:
         try:
             (victims,) = database.rows(_VICTIMS)
             telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
@@ -322,7 +322,7 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
             planted = _plant(defect, evidence, copy, victims)
             caught: tuple[str, ...] = ()
             if planted:
-                with opened(plan, copy) as database:
+                with open_database(plan, copy) as database:
                     found = [examine(database, telling, one, texts[one], "general") for one in expected or texts]
                 caught = tuple(one.name for one in found if one.violations > before[one.name])
                 shutil.copy(path(evidence, defect.table), path(copy, defect.table))

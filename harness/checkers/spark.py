@@ -185,18 +185,20 @@ def cluster() -> Iterator[Opening]:
                 said = output.read_text(errors="replace").strip()[-2_000:]
                 raise ProvisionError(f"Spark did not start: {_told(error)}; it said: {said}") from error
             try:
-                yield partial(opened, SparkSession(context))
+                yield partial(open_on_spark, SparkSession(context))
             finally:
                 context.stop()
                 _end(gateway)
 
 
 @contextmanager
-def opened(session: SparkSession, plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[SparkDatabase]:
+def open_on_spark(
+    session: SparkSession, plan: Plan, evidence: Path, progress: Progress = silent
+) -> Iterator[SparkDatabase]:
     """
-    The database of a run as `harness.checkers.database.opened` has it.
+    The database of a run as `harness.checkers.database.open_database` has it.
     """
-    own = session.newSession()
+    session_of_run = session.newSession()
     with (
         tempfile.TemporaryDirectory(prefix="harness-check-") as scratch,
         connected(plan, evidence) as (connection, missing),
@@ -212,8 +214,8 @@ def opened(session: SparkSession, plan: Plan, evidence: Path, progress: Progress
             else:
                 rows = connection.table(name).fetchall()
                 write(Path(scratch), table, (dict(zip(types, row, strict=True)) for row in rows))
-            own.read.schema(_schema(types)).parquet(str(path(Path(scratch), table))).createTempView(name)
-        database = SparkDatabase(connection, missing, own)
+            session_of_run.read.schema(_schema(types)).parquet(str(path(Path(scratch), table))).createTempView(name)
+        database = SparkDatabase(connection, missing, session_of_run)
         try:
             database.derive(derived(), progress)
             yield database

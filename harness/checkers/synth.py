@@ -26,7 +26,7 @@ from pathlib import Path
 import duckdb
 
 from harness import rundir
-from harness.checkers.database import UnansweredError, opened
+from harness.checkers.database import UnansweredError, open_database
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import manifest, tables
 from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
@@ -145,18 +145,18 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
                 raise UsageError(f"{like.name} has {real} instances already; ask for at least as many")
             copies, rest = divmod(instances, real)
             part = _part(units, rest, seed)
-            made = copies * real + len(part)
+            total = copies * real + len(part)
             _write(connection, plan, have, Path(scratch), copies, part)
-        measures = compare(plan, like.evidence, evidence, _OFF + len(part) / made)
+        measures = compare(plan, like.evidence, evidence, _OFF + len(part) / total)
         off = [f"{each.name} ({each.real} and {each.synthetic})" for each in measures if not each.fits]
         if off:
             raise EvidenceError(f"the synthetic run is not like {like.name}: {', '.join(off)}")
         run = rundir.create(root, f"{plan.scenario.name}-synthetic", seed)
         evidence.replace(run.evidence)
-    run.save_plan(_claimed(plan, like.name, real, made, seed))
+    run.save_plan(_claimed(plan, like.name, real, total, seed))
     run.keep_invariants(like.invariants if like.invariants.is_dir() else plan.target.invariants)
     manifest.write(run)
-    return run, made, measures
+    return run, total, measures
 
 
 def compare(plan: Plan, real: Path, synthetic: Path, allowed: float) -> tuple[Measure, ...]:
@@ -169,7 +169,7 @@ def compare(plan: Plan, real: Path, synthetic: Path, allowed: float) -> tuple[Me
     found: list[Mapping[tuple[str, str], float]] = []
     limits: Mapping[str, object] | None = None
     for evidence in (real, synthetic):
-        with opened(plan, evidence) as database:
+        with open_database(plan, evidence) as database:
             try:
                 if limits is None:
                     rows = database.rows(_QUANTILES)
@@ -184,13 +184,13 @@ def compare(plan: Plan, real: Path, synthetic: Path, allowed: float) -> tuple[Me
     )
 
 
-def _claimed(plan: Plan, like: str, real: int, made: int, seed: int) -> Plan:
+def _claimed(plan: Plan, like: str, real: int, total: int, seed: int) -> Plan:
     """
     The plan of the real run, its name and claim saying what this is.
     """
     scenario = plan.scenario
     claim = (
-        f"SYNTHETIC: {made:,} instances made from the {real:,} of {like} (`harness synth`, seed {seed}). Nothing was "
+        f"SYNTHETIC: {total:,} instances made from the {real:,} of {like} (`harness synth`, seed {seed}). Nothing was "
         f"run; this says nothing of any system. The claim of the real run: {scenario.claim}"
     )
     return plan.model_copy(
@@ -355,9 +355,9 @@ def _marked(row: Mapping[str, object], column: str, documents: set[str]) -> str:
     """
     The text of one column with a mark behind each name that is to be another one in each copy.
     """
-    text, own = str(row[column]), str(row.get("instance_id") or _MARK)
+    text, instance = str(row[column]), str(row.get("instance_id") or _MARK)
     # A whole word: canary-1 is not a part of canary-10.
-    new = re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", lambda _: own + _MARK, text) if own in text else text
+    new = re.sub(rf"(?<!\w){re.escape(instance)}(?!\w)", lambda _: instance + _MARK, text) if instance in text else text
     if column in _JSON:
         return _STRING.sub(lambda found: f'"{found[1]}{_MARK}"' if found[1] in documents else found[0], new)
     own_name = column in _FRESH or (column == "source" and text in documents)

@@ -143,14 +143,14 @@ def _made_by(effect: Row, bodies: Iterable[Row]) -> str:
     The last body that was begun before the effect and may have made it.
     """
     at = effect["at_ns"]
-    made = [
+    bodies_before = [
         body
         for body in bodies
         if body["started_ns"] <= at and (body["outcome"] != "ok" or body["ended_ns"] is None or body["ended_ns"] >= at)
     ]
-    if not made:
+    if not bodies_before:
         return f" in {effect['source']}"
-    body = made[-1]
+    body = bodies_before[-1]
     return f" by attempt {body['number']} of {body['activity']} on {body['node']}"
 
 

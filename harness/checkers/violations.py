@@ -24,11 +24,13 @@ def write(folder: Path, name: str, types: Mapping[str, str], witnesses: Iterable
 
     Columns: `sentence`, those of its query (name -> DuckDB type), then whatever else its witnesses tell of a row.
     """
-    own = [Column(column, type_ if type_ in _KEPT else "VARCHAR", "of the query") for column, type_ in types.items()]
+    of_query = [
+        Column(column, type_ if type_ in _KEPT else "VARCHAR", "of the query") for column, type_ in types.items()
+    ]
     told = [Column(column, "VARCHAR", "told of the row") for column in ("layer", "ledger", "during")]
     columns = [
         Column("sentence", "VARCHAR", "the row in words"),
-        *own,
+        *of_query,
         *(each for each in told if each.name not in types),
     ]
     rows = ({**witness.row, "sentence": witness.sentence} for witness in witnesses)

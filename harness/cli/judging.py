@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.checkers.database import Opening
 
 
-class EngineName(StrEnum):
+class DatabaseName(StrEnum):
     """
     What can answer the judge's queries.
     """
@@ -40,9 +40,9 @@ def check(
         Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, judged besides the others")
     ] = None,
     modified: Annotated[bool, typer.Option(help="judge evidence that is not as the run left it; never HOLDS")] = False,
-    engine: Annotated[
-        EngineName, typer.Option(help="what answers the queries; `spark` is an extra")
-    ] = EngineName.DUCKDB,
+    database: Annotated[
+        DatabaseName, typer.Option(help="what answers the queries; `spark` is an extra")
+    ] = DatabaseName.DUCKDB,
 ) -> None:
     """
     Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
@@ -58,31 +58,31 @@ def check(
             f"{folder.path}: not as the run left it: {', '.join(changed)}; "
             "`--modified` judges what is there all the same, and says so in the verdict"
         )
-    made = folder.load_plan()
-    with out.status("judging") as status, _engine(engine) as opening:
+    plan = folder.load_plan()
+    with out.status("judging") as status, _opening(database) as opening:
 
         def progress(what: str, number: int, count: int) -> None:
             status.update(f"judging: {what} ({number} of {count})")
 
-        verdict = pipeline.judge_again(folder, made, changed, invariants, progress, opening)
-    out.print(pipeline.summary(made, verdict, folder))
+        verdict = pipeline.judge_again(folder, plan, changed, invariants, progress, opening)
+    out.print(pipeline.summary(plan, verdict, folder))
     raise typer.Exit(exit_code(verdict))
 
 
 @contextmanager
-def _engine(name: EngineName) -> Iterator[Opening]:
+def _opening(name: DatabaseName) -> Iterator[Opening]:
     """
     What opens the database of a run. Raises UsageError if the extra that it needs is not installed.
     """
-    from harness.checkers.database import opened
+    from harness.checkers.database import open_database
 
-    if name is EngineName.DUCKDB:
-        yield opened
+    if name is DatabaseName.DUCKDB:
+        yield open_database
         return
     lacking = [module for module in ("pyspark", "sqlglot") if find_spec(module) is None]
     if lacking:
         raise UsageError(
-            f"--engine spark needs {' and '.join(lacking)}, which an extra brings: "
+            f"--database spark needs {' and '.join(lacking)}, which an extra brings: "
             "pip install 'durable-workflow-harness[spark]'"
         )
     from harness.checkers import spark
@@ -104,11 +104,11 @@ def selftest(name: RunName, runs: Out = Path("runs")) -> None:
     from harness.model import SelfTest
 
     folder = rundir.find(runs, name)
-    made = folder.load_plan()
+    plan = folder.load_plan()
     result = SelfTest(
         defects=tuple(
             track(
-                tried(made, folder.evidence),
+                tried(plan, folder.evidence),
                 "planting",
                 total=len(DEFECTS) + len(HARMLESS),
                 console=err,
@@ -149,12 +149,12 @@ def synth(
     from harness.checkers import synth as synthetic
 
     with out.status(f"copying {like}"):
-        folder, made, measures = synthetic.make(rundir.find(runs, like), instances, seed, runs)
+        folder, copied, measures = synthetic.make(rundir.find(runs, like), instances, seed, runs)
     table = Table("unit", "of", "real", "synthetic", "may differ by", box=None)
     for each in measures:
         table.add_row(each.unit, each.name, f"{each.real:.4f}", f"{each.synthetic:.4f}", f"{each.allowed:.4f}")
     out.print(table)
-    say(f"{made:,} instances; `harness check {folder.path}` judges them")
+    say(f"{copied:,} instances; `harness check {folder.path}` judges them")
 
 
 def report(name: RunName, runs: Out = Path("runs")) -> None:

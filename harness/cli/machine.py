@@ -82,5 +82,5 @@ def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Sc
     from harness.planning import scenario as scenarios
     from harness.planning import target as targets
 
-    made = scenarios.schema() if of is Schema.SCENARIO else targets.schema()
-    sys.stdout.write(json.dumps(made, indent=2) + "\n")
+    described = scenarios.schema() if of is Schema.SCENARIO else targets.schema()
+    sys.stdout.write(json.dumps(described, indent=2) + "\n")

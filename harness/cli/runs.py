@@ -64,16 +64,18 @@ def plan(
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
 
-    made = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
-    refuse_unservable(made, backend)
+    planned = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
+    refuse_unservable(planned, backend)
     if as_json:
-        sys.stdout.write(made.model_dump_json(indent=2, by_alias=True) + "\n")
+        sys.stdout.write(planned.model_dump_json(indent=2, by_alias=True) + "\n")
         return
-    load = made.scenario.load
-    out.print(f"{made.scenario.name}, seed {seed}, Dapr {made.dapr_version}: {' '.join(made.scenario.claim.split())}")
-    out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(made.nodes)}")
+    load = planned.scenario.load
+    out.print(
+        f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
+    )
+    out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(planned.nodes)}")
     table = Table("at", "fault", "nodes", "until", "settings", box=None)
-    for step in made.steps:
+    for step in planned.steps:
         settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
         if step.aim is None:
             at, nodes, until = f"{step.at:g} s", ", ".join(step.nodes), f"{step.at + step.hold:g} s"
@@ -81,7 +83,7 @@ def plan(
             nodes = (" or " if step.aim.own else ", ").join(step.nodes)
             at, until = f"from {step.at:g} s, {step.aim}", f"{step.hold:g} s later"
         table.add_row(at, step.fault, nodes, until, settings_text)
-    out.print(table if made.steps else "no faults")
+    out.print(table if planned.steps else "no faults")
 
 
 def run(
@@ -127,10 +129,10 @@ def replay(
     from harness.planning import target as targets
     from harness.runtime import shipped
 
-    made = rundir.find(runs, name).load_plan()
+    planned = rundir.find(runs, name).load_plan()
     here = targets.load(target or shipped.TARGET)
-    made = made.model_copy(update={"target": targets.same(made.target, here)})
-    raise typer.Exit(_execute(made, runs, Place(backend, tuple(overlays or ()))))
+    planned = planned.model_copy(update={"target": targets.same(planned.target, here)})
+    raise typer.Exit(_execute(planned, runs, Place(backend, tuple(overlays or ()))))
 
 
 def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
@@ -145,20 +147,20 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     codes: list[int] = []
     results: list[Result | None] = []
     verdicts: list[Verdict] = []
-    for made in plans:
+    for planned in plans:
         try:
-            done = pipeline.run(made, runs, place, Console(quiet=True))
+            done = pipeline.run(planned, runs, place, Console(quiet=True))
         except (UsageError, LeftError):
             raise
         except HarnessError as error:
-            say(f"seed {made.seed}: failed: {words.shortened(str(error), 300)}")
+            say(f"seed {planned.seed}: failed: {words.shortened(str(error), 300)}")
             codes.append(error.exit_code)
             results.append(None)
             continue
         codes.append(done.code)
         results.append(done.verdict.result)
         verdicts.append(done.verdict)
-        say(f"seed {made.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
+        say(f"seed {planned.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
         if done.code == Exit.INTERRUPTED:
             break
     say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
@@ -167,7 +169,7 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     return repeat.worst(codes)
 
 
-def _execute(made: Plan, runs: Path, place: Place, *, attached: bool = False) -> int:
+def _execute(planned: Plan, runs: Path, place: Place, *, attached: bool = False) -> int:
     """
     Run one plan and show what was found; return the exit code.
     """
@@ -175,8 +177,8 @@ def _execute(made: Plan, runs: Path, place: Place, *, attached: bool = False) ->
 
     # Attached, standard output is the line to our parent.
     console = err if attached else out
-    done = pipeline.run(made, runs, place, console, attached=attached)
-    console.print(pipeline.summary(made, done.verdict, done.folder))
+    done = pipeline.run(planned, runs, place, console, attached=attached)
+    console.print(pipeline.summary(planned, done.verdict, done.folder))
     return done.code
 
 
@@ -190,7 +192,7 @@ def sweep(
     runs: Out = Path("runs"),
 ) -> None:
     """
-    A crash at every step point of a workflow, each in a run of its own: a matrix of step x fault.
+    A crash at every activity point of a workflow, each in a run of its own: a matrix of point x fault.
 
     Run again, it goes on where it was left, and tries anew what came to no verdict.
     """
@@ -208,25 +210,25 @@ def sweep(
     described = targets.load(file)
     elsewhere = "" if backend is BackendName.PROCESSES else f"-{backend}"
     folder = runs / f"sweep-{workflow}-{seed}{elsewhere}"
-    made = sweeps.matrix(described, workflow, seed=seed, dapr_version=dapr_version or DAPR)
-    made = sweeps.resumed(made, folder / drawing.DATA)
-    cells = sweeps.todo(made, activity)
-    if made.judged:
-        say(f"{folder}: {words.counts(made.counts())}; {words.count(len(cells), 'cell')} to run")
+    so_far = sweeps.matrix(described, workflow, seed=seed, dapr_version=dapr_version or DAPR)
+    so_far = sweeps.resumed(so_far, folder / drawing.DATA)
+    cells = sweeps.todo(so_far, activity)
+    if so_far.judged:
+        say(f"{folder}: {words.counts(so_far.counts())}; {words.count(len(cells), 'cell')} to run")
 
     def run_cell(cell: sweeps.Cell) -> sweeps.Ran:
-        of_cell = sweeps.scenario(made, described, file, cell)
-        planned = planning.make(of_cell, described, seed=seed, dapr_version=made.dapr_version)
-        done = pipeline.run(planned, folder, pipeline.Place(backend), Console(quiet=True))
+        of_cell = sweeps.scenario(so_far, described, file, cell)
+        plan_of_cell = planning.make(of_cell, described, seed=seed, dapr_version=so_far.dapr_version)
+        done = pipeline.run(plan_of_cell, folder, pipeline.Place(backend), Console(quiet=True))
         return sweeps.Ran(done.verdict, done.folder.name, done.code == Exit.INTERRUPTED)
 
     try:
-        for made, told in sweeps.go(made, cells, run_cell):  # noqa: B020 - each is the one before, and a cell more
-            drawing.write(made, folder)
-            say(f"{len(made.judged)}/{len(made.cells)}  {drawing.in_brief(told)}")
+        for so_far, told in sweeps.go(so_far, cells, run_cell):  # noqa: B020 - each is the one before, and a cell more
+            drawing.write(so_far, folder)
+            say(f"{len(so_far.judged)}/{len(so_far.cells)}  {drawing.in_brief(told)}")
     finally:
-        out.print(drawing.terminal(made, folder))
-    raise typer.Exit(sweeps.exit_code(made, activity))
+        out.print(drawing.terminal(so_far, folder))
+    raise typer.Exit(sweeps.exit_code(so_far, activity))
 
 
 def up(
@@ -246,10 +248,10 @@ def up(
     from harness.planning.request import Request
 
     faulty = Request(scenario, target, dapr_version, defect, tuple(settings or ())).plan(1)
-    made = faulty.model_copy(update={"steps": ()})
-    make = pipeline.backend_of(made, pipeline.Place(backend, tuple(overlays or ()), judged=False))
-    folder = rundir.create(runs, "up", made.seed)
-    folder.save_plan(made)
+    planned = faulty.model_copy(update={"steps": ()})
+    make = pipeline.backend_of(planned, pipeline.Place(backend, tuple(overlays or ()), judged=False))
+    folder = rundir.create(runs, "up", planned.seed)
+    folder.save_plan(planned)
     system = make(folder)
     endpoints = system.up(say)
     folder.save_endpoints(endpoints.model_dump_json(indent=2))
@@ -288,7 +290,7 @@ def down(
             found = guard.owners() | (containers.owners(engine) if engine else frozenset())
             doomed |= {run for run in found if not RunDir(run).stands.exists()}
         doomed -= guard.guarded()
-        processes = sum(guard.sweep(run) for run in doomed)
+        processes = sum(guard.end_run(run) for run in doomed)
         removed = sum(containers.remove(engine, run) for run in doomed) if engine else 0
     for run in doomed:
         RunDir(run).stands.unlink(missing_ok=True)

@@ -89,7 +89,7 @@ EFFECTS = Table(
     (
         _INSTANCE,
         Column("effect", "VARCHAR", "name, as target.yaml declares it in its pairs"),
-        Column("key", "VARCHAR", "the step's idempotency key, as the ledger holds it"),
+        Column("key", "VARCHAR", "the activity's idempotency key, as the ledger holds it"),
         Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock"),
         Column("source", "VARCHAR", "the ledger it was read from: a service node or a state key"),
         Column("position", "BIGINT", "order of commit within its source, from 0"),

@@ -42,7 +42,7 @@ class Generator(Protocol):
         """
 
 
-class Progress:
+class LoadTimes:
     """
     When a run's load began and ended, as the generator wrote it down.
     """

@@ -8,9 +8,10 @@ nanoseconds since the epoch, UTC, in fields that end in `_ns`.
 
 from harness.model.plan import Aim, Plan, Step
 from harness.model.scenario import (
+    ActivityPoint,
     Checks,
     Expectation,
-    FaultStep,
+    FaultEntry,
     Gate,
     Load,
     Minimum,
@@ -21,7 +22,6 @@ from harness.model.scenario import (
     Point,
     Safety,
     Scenario,
-    StepPoint,
     Topology,
 )
 from harness.model.selftest import Planted, SelfTest
@@ -45,14 +45,15 @@ from harness.model.verdict import FaultFinding, Finding, Origin, Result, Verdict
 
 __all__ = [
     "Activity",
+    "ActivityPoint",
     "Aim",
     "Checks",
     "DaprStart",
     "EffectPair",
     "EndClass",
     "Expectation",
+    "FaultEntry",
     "FaultFinding",
-    "FaultStep",
     "Finding",
     "Gate",
     "HttpLedger",
@@ -80,7 +81,6 @@ __all__ = [
     "Stall",
     "StateLedger",
     "Step",
-    "StepPoint",
     "Stuck",
     "Target",
     "Topology",

@@ -39,7 +39,7 @@ Point = Literal["before_effect", "after_effect", "after_return"]
 and the engine has not recorded it."""
 
 
-class StepPoint(Value):
+class ActivityPoint(Value):
     """
     A point in an activity, in place of a time: the fault lands while an execution is held there.
 
@@ -53,10 +53,12 @@ class StepPoint(Value):
 
 
 def _kind_of_moment(value: object) -> str:
-    return "step" if isinstance(value, Mapping | StepPoint) else "time"
+    return "aimed" if isinstance(value, Mapping | ActivityPoint) else "time"
 
 
-Moment = Annotated[Annotated[Seconds, Tag("time")] | Annotated[StepPoint, Tag("step")], Discriminator(_kind_of_moment)]
+Moment = Annotated[
+    Annotated[Seconds, Tag("time")] | Annotated[ActivityPoint, Tag("aimed")], Discriminator(_kind_of_moment)
+]
 
 
 def _one_or_more(value: object) -> object:
@@ -70,7 +72,7 @@ Names = Annotated[
 ]
 
 
-class FaultStep(Value):
+class FaultEntry(Value):
     """
     One line of the scenario's timeline, before the seed chose its targets.
 
@@ -80,7 +82,7 @@ class FaultStep(Value):
     fault: str
     on: Names
     pick: Literal["one", "all", "own"] | Annotated[int, Field(ge=1)] = Field(
-        default="one", description="by the seed; `own`: of the replica where the step is that `at` names"
+        default="one", description="by the seed; `own`: of the replica that executes the activity which `at` names"
     )
     at: Moment = Field(description="after the load began, or a point in an activity")
     hold: Seconds = Field(description="how long until it is healed", alias="for")
@@ -96,16 +98,16 @@ class FaultStep(Value):
     @property
     def since(self) -> float:
         """
-        Seconds after the load began: when it happens, or from when on it waits for its step.
+        Seconds after the load began: when it happens, or from when on it waits for its activity.
         """
-        return self.at.after if isinstance(self.at, StepPoint) else self.at
+        return self.at.after if isinstance(self.at, ActivityPoint) else self.at
 
     @model_validator(mode="after")
-    def _aims_or_not(self) -> FaultStep:
-        if self.pick == "own" and not isinstance(self.at, StepPoint):
+    def _aims_or_not(self) -> FaultEntry:
+        if self.pick == "own" and not isinstance(self.at, ActivityPoint):
             raise ValueError("pick: own is for a fault whose `at` names a point in an activity")
-        if self.stagger and isinstance(self.at, StepPoint):
-            raise ValueError("stagger is for a fault at a time, and this one waits for a step")
+        if self.stagger and isinstance(self.at, ActivityPoint):
+            raise ValueError("stagger is for a fault at a time, and this one waits for an activity")
         if self.until is not None and (self.every is None or self.until < self.since):
             raise ValueError("until is for a fault that is repeated by `every`, and comes after its first time")
         return self
@@ -218,7 +220,7 @@ class Scenario(Value):
     target: Path
     topology: Topology = Topology()
     load: Load
-    faults: tuple[FaultStep, ...] = ()
+    faults: tuple[FaultEntry, ...] = ()
     nemesis: Nemesis | None = None
     checks: Checks = Checks()
     gate: Gate = Gate()

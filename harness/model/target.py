@@ -73,7 +73,7 @@ class Outcome(Value):
 
 class Activity(Value):
     """
-    One activity of a workflow, as a step that faults can be aimed at.
+    One activity of a workflow, which faults can be aimed at.
     """
 
     effect: str | None = Field(default=None, description="the effect that it makes; none if it only asks")
@@ -83,7 +83,7 @@ class Workflow(Value):
     """
     One workflow of the target: how it is started, with what, and how it may end.
 
-    `steps` are the activities that faults can be aimed at, in the order in which they run.
+    `activities` are those that faults can be aimed at, in the order in which they run.
     """
 
     start: HttpStart | DaprStart
@@ -91,7 +91,7 @@ class Workflow(Value):
     kinds: Mapping[str, Kind] = Field(min_length=1)
     outcome: str = Field(description="field of the workflow's JSON output that names its outcome")
     outcomes: Mapping[str, Outcome] = Field(min_length=1)
-    steps: Mapping[str, Activity] = {}
+    activities: Mapping[str, Activity] = {}
 
 
 class EffectPair(Value):
@@ -147,7 +147,7 @@ class Target(Value):
     configuration: Path
     state_store: str = "statestore"
     workflows: Mapping[str, Workflow] = Field(min_length=1)
-    activities: Mapping[str, Retry] = Field(default={}, description="registered name -> its retry policy")
+    retries: Mapping[str, Retry] = Field(default={}, description="registered name of an activity -> its retry policy")
     effects: tuple[EffectPair, ...] = Field(
         min_length=1, max_length=62, description="pairs; a set of them fits 62 bits"
     )

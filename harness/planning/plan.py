@@ -13,15 +13,15 @@ from harness import names
 from harness.errors import UsageError
 from harness.faults import families
 from harness.model import (
+    ActivityPoint,
     Aim,
     DaprStart,
-    FaultStep,
+    FaultEntry,
     Nemesis,
     NemesisFault,
     Plan,
     Scenario,
     Step,
-    StepPoint,
     Target,
     Workflow,
 )
@@ -130,13 +130,13 @@ def _bounded(steps: Iterable[Step], scenario: Scenario) -> list[Step]:
     """
     The steps, unless there are more than a run can take; no more of them are made than tells that.
     """
-    made = list(islice(steps, _MOST_STEPS + 1))
-    if len(made) > _MOST_STEPS:
+    first_steps = list(islice(steps, _MOST_STEPS + 1))
+    if len(first_steps) > _MOST_STEPS:
         raise UsageError(
             f"scenario {scenario.name}: its faults are more than {_MOST_STEPS:,} steps; "
             "a longer `every` or `interval`, or a smaller `times` or `until`, makes them fewer"
         )
-    return made
+    return first_steps
 
 
 def _refuse_twice(steps: Sequence[Step], scenario: Scenario) -> None:
@@ -177,7 +177,7 @@ Known = Mapping[str, Sequence[str]]
 """Fault -> every node or link that it could hit."""
 
 
-def _timeline(fault: FaultStep, known: Known, rng: random.Random, scenario: Scenario) -> Iterator[Step]:
+def _timeline(fault: FaultEntry, known: Known, rng: random.Random, scenario: Scenario) -> Iterator[Step]:
     """
     The steps of one timeline entry: one a repetition, and one a node where the entry is staggered.
 
@@ -225,7 +225,7 @@ def _overlapping(steps: Sequence[Step], at: float, hold: float, apart: float = 0
     return [step for step in steps if step.at < at + hold + apart and at < step.at + step.hold + apart]
 
 
-def _step(fault: FaultStep | NemesisFault, nodes: tuple[str, ...], at: float, aim: Aim | None = None) -> Step:
+def _step(fault: FaultEntry | NemesisFault, nodes: tuple[str, ...], at: float, aim: Aim | None = None) -> Step:
     """
     A step that has no number yet; times are whole milliseconds.
     """
@@ -234,8 +234,8 @@ def _step(fault: FaultStep | NemesisFault, nodes: tuple[str, ...], at: float, ai
     )
 
 
-def _aim(fault: FaultStep, draw: random.Random) -> Aim | None:
-    if not isinstance(fault.at, StepPoint):
+def _aim(fault: FaultEntry, draw: random.Random) -> Aim | None:
+    if not isinstance(fault.at, ActivityPoint):
         return None
     occurrence = fault.at.occurrence or draw.randint(1, _MOST_PASSED)
     return Aim(activity=fault.at.activity, point=fault.at.point, occurrence=occurrence, own=fault.pick == "own")
@@ -243,15 +243,15 @@ def _aim(fault: FaultStep, draw: random.Random) -> Aim | None:
 
 def _refuse_unknown_activities(scenario: Scenario, workflow: Workflow) -> None:
     for fault in scenario.faults:
-        if isinstance(fault.at, StepPoint) and fault.at.activity not in workflow.steps:
+        if isinstance(fault.at, ActivityPoint) and fault.at.activity not in workflow.activities:
             raise UsageError(
-                f'scenario {scenario.name}: fault {fault.fault}: "{fault.at.activity}" is not a step of '
-                f"{scenario.load.workflow} that can be aimed at; {did_you_mean(fault.at.activity, workflow.steps)}"
+                f'scenario {scenario.name}: fault {fault.fault}: "{fault.at.activity}" is not an activity of '
+                f"{scenario.load.workflow} that can be aimed at; {did_you_mean(fault.at.activity, workflow.activities)}"
             )
 
 
 def _chosen(
-    fault: FaultStep | NemesisFault, known: Sequence[str], draw: random.Random, scenario: str
+    fault: FaultEntry | NemesisFault, known: Sequence[str], draw: random.Random, scenario: str
 ) -> tuple[str, ...]:
     """
     The nodes that a fault hits, chosen among those that its `on` names.

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.faults import families
-from harness.model import FaultStep, NemesisFault, Scenario, Value
+from harness.model import FaultEntry, NemesisFault, Scenario, Value
 from harness.planning.yamlfile import Document, Location, did_you_mean, override, read
 from harness.runtime import shipped
 
@@ -50,7 +50,7 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     data["name"] = file.stem
     data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else shipped.TARGET
     if isinstance(data.get("faults"), list):
-        data["faults"] = _steps(document, ("faults",), data["faults"], FaultStep)
+        data["faults"] = _steps(document, ("faults",), data["faults"], FaultEntry)
     nemesis = data.get("nemesis")
     if isinstance(nemesis, Mapping) and isinstance(nemesis.get("faults"), list):
         steps = _steps(document, ("nemesis", "faults"), nemesis["faults"], NemesisFault)
@@ -68,33 +68,35 @@ def schema() -> dict[str, Any]:
 
     In the file a fault's settings stand beside `fault`, `on` and the rest, so each fault has a schema of its own.
     """
-    made = Scenario.model_json_schema()
-    definitions = made["$defs"]
-    for step in (FaultStep, NemesisFault):
-        own = definitions[step.__name__]
+    whole = Scenario.model_json_schema()
+    definitions = whole["$defs"]
+    for step in (FaultEntry, NemesisFault):
+        fields_of_step = definitions[step.__name__]
         for name, model in families().items():
-            definitions[f"{step.__name__}.{name}"] = _entry(step.__name__, own, name, model)
+            definitions[f"{step.__name__}.{name}"] = _entry(step.__name__, fields_of_step, name, model)
         kinds = [{"$ref": f"#/$defs/{step.__name__}.{name}"} for name in families()]
-        definitions[step.__name__] = {"$defs": {"own": own["properties"]}, "anyOf": kinds}
-    del made["properties"]["name"]
-    made["properties"]["target"] |= {"default": "the reference target", "description": "path of a target.yaml"}
-    made["required"] = [name for name in made["required"] if name not in ("name", "target")]
-    return {"$schema": _DRAFT, **made}
+        definitions[step.__name__] = {"$defs": {"own": fields_of_step["properties"]}, "anyOf": kinds}
+    del whole["properties"]["name"]
+    whole["properties"]["target"] |= {"default": "the reference target", "description": "path of a target.yaml"}
+    whole["required"] = [name for name in whole["required"] if name not in ("name", "target")]
+    return {"$schema": _DRAFT, **whole}
 
 
-def _entry(step: str, own: Mapping[str, Any], name: str, model: type[Value]) -> dict[str, Any]:
+def _entry(step: str, fields_of_step: Mapping[str, Any], name: str, model: type[Value]) -> dict[str, Any]:
     """
     The schema of one fault in a timeline: the step's own fields, and the fault's settings.
     """
     settings = model.model_json_schema()
     fields = {
-        field: {"$ref": f"#/$defs/{step}/$defs/own/{field}"} for field in own["properties"] if field != "settings"
+        field: {"$ref": f"#/$defs/{step}/$defs/own/{field}"}
+        for field in fields_of_step["properties"]
+        if field != "settings"
     }
     fault = {"const": name, "description": settings["description"]}
     return settings | {
         "title": name,
         "properties": {**fields, "fault": fault, **settings.get("properties", {})},
-        "required": [*own["required"], *settings.get("required", [])],
+        "required": [*fields_of_step["required"], *settings.get("required", [])],
     }
 
 
@@ -102,23 +104,23 @@ def _steps(document: Document, at: Location, entries: Sequence[object], step: ty
     """
     Entries of a timeline: the step's own fields stay, all others are settings of the fault.
     """
-    own = {info.alias or name for name, info in step.model_fields.items()} - {"settings"}
-    return [_step(document, (*at, index), raw, own) for index, raw in enumerate(entries)]
+    fields_of_step = {info.alias or name for name, info in step.model_fields.items()} - {"settings"}
+    return [_step(document, (*at, index), raw, fields_of_step) for index, raw in enumerate(entries)]
 
 
-def _step(document: Document, at: Location, raw: object, own: set[str]) -> object:
+def _step(document: Document, at: Location, raw: object, fields_of_step: set[str]) -> object:
     if not isinstance(raw, Mapping):
         return raw
-    step = {key: value for key, value in raw.items() if key in own}
+    step = {key: value for key, value in raw.items() if key in fields_of_step}
     name, faults = raw.get("fault"), families()
     if not isinstance(name, str) or name not in faults:
         if name is not None:
             document.problem((*at, "fault"), f'"{name}" is not a fault; {did_you_mean(str(name), faults)}')
         return step
     model = faults[name]
-    settings = {key: value for key, value in raw.items() if key not in own}
+    settings = {key: value for key, value in raw.items() if key not in fields_of_step}
     for key in [key for key in settings if key not in model.model_fields]:
-        hint = did_you_mean(str(key), [*model.model_fields, *own])
+        hint = did_you_mean(str(key), [*model.model_fields, *fields_of_step])
         document.problem((*at, key), f'"{key}" is not a setting of {name}; {hint}')
         del settings[key]
     valid = document.validate(model, settings, at)

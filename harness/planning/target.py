@@ -79,10 +79,10 @@ def _check(document: Document, target: Target) -> None:
                     ("workflows", name, "outcomes", outcome, "effects"),
                     f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
                 )
-        for activity, of in workflow.steps.items():
+        for activity, of in workflow.activities.items():
             if of.effect is not None and of.effect not in known:
                 document.problem(
-                    ("workflows", name, "steps", activity, "effect"),
+                    ("workflows", name, "activities", activity, "effect"),
                     f'"{of.effect}" is not an effect of this target; {did_you_mean(of.effect, known)}',
                 )
         if isinstance(workflow.start, HttpStart) and not workflow.start.http.startswith("/"):
@@ -112,12 +112,12 @@ def _check_services(document: Document, target: Target) -> None:
 
 
 def _check_effects(document: Document, target: Target) -> None:
-    names: set[str] = set()
+    taken: set[str] = set()
     for index, pair in enumerate(target.effects):
         for side, effect in (("forward", pair.forward), ("compensation", pair.compensation)):
-            if effect in names:
+            if effect in taken:
                 document.problem(("effects", index, side), f'"{effect}" is the name of another effect, too')
-            names.add(effect)
+            taken.add(effect)
 
 
 def _absolute(target: Target, folder: Path) -> Target:

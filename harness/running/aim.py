@@ -1,8 +1,8 @@
 """
 Aimed faults: executions of activities that announce where they stand, and are held there until a fault has landed.
 
-The target announces (docs/target-contract.md, "Step points"). Each announcement is answered at once, but for the one
-that an aimed fault waits for: that one is answered when the fault has landed. What an execution says of itself is
+The target announces (docs/target-contract.md, "Activity points"). Each announcement is answered at once, but for the
+one that an aimed fault waits for: that one is answered when the fault has landed. What an execution says of itself is
 believed only if the other sources agree: its attempt, the ledgers and the engine's own history.
 """
 
@@ -151,7 +151,7 @@ class _Ambush:
         self._taken = False
 
 
-class StepPoints:
+class Announcements:
     """
     Takes announcements at an address. Safe to share between threads; close it.
 
@@ -305,7 +305,7 @@ def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHa
             try:
                 announcement = Announcement.model_validate_json(self.rfile.read(min(size, _MOST_BYTES)))
             except ValidationError as error:
-                log.warning("an announcement of a step point was not understood", error=str(error))
+                log.warning("an announcement of a activity point was not understood", error=str(error))
                 self._answer(HTTPStatus.BAD_REQUEST, str(error))
                 return
             announce(announcement)

@@ -18,7 +18,7 @@ from harness.faults.base import Fault, NotFeltError, Proof
 from harness.journal import Journal
 from harness.model import Aim, Step
 from harness.names import replica
-from harness.running.aim import Announcement, Held, StepPoints
+from harness.running.aim import Announcement, Announcements, Held
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Controller:
     """
 
     def __init__(
-        self, steps: Sequence[Step], backend: Backend, journal: Journal, points: StepPoints | None = None
+        self, steps: Sequence[Step], backend: Backend, journal: Journal, points: Announcements | None = None
     ) -> None:
         self._backend = backend
         self._journal = journal
@@ -87,7 +87,7 @@ class Controller:
 
     def disarm(self) -> None:
         """
-        Wait for no step point any more: nothing will come there.
+        Wait for no activity point any more: nothing will come there.
         """
         if self._points is not None:
             self._points.disarm()
@@ -111,7 +111,7 @@ class Controller:
         finally:
             self._relieve(step, node)
 
-    def _aimed(self, step: Step, aim: Aim, points: StepPoints) -> None:
+    def _aimed(self, step: Step, aim: Aim, points: Announcements) -> None:
         """
         Nodes are hit one after the other, while the execution is held, and healed side by side.
         """
@@ -233,7 +233,7 @@ class Controller:
         return self._stopping.wait(max(0.0, (at_ns - time.time_ns()) / 1e9))
 
 
-def _both(felt: Proof, points: StepPoints, held: Held) -> Proof:
+def _both(felt: Proof, points: Announcements, held: Held) -> Proof:
     """
     The fault's own proof, and that of the point it landed at. Raises NotFeltError, with both, if the latter is none.
     """

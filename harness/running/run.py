@@ -30,10 +30,10 @@ from harness.load.operations import Operations
 from harness.load.start import start
 from harness.model import Plan, Workflow
 from harness.rundir import RunDir
-from harness.running.aim import StepPoints
+from harness.running.aim import Announcements
 from harness.running.controller import Controller
 from harness.running.safety import Lookout
-from harness.running.screen import Progress, Screen
+from harness.running.screen import Screen, Snapshot
 from harness.running.testimony import Sources
 from harness.running.watch import Watch
 
@@ -128,7 +128,7 @@ class Run:
                 self._exits.callback(engine.close)
                 watch = Watch(self._run.journal, engine, self._workflow.outcome)
                 self._canaries(endpoints, watch)
-            points = self._step_points(endpoints, engine)
+            points = self._announcements(endpoints, engine)
             controller = Controller(self._plan.steps, self._backend, self._faults, points)
             self._exits.callback(self._generator.stop)
             self._exits.callback(controller.stop)
@@ -160,15 +160,15 @@ class Run:
     def _workflow(self) -> Workflow:
         return self._plan.target.workflows[self._plan.scenario.load.workflow]
 
-    def _step_points(self, endpoints: Endpoints, engine: Engine) -> StepPoints | None:
+    def _announcements(self, endpoints: Endpoints, engine: Engine) -> Announcements | None:
         """
-        Where executions announce their step points, if the plan aims at any.
+        Where executions announce their activity points, if the plan aims at any.
         """
-        if endpoints.steps is None:
+        if endpoints.points is None:
             return None
-        journal = self._exits.enter_context(Journal(self._run.journal / "steps.jsonl"))
+        journal = self._exits.enter_context(Journal(self._run.journal / "points.jsonl"))
         sources = Sources(self._plan.target, self._workflow, endpoints, engine, self._run.journal)
-        points = StepPoints(endpoints.steps, journal, sources.testify)
+        points = Announcements(endpoints.points, journal, sources.testify)
         self._exits.callback(points.close)
         return points
 
@@ -217,7 +217,7 @@ class Run:
         Until the generator has sent everything and every fault has been held for its time. Return what of the load is
         lacking, in words.
         """
-        progress = generators.Progress(self._run)
+        progress = generators.LoadTimes(self._run)
         self._generator.start()
         deadline = time.monotonic() + _LOAD_PATIENCE
         while progress.began_ns is None and not interruption.requested:
@@ -248,7 +248,7 @@ class Run:
         self._note_deaths()
         coming = next((step for step in self._plan.steps if step.aim is None and step.at > elapsed), None)
         self._screen.show(
-            Progress(
+            Snapshot(
                 phase="load",
                 left=max(0.0, self._plan.scenario.load.duration - elapsed),
                 sent=watch.sent,
@@ -304,7 +304,7 @@ class Run:
             self._note_deaths()
             left = deadline - time.monotonic()
             self._screen.show(
-                Progress(
+                Snapshot(
                     phase="settle",
                     left=max(0.0, left),
                     sent=watch.sent,

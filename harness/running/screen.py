@@ -19,7 +19,7 @@ _PLAIN_EVERY = 5.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class Snapshot:
     """
     One moment of a run. `left` is in seconds, None where it cannot be told; `ended` counts instances by what
     their workflows said of themselves.
@@ -65,7 +65,7 @@ class Screen:
         """
         self._console.print(Text(f"{self._clock()}  {line}"), highlight=False, soft_wrap=True)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Snapshot) -> None:
         """
         The newest state of things.
         """
@@ -82,7 +82,7 @@ class Screen:
     def _clock(self) -> str:
         return f"{time.monotonic() - self._began:6.1f} s"
 
-    def _picture(self, progress: Progress) -> RenderableType:
+    def _picture(self, progress: Snapshot) -> RenderableType:
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", justify="right")
         grid.add_column()
@@ -98,7 +98,7 @@ class Screen:
         return grid
 
 
-def _line(progress: Progress) -> str:
+def _line(progress: Snapshot) -> str:
     parts = [progress.phase]
     if progress.sent:
         parts.append(_counts({"sent": progress.sent, **progress.answers}))

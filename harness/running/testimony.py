@@ -60,7 +60,7 @@ class Sources:
             return self._attempts.get(attempt_id)
 
     def _effects(self, announced: Announcement) -> int | None:
-        activity = self._workflow.steps.get(announced.activity)
+        activity = self._workflow.activities.get(announced.activity)
         if activity is None or activity.effect is None:
             return None
         wanted = (announced.instance_id, activity.effect)

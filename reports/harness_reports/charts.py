@@ -147,13 +147,13 @@ def windows(faults: Sequence[FaultFinding], end: float) -> tuple[Window, ...]:
     One window for each step that was applied; one that was never healed lasts until `end`.
     """
     applied = sorted((fault for fault in faults if fault.at is not None), key=lambda fault: fault.step)
-    made = []
+    found = []
     for (step, name), group in itertools.groupby(applied, key=lambda fault: (fault.step, fault.fault)):
         members = list(group)
         left = min(fault.at for fault in members if fault.at is not None)
         right = max(end if fault.healed_at is None else fault.healed_at for fault in members)
-        made.append(Window(step, name, left, right))
-    return tuple(made)
+        found.append(Window(step, name, left, right))
+    return tuple(found)
 
 
 def draw(series: Series, faults: Sequence[FaultFinding]) -> Drawing:

@@ -25,7 +25,7 @@ class MissingError(Exception):
 
 class Evidence:
     """
-    The evidence tables of one run, each a view of its Parquet file. Made by `opened`.
+    The evidence tables of one run, each a view of its Parquet file. Made by `open_evidence`.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ class Evidence:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Evidence]:
+def open_evidence(folder: Path) -> Iterator[Evidence]:
     """
     The evidence in `folder`. Whatever is missing or broken there is told by the queries that need it.
     """

@@ -18,7 +18,7 @@ from typing import Any
 from harness.model import Finding, Plan, Result, Verdict, Witness
 from harness.rundir import RunDir
 from harness_reports import charts, page, palette, series, timeline, words
-from harness_reports.evidence import Evidence, MissingError, Row, opened
+from harness_reports.evidence import Evidence, MissingError, Row, open_evidence
 from harness_reports.series import Missing, Series
 from harness_reports.timeline import Timeline
 
@@ -68,7 +68,7 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
     """
     Write `run/report.html` from a verdict and what there is in `run/evidence`; return its path.
     """
-    with opened(run / "evidence") as evidence:
+    with open_evidence(run / "evidence") as evidence:
         summed = series.read(evidence, plan, verdict)
         cases = tuple(_cases(evidence, verdict, summed.axis.origin_ns))
         phases = tuple(_phases(evidence))
@@ -124,10 +124,10 @@ def _cases(evidence: Evidence, verdict: Verdict, origin_ns: int) -> Iterator[Cas
         for witness in finding.witnesses[:_MOST_WITNESSES]:
             count += 1
             same_as = numbers.get(witness.instance_id)
-            own = timelines.get(witness.instance_id or "") if same_as is None else None
-            if own is not None:
+            of_instance = timelines.get(witness.instance_id or "") if same_as is None else None
+            if of_instance is not None:
                 numbers[witness.instance_id] = count
-            shown.append(Shown(count, witness, _row(witness, origin_ns), own, same_as))
+            shown.append(Shown(count, witness, _row(witness, origin_ns), of_instance, same_as))
         yield Case(number, finding, tuple(shown))
 
 

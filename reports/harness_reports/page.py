@@ -29,7 +29,7 @@ def environment() -> jinja2.Environment:
     """
     Where the templates are found, and what is done with what they are given.
     """
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -38,8 +38,8 @@ def environment() -> jinja2.Environment:
         finalize=_told,
     )
     # Bokeh's documents refer back to what came before in them.
-    made.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    return made
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    return templates
 
 
 def policy(*scripts: str) -> str:

@@ -1,5 +1,5 @@
 """
-A sweep: its matrix of step x fault on the terminal, as JSON, and as one HTML file that works offline.
+A sweep: its matrix of point x fault on the terminal, as JSON, and as one HTML file that works offline.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ _STYLES = {
 _MOST_REASON = 150
 
 
-def write(made: Matrix, folder: Path) -> None:
+def write(matrix: Matrix, folder: Path) -> None:
     """
     Write `folder/sweep.json` and `folder/sweep.html`, each whole or not at all.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in ((DATA, made.model_dump_json(indent=2) + "\n"), (PAGE, _html(made))):
+    for name, text in ((DATA, matrix.model_dump_json(indent=2) + "\n"), (PAGE, _html(matrix))):
         scratch = folder / f".{name}.tmp"
         scratch.write_text(text, encoding="utf-8")
         scratch.replace(folder / name)
 
 
-def _html(made: Matrix) -> str:
+def _html(matrix: Matrix) -> str:
     return (
         page.environment()
         .get_template("sweep.html.j2")
         .render(
-            matrix=made,
-            overall=_overall(made),
-            rows={activity: dict(points) for activity, points in _rows(made)},
+            matrix=matrix,
+            overall=_overall(matrix),
+            rows={activity: dict(points) for activity, points in _rows(matrix)},
             faults=FAULTS,
-            others=_others(made),
+            others=_others(matrix),
             palette=palette,
             style=page.style(),
             policy=page.policy(),
@@ -57,37 +57,37 @@ def _html(made: Matrix) -> str:
     )
 
 
-def _overall(made: Matrix) -> Result:
+def _overall(matrix: Matrix) -> Result:
     """
     The worst of the cells; those that were not run or not exercised are as good as unknown.
     """
-    found = {told.outcome for told in made.judged}
+    found = {told.outcome for told in matrix.judged}
     if Outcome.VIOLATED in found:
         return Result.VIOLATED
-    return Result.HOLDS if found == {Outcome.HOLDS} and len(made.judged) == len(made.cells) else Result.UNKNOWN
+    return Result.HOLDS if found == {Outcome.HOLDS} and len(matrix.judged) == len(matrix.cells) else Result.UNKNOWN
 
 
-def _rows(made: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | None]]]]]:
+def _rows(matrix: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | None]]]]]:
     """
     Activity by activity, its points, each with what became of its cells.
     """
-    for activity in dict.fromkeys(cell.activity for cell in made.cells):
+    for activity in dict.fromkeys(cell.activity for cell in matrix.cells):
         yield (
             activity,
             [
-                (point, [made.of(Cell(activity=activity, point=point, fault=fault)) for fault in FAULTS])
+                (point, [matrix.of(Cell(activity=activity, point=point, fault=fault)) for fault in FAULTS])
                 for point in POINTS
             ],
         )
 
 
-def _others(made: Matrix) -> list[Judged]:
+def _others(matrix: Matrix) -> list[Judged]:
     """
     What is not HOLDS, the violated first.
     """
     order = list(Outcome)
-    others = (told for told in made.judged if told.outcome is not Outcome.HOLDS)
-    return sorted(others, key=lambda told: (order.index(told.outcome), made.cells.index(told.cell)))
+    others = (told for told in matrix.judged if told.outcome is not Outcome.HOLDS)
+    return sorted(others, key=lambda told: (order.index(told.outcome), matrix.cells.index(told.cell)))
 
 
 def in_brief(told: Judged) -> str:
@@ -99,23 +99,23 @@ def in_brief(told: Judged) -> str:
     return f"{told.outcome.value}  {told.cell}{where}, {words.took(told.took)}{why}"
 
 
-def terminal(made: Matrix, folder: Path) -> RenderableType:
+def terminal(matrix: Matrix, folder: Path) -> RenderableType:
     """
     The matrix on one screen, what is not HOLDS below it, and where the whole report is.
     """
-    table = Table("step", *FAULTS, box=None, padding=(0, 2, 0, 0))
-    for activity, points in _rows(made):
+    table = Table("activity", *FAULTS, box=None, padding=(0, 2, 0, 0))
+    for activity, points in _rows(matrix):
         table.add_row(Text(activity, style="bold"))
         for point, cells in points:
             table.add_row(f"  {point}", *map(_told, cells))
     return Group(
         Text(),
-        Text(f"{made.workflow} of {made.target}, seed {made.seed}, Dapr {made.dapr_version}"),
+        Text(f"{matrix.workflow} of {matrix.target}, seed {matrix.seed}, Dapr {matrix.dapr_version}"),
         Text(),
         table,
         Text(),
-        *(Text(f"{_MARKS[told.outcome]} {in_brief(told)}", style=_STYLES[told.outcome]) for told in _others(made)),
-        Text(words.counts(made.counts())),
+        *(Text(f"{_MARKS[told.outcome]} {in_brief(told)}", style=_STYLES[told.outcome]) for told in _others(matrix)),
+        Text(words.counts(matrix.counts())),
         Text(words.printable(str(folder / PAGE)), style="bold"),
     )
 

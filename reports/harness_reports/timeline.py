@@ -83,7 +83,7 @@ def read(
     """
     The timelines of some instances; `origin_ns` is the load's start, since the epoch.
     """
-    own: dict[str, list[Entry]] = defaultdict(list)
+    entries: dict[str, list[Entry]] = defaultdict(list)
     missing = []
     for sql, tell in ((_CALLS, _call), (_EVENTS, _event), (_BODIES, _body), (_EFFECTS, _effect)):
         try:
@@ -92,17 +92,19 @@ def read(
             missing.append(str(error))
             continue
         for row in rows:
-            own[row["instance_id"]].append(tell(row))
-    return {instance: _merged(instance, own[instance], faults, tuple(missing)) for instance in instances}
+            entries[row["instance_id"]].append(tell(row))
+    return {instance: _merged(instance, entries[instance], faults, tuple(missing)) for instance in instances}
 
 
-def _merged(instance: str, own: Sequence[Entry], faults: Iterable[FaultFinding], missing: tuple[str, ...]) -> Timeline:
-    first = min((entry.at for entry in own), default=0.0)
-    last = max((entry.at if entry.end is None else entry.end for entry in own), default=0.0)
+def _merged(
+    instance: str, entries: Sequence[Entry], faults: Iterable[FaultFinding], missing: tuple[str, ...]
+) -> Timeline:
+    first = min((entry.at for entry in entries), default=0.0)
+    last = max((entry.at if entry.end is None else entry.end for entry in entries), default=0.0)
     met = [fault for fault in map(_fault, filter(_applied, faults)) if _overlap(fault, first, last)]
     marked = [
         replace(entry, during=tuple(dict.fromkeys(fault.what for fault in met if _overlap(fault, entry.at, entry.end))))
-        for entry in own
+        for entry in entries
     ]
     entries = sorted([*met, *marked], key=lambda entry: (entry.at, _TELLERS.index(entry.teller)))
     hidden = max(0, len(entries) - MOST_ENTRIES)

@@ -23,7 +23,7 @@ import duckdb
 
 from harness import checkers
 from harness.checkers import invariant, selftest
-from harness.checkers.database import Database, UnansweredError, opened
+from harness.checkers.database import Database, UnansweredError, open_database
 from harness.evidence.schema import TABLES
 from harness.model import Plan
 from harness.rundir import RunDir
@@ -180,7 +180,7 @@ def part(plan: Plan, evidence: Path, folder: Path) -> int:
     numbered again, for one that has gaps is no ledger.
     """
     folder.mkdir()
-    with opened(plan, evidence) as database:
+    with open_database(plan, evidence) as database:
         chosen = {row["instance_id"] for row in database.rows(CHOSEN)}
     for table in TABLES:
         rows = duckdb.read_parquet(str(evidence / f"{table.name}.parquet"), file_row_number=True)
@@ -195,14 +195,14 @@ def part(plan: Plan, evidence: Path, folder: Path) -> int:
 
 
 def _trials(plan: Plan, sound: Path, scratch: Path, stack: ExitStack) -> Iterator[Trial]:
-    clean = _loaded(stack.enter_context(opened(plan, sound)))
+    clean = _loaded(stack.enter_context(open_database(plan, sound)))
     yield Trial(clean, frozenset(), holds=True)
     (victims,) = clean.rows(selftest._VICTIMS)
     catches = {name: invariant.parse(text).catches for name, text in invariant.load(invariant.GENERAL).items()}
     for name, defect in {**selftest.HARMLESS, **selftest.DEFECTS}.items():
         copy = Path(shutil.copytree(sound, scratch / name.replace("/", "-")))
         if selftest._plant(defect, sound, copy, victims):
-            database = _loaded(stack.enter_context(opened(plan, copy)))
+            database = _loaded(stack.enter_context(open_database(plan, copy)))
             yield Trial(database, frozenset(selftest.naming(name, catches)), holds=name in selftest.HARMLESS)
 
 

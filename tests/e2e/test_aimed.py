@@ -21,7 +21,7 @@ def test_an_aimed_kill_lands_exactly_at_its_point(harness):
         assert (proof["status"], proof["recorded"]) == (-9, False)
     assert [proof["attempt"] for proof in proofs] == ["begun", "begun", "returned"]
     assert [proof["effects"] for proof in proofs] == [0, 1, 1]
-    steps = [json.loads(line) for line in (finished.run / "journal/steps.jsonl").read_text().splitlines()]
+    steps = [json.loads(line) for line in (finished.run / "journal/points.jsonl").read_text().splitlines()]
     assert sum(row.get("why", "").startswith("landed on sidecar-") for row in steps) == 3
 
 

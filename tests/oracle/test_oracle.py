@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.checkers import invariant
-from harness.checkers.database import opened
+from harness.checkers.database import open_database
 from harness.checkers.judge import judge
 from harness.evidence import schema, tables
 from harness.faults import BUILT_IN
@@ -38,7 +38,7 @@ def write(folder, rows):
 def sql_says(planned, folder):
     """Instance id -> (its class, the names of what it violates)."""
     queries = {name: invariant.parse(text).query for name, text in invariant.load(invariant.GENERAL).items()}
-    with opened(planned, folder) as database:
+    with open_database(planned, folder) as database:
         found = {
             row["instance_id"]: (row["class"], {name for name in oracle.CLASSES if row[name]})
             for row in database.rows("SELECT * FROM classes")

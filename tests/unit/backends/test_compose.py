@@ -332,7 +332,7 @@ def test_a_run_tells_its_own_variables_and_takes_each_port_once(tmp_path):
     assert len(set(ports)) == len(ports) == len(files.ports)
     assert told["HARNESS_RUN"] == str((tmp_path / "latest").resolve())
     assert told["HARNESS_JOURNAL"] == f"{told['HARNESS_RUN']}/journal"
-    assert (told["DEFECT"], told["DAPR_VERSION"], told["STEP_URL"]) == ("no_dedup", plan.dapr_version, "")
+    assert (told["DEFECT"], told["DAPR_VERSION"], told["POINTS_URL"]) == ("no_dedup", plan.dapr_version, "")
 
 
 def test_more_replicas_than_the_compose_file_has_are_refused():

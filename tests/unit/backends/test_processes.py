@@ -292,7 +292,7 @@ def test_a_node_that_hides_its_environment_is_known_by_its_folder(tmp_path):
     (tmp_path / "plan.json").touch()
     hidden = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder, env={})
 
-    assert guard.sweep(tmp_path) == 1
+    assert guard.end_run(tmp_path) == 1
     assert not psutil.pid_exists(hidden.pid)  # swept and reaped
     hidden.wait()
 
@@ -302,7 +302,7 @@ def test_somebody_who_looks_at_a_runs_data_is_no_node_of_it(tmp_path):
     (tmp_path / "plan.json").touch()
     shell = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path / "data")
 
-    assert guard.sweep(tmp_path) == 0
+    assert guard.end_run(tmp_path) == 0
     shell.kill()
     shell.wait()
 
@@ -313,7 +313,7 @@ def test_a_guard_that_is_released_ends_nothing(tmp_path):
     guard.Guard(tmp_path).release()
 
     assert mine.poll() is None
-    assert guard.sweep(tmp_path) == 1
+    assert guard.end_run(tmp_path) == 1
     mine.wait()
 
 

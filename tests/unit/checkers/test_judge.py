@@ -49,7 +49,7 @@ def test_every_row_against_an_invariant_is_kept_with_its_sentence(planned, evide
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept/of_an_earlier_judging.parquet").touch()
 
-    verdict = judge.judge("run", planned, evidence(), own=own(EVERY_EVENT), keep=tmp_path / "kept")
+    verdict = judge.judge("run", planned, evidence(), drafts=own(EVERY_EVENT), keep=tmp_path / "kept")
 
     found = next(finding for finding in verdict.findings if finding.name == "no_events")
     assert (found.result, found.origin, len(found.witnesses)) == ("VIOLATED", "user", 20)
@@ -64,7 +64,7 @@ def test_every_row_against_an_invariant_is_kept_with_its_sentence(planned, evide
 
 def test_a_number_that_is_none_is_text_in_a_verdict(planned, evidence, own):
     text = EVERY_EVENT.replace("position / 0", "'nan'::DOUBLE")
-    verdict = judge.judge("run", planned, evidence(), own=own(text))
+    verdict = judge.judge("run", planned, evidence(), drafts=own(text))
 
     assert next(f for f in verdict.findings if f.name == "no_events").witnesses[0].row["ratio"] == "nan"
 
@@ -83,7 +83,7 @@ def test_a_folder_of_invariants_that_cannot_be_used_is_refused(planned, evidence
     kept.touch()
 
     with pytest.raises(UsageError, match=told):
-        judge.judge("run", planned, evidence(), own=own(text, name), keep=kept.parent)
+        judge.judge("run", planned, evidence(), drafts=own(text, name), keep=kept.parent)
     assert kept.exists(), "what an earlier judging kept is still there"
 
 
@@ -116,7 +116,7 @@ def test_an_invariant_that_returns_what_it_must_not_stops_none_of_the_others(pla
     key = header.partition(":")[0]
     text = "\n".join(header if line.startswith(key) else line for line in EVERY_EVENT.splitlines())
 
-    findings = {f.name: f for f in judge.judge("run", planned, evidence(), own=own(text)).findings}
+    findings = {f.name: f for f in judge.judge("run", planned, evidence(), drafts=own(text)).findings}
 
     assert findings["no_events"].result == "UNKNOWN"
     assert findings["told"].result == "HOLDS"

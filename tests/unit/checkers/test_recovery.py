@@ -3,7 +3,7 @@
 import pytest
 
 from harness.checkers import recovery
-from harness.checkers.database import opened
+from harness.checkers.database import open_database
 from harness.checkers.judge import judge
 from harness.checkers.recovery import Band
 from harness.evidence import schema, tables
@@ -54,7 +54,7 @@ def fault(step, at, node="sidecar-0", kind="kill"):
 def found(planned, folder, rows):
     for table in schema.TABLES:
         tables.write(folder, table, rows[table.name])
-    with opened(planned, folder) as database:
+    with open_database(planned, folder) as database:
         return recovery.findings(database)
 
 

@@ -117,7 +117,7 @@ def _both(opening, tmp_path):
         found = {}
         for engine, settings in (("duckdb", {}), ("spark", {"opening": opening})):
             (tmp_path / engine).mkdir()
-            verdict = judge("run", made, evidence, own=own, keep=tmp_path / engine, **settings)
+            verdict = judge("run", made, evidence, drafts=own, keep=tmp_path / engine, **settings)
             rows = {
                 file.name: [repr((each.types, each.fetchall())) for each in [duckdb.read_parquet(str(file))]]
                 for file in (tmp_path / engine).iterdir()
@@ -139,7 +139,7 @@ def test_a_check_on_spark_writes_the_same_verdict(tmp_path):
     manifest.write(run)
     said = {}
     for engine in ("duckdb", "spark"):
-        done = CliRunner().invoke(cli.app, ["check", str(run.path), "--engine", engine])
+        done = CliRunner().invoke(cli.app, ["check", str(run.path), "--database", engine])
         assert done.exit_code == 0, done.output
         said[engine] = run.verdict.read_bytes()
 

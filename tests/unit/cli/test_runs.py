@@ -116,7 +116,7 @@ def test_an_engine_that_is_not_installed_is_told(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(judging, "find_spec", lambda name: None if name == "pyspark" else object())
 
     with pytest.raises(UsageError, match=r"needs pyspark, .*: pip install 'durable-workflow-harness\[spark\]'"):
-        call(capsys, "check", str(run.path), "--modified", "--engine", "spark")
+        call(capsys, "check", str(run.path), "--modified", "--database", "spark")
 
 
 def test_a_defect_of_the_harness_itself_is_no_verdict(monkeypatch, capsys):

@@ -73,7 +73,7 @@ def test_the_invariants_that_a_target_had_are_kept_and_judged_by(run, tmp_path):
     manifest.write(run)
     (theirs / "own.sql").write_text(OWN.replace("2 + 2", "0"))
 
-    findings = judge("run", run.load_plan(), run.evidence, theirs=run.invariants).findings
+    findings = judge("run", run.load_plan(), run.evidence, of_target=run.invariants).findings
     (run.invariants / "own.sql").write_text(OWN.replace("2 + 2", "0"))
 
     assert {f.name: f.examined for f in findings if f.origin == "target"} == {"own": 4}

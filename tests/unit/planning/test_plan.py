@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import Activity, FaultStep, Load, Nemesis
+from harness.model import Activity, FaultEntry, Load, Nemesis
 from harness.planning import plan, scenario, target
 from harness.runtime import shipped
 
@@ -24,7 +24,7 @@ def _read(request):
 
 
 def make(read, *faults, seed=1, **others):
-    steps = tuple(FaultStep.model_validate({"at": 1, "for": 1, **fault}) for fault in faults)
+    steps = tuple(FaultEntry.model_validate({"at": 1, "for": 1, **fault}) for fault in faults)
     return plan.make(read[0].model_copy(update={"faults": steps}), read[1], seed=seed, dapr_version="1.18.2", **others)
 
 
@@ -234,7 +234,7 @@ def test_a_fault_or_the_nemesis_can_be_a_phase_of_the_load(read):
 @pytest.mark.parametrize("until", [{"until": 8}, {"until": 0.5, "every": 1}])
 def test_a_phase_that_could_hold_nothing_else_is_refused(until):
     with pytest.raises(ValidationError, match="until is for a fault that is repeated"):
-        FaultStep.model_validate({"fault": "kill", "on": "redis", "at": 1, "for": 1, **until})
+        FaultEntry.model_validate({"fault": "kill", "on": "redis", "at": 1, "for": 1, **until})
 
 
 def test_a_nemesis_without_any_time_is_refused():
@@ -329,7 +329,7 @@ AT = {"activity": "hold_v1", "point": "after_effect"}
 def _aimable(read):
     read_scenario, described = read
     name = read_scenario.load.workflow
-    workflow = described.workflows[name].model_copy(update={"steps": {"hold_v1": Activity()}})
+    workflow = described.workflows[name].model_copy(update={"activities": {"hold_v1": Activity()}})
     return read_scenario, described.model_copy(update={"workflows": {name: workflow}})
 
 
@@ -368,7 +368,7 @@ def test_what_serves_all_replicas_is_nobody_s_own(aimable):
 )
 def test_what_goes_only_with_one_kind_of_moment_is_refused(fault, told):
     with pytest.raises(ValidationError, match=told):
-        FaultStep.model_validate({"fault": "kill", "on": "app", "for": 1, **fault})
+        FaultEntry.model_validate({"fault": "kill", "on": "app", "for": 1, **fault})
 
 
 @pytest.mark.parametrize(

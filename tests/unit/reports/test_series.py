@@ -43,7 +43,7 @@ def instance(number, created, completed, outcome="shipped", status="COMPLETED"):
 def read(folder, rows, verdict=NO_FAULTS):
     for table in schema.TABLES:
         tables.write(folder, table, rows.get(table.name, []))
-    with evidence.opened(folder) as opened:
+    with evidence.open_evidence(folder) as opened:
         return series.read(opened, PLAN, verdict)
 
 
@@ -113,14 +113,14 @@ def test_what_is_missing_says_so_and_leaves_the_rest_as_it_is(tmp_path):
         tables.write(tmp_path, table, rows.get(table.name, []))
     (tmp_path / "operations.parquet").unlink()
     (tmp_path / "instances.parquet").write_bytes(b"this is no Parquet")
-    with evidence.opened(tmp_path) as opened:
+    with evidence.open_evidence(tmp_path) as opened:
         made = series.read(opened, PLAN, NO_FAULTS)
     assert made.starts == made.latency == Missing("evidence/operations.parquet is missing")
     assert "evidence/instances.parquet cannot be read" in made.ended.reason
 
 
 def test_no_evidence_at_all_still_gives_a_series(tmp_path):
-    with evidence.opened(tmp_path) as opened:
+    with evidence.open_evidence(tmp_path) as opened:
         made = series.read(opened, PLAN, shop.verdict())
     assert made.axis.bins == 1
     assert isinstance(made.in_flight, Missing)

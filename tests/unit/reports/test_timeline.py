@@ -66,7 +66,7 @@ def _folder(tmp_path):
 
 
 def read(folder, *instances, faults=(KILL, SLOW)):
-    with evidence.opened(folder) as opened:
+    with evidence.open_evidence(folder) as opened:
         return timeline.read(opened, instances, LOAD_START_NS, faults)
 
 

@@ -14,7 +14,7 @@ from harness.faults.base import NotFeltError
 from harness.journal import Journal
 from harness.model import Aim, Step
 from harness.running import aim as aiming
-from harness.running.aim import Announcement, StepPoints
+from harness.running.aim import Announcement, Announcements
 from harness.running.controller import Controller
 
 BEGUN = aiming.Testimony(attempt="begun", effects=0, scheduled=True, recorded=False)
@@ -34,16 +34,16 @@ def aim(occurrence=1, *, own=True, point="after_effect"):
 
 
 class Post:
-    """Step points that can be reached, and what their sources say."""
+    """Activity points that can be reached, and what their sources say."""
 
     def __init__(self, folder):
-        self.file = folder / "steps.jsonl"
+        self.file = folder / "points.jsonl"
         self.says = [COMMITTED]
         """One testimony after the other; the last for good. What is an exception is raised."""
         self._lease = ports.lease()
         self.at = Address(host=ports.HOST, port=self._lease.__enter__().take())
         self._journal = Journal(self.file)
-        self.points = StepPoints(self.at, self._journal, self.testify)
+        self.points = Announcements(self.at, self._journal, self.testify)
         self.threads = []
 
     def testify(self, _):

@@ -1,4 +1,4 @@
-"""The reference target announces its step points to whoever asked, and fails for nobody."""
+"""The reference target announces its activity points to whoever asked, and fails for nobody."""
 
 import json
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from target.steps import AFTER_EFFECT, AFTER_RETURN, BEFORE_EFFECT, BeforeSending, Execution, StepPoints
+from target.points import AFTER_EFFECT, AFTER_RETURN, BEFORE_EFFECT, BeforeSending, Execution, Points
 
 EXECUTION = Execution("a", "ship_v1", 5, "x", "app-0")
 COMPLETES = SimpleNamespace(method="/TaskHubSidecarService/CompleteActivityTask")
@@ -19,14 +19,14 @@ def _asked(monkeypatch):
 
     def post(_, url, *, json):
         bodies.append(json)
-        return httpx.Response(204, request=httpx.Request("POST", f"http://steps/{url}"))
+        return httpx.Response(204, request=httpx.Request("POST", f"http://points/{url}"))
 
     monkeypatch.setattr(httpx.Client, "post", post)
     return bodies
 
 
 def test_only_points_that_somebody_waits_for_are_announced(asked):
-    points = StepPoints("http://127.0.0.1:9/", ["ship_v1:after_effect"])
+    points = Points("http://127.0.0.1:9/", ["ship_v1:after_effect"])
 
     points.reach(EXECUTION, BEFORE_EFFECT)
     points.reach(EXECUTION, AFTER_EFFECT)
@@ -39,7 +39,7 @@ def test_only_points_that_somebody_waits_for_are_announced(asked):
 
 
 def test_a_result_is_announced_once_and_just_before_it_is_sent(asked):
-    points = StepPoints("http://127.0.0.1:9/", ["ship_v1:after_return"])
+    points = Points("http://127.0.0.1:9/", ["ship_v1:after_return"])
     sending = BeforeSending(points)
     sent = []
 
@@ -56,13 +56,13 @@ def test_a_result_is_announced_once_and_just_before_it_is_sent(asked):
 
 
 def test_nobody_being_there_is_no_reason_to_fail():
-    StepPoints("http://127.0.0.1:9/", ["ship_v1:after_effect"]).reach(EXECUTION, AFTER_EFFECT)
+    Points("http://127.0.0.1:9/", ["ship_v1:after_effect"]).reach(EXECUTION, AFTER_EFFECT)
 
 
 def test_without_a_request_nothing_is_announced(monkeypatch, asked):
-    monkeypatch.delenv("STEP_URL", raising=False)
-    monkeypatch.delenv("STEP_POINTS", raising=False)
+    monkeypatch.delenv("POINTS_URL", raising=False)
+    monkeypatch.delenv("POINTS", raising=False)
 
-    StepPoints.read().reach(EXECUTION, AFTER_EFFECT)
+    Points.read().reach(EXECUTION, AFTER_EFFECT)
 
     assert asked == []

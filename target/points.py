@@ -1,6 +1,6 @@
 """
-Step points: on request, an execution of an activity says where it stands and waits until it may go on
-(docs/target-contract.md, "Step points").
+Activity points: on request, an execution of an activity says where it stands and waits until it may go on
+(docs/target-contract.md, "Activity points").
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Execution:
     node: str
 
 
-class StepPoints:
+class Points:
     """
     Announces points to `url`: those in `points`, each `activity:point`. Safe to share between threads.
 
@@ -50,9 +50,9 @@ class StepPoints:
     @classmethod
     def read(cls) -> Self:
         """
-        From the environment: STEP_URL and STEP_POINTS, which are there only if somebody wants to know.
+        From the environment: POINTS_URL and POINTS, which are there only if somebody wants to know.
         """
-        return cls(os.environ.get("STEP_URL", ""), os.environ.get("STEP_POINTS", "").split(","))
+        return cls(os.environ.get("POINTS_URL", ""), os.environ.get("POINTS", "").split(","))
 
     def reach(self, execution: Execution, point: str) -> None:
         """
@@ -88,7 +88,7 @@ class BeforeSending(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     The SDK makes both in the thread that executed the body (dapr-ext-workflow 1.18, `_execute_activity`).
     """
 
-    def __init__(self, points: StepPoints) -> None:
+    def __init__(self, points: Points) -> None:
         self._points = points
 
     def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
