@@ -1,120 +1,118 @@
 """
 What a run's journals tell, as metrics for Prometheus: faults in force, calls of clients, executions of activities.
 
-Runs in the target's image beside a run, with its journal folder mounted read-only at /journal. It writes nothing,
-imports nothing of the harness, and judges nothing. Each line of a journal is read once; a torn last line is left until
-it is whole.
+Runs in the harness's own image (compose/load/Dockerfile) beside a run, with its journal folder mounted read-only at
+/journal. It writes nothing and judges nothing. Each line of a journal is read once; a torn last line is left until it
+is whole.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import sys
+import threading
+from collections.abc import Iterable
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
-_HELP = {
-    "harness_fault_in_force": ("gauge", "1 while a fault is applied to a node or link, 0 once it is healed"),
-    "harness_faults_total": ("counter", "what the controller wrote of its faults: intent, applied, felt, healed, ..."),
-    "harness_calls_total": ("counter", "calls of clients that were sent"),
-    "harness_answers_total": ("counter", "calls of clients by outcome: ok, fail or unknown"),
-    "harness_attempts_total": ("counter", "executions of an activity's body that began"),
-    "harness_attempts_ended_total": ("counter", "executions of an activity's body that ended, by outcome"),
-}
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, start_http_server
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
-Series = tuple[str, tuple[tuple[str, str], ...]]
+from harness.errors import EvidenceError
+from harness.journal import Tail
+from harness.rows import (
+    ATTEMPTS,
+    FAULTS,
+    OPERATIONS,
+    Applied,
+    AttemptRow,
+    BodyBegan,
+    FaultRow,
+    Healed,
+    Invoked,
+    OperationRow,
+    Unfelt,
+)
+from harness.rundir import Journals
+
+PORT = 8080
 
 
-class Journals:
+class Exporter(Collector):
     """
-    The counts so far of every journal in a folder. Safe to share between threads.
+    The counts so far of every journal in a folder; the journals are read when Prometheus asks. Safe to share between
+    threads.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._read: dict[Path, int] = {}
-        self._values: Counter[Series] = Counter()
-        self._lock = Lock()
+    def __init__(self, journals: Journals) -> None:
+        self._journals = journals
+        self._faults: dict[Path, Tail[FaultRow]] = {}
+        self._operations: dict[Path, Tail[OperationRow]] = {}
+        self._attempts: dict[Path, Tail[AttemptRow]] = {}
+        self._lock = threading.Lock()
+        self._registry = CollectorRegistry()
 
-    def metrics(self) -> str:
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(name, meaning, labels, registry=self._registry)
+
+        self._in_force = Gauge(
+            "harness_fault_in_force",
+            "1 while a fault is applied to a node or link, 0 once it is healed",
+            ("fault", "node"),
+            registry=self._registry,
+        )
+        self._events = counter(
+            "harness_faults",
+            "what the controller wrote of its faults: intent, applied, felt, healed, ...",
+            "fault",
+            "event",
+        )
+        self._calls = counter("harness_calls", "calls of clients that were sent", "node")
+        self._answers = counter("harness_answers", "calls of clients by outcome: ok, fail or unknown", "outcome")
+        self._began = counter("harness_attempts", "executions of an activity's body that began", "activity", "node")
+        self._ended = counter(
+            "harness_attempts_ended", "executions of an activity's body that ended, by outcome", "outcome"
+        )
+
+    def collect(self) -> Iterable[Metric]:
         """
-        Everything up to now, in Prometheus's text format.
+        Everything up to now. A line that is no row is told on standard error, and passed over.
         """
         with self._lock:
-            for file in sorted(self._folder.glob("*.jsonl")):
-                for row in self._new(file):
-                    self._count(file.name, row)
-            return "".join(self._lines())
+            self._read()
+            return list(self._registry.collect())
 
-    def _new(self, file: Path) -> Iterator[dict[str, Any]]:
-        with file.open("rb") as stream:
-            stream.seek(self._read.get(file, 0))
-            read = stream.read()
-        whole = read[: read.rfind(b"\n") + 1]
-        self._read[file] = self._read.get(file, 0) + len(whole)
-        for line in whole.splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:  # torn by the death of its writer
-                continue
-            if isinstance(row, dict):
-                yield row
-
-    def _count(self, file: str, row: dict[str, Any]) -> None:
-        event = str(row.get("event"))
-        if file == "faults.jsonl":
-            fault, node = str(row.get("fault")), str(row.get("node"))
-            self._values[_series("harness_faults_total", fault=fault, event=event)] += 1
-            if event in ("applied", "healed", "unfelt"):
-                self._values[_series("harness_fault_in_force", fault=fault, node=node)] = int(event == "applied")
-        elif file.startswith("operations-"):
-            if event == "invoke":
-                self._values[_series("harness_calls_total", node=str(row.get("node")))] += 1
-            else:
-                self._values[_series("harness_answers_total", outcome=str(row.get("outcome")))] += 1
-        elif file.startswith("attempts-"):
-            if event == "start":
-                activity, node = str(row.get("activity")), str(row.get("node"))
-                self._values[_series("harness_attempts_total", activity=activity, node=node)] += 1
-            else:
-                self._values[_series("harness_attempts_ended_total", outcome=str(row.get("outcome")))] += 1
-
-    def _lines(self) -> Iterator[str]:
-        for name, (kind, meaning) in _HELP.items():
-            yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
-            for (series, labels), value in sorted(self._values.items()):
-                if series == name:
-                    yield f"{name}{{{','.join(f'{key}={json.dumps(label)}' for key, label in labels)}}} {value}\n"
+    def _read(self) -> None:
+        for fault in self._faults.setdefault(self._journals.faults, Tail(self._journals.faults, FAULTS, _tell)).poll():
+            self._events.labels(fault.fault, fault.event).inc()
+            if isinstance(fault, Applied | Healed | Unfelt):
+                self._in_force.labels(fault.fault, fault.node).set(isinstance(fault, Applied))
+        for file in self._journals.every_operations():
+            for call in self._operations.setdefault(file, Tail(file, OPERATIONS, _tell)).poll():
+                if isinstance(call, Invoked):
+                    self._calls.labels(call.node).inc()
+                else:
+                    self._answers.labels(call.outcome).inc()
+        for file in self._journals.every_attempts():
+            for body in self._attempts.setdefault(file, Tail(file, ATTEMPTS, _tell)).poll():
+                if isinstance(body, BodyBegan):
+                    self._began.labels(body.activity, body.node).inc()
+                else:
+                    self._ended.labels(body.outcome).inc()
 
 
-def _series(name: str, **labels: str) -> Series:
-    return name, tuple(sorted(labels.items()))
+def _tell(error: EvidenceError) -> None:
+    sys.stderr.write(f"{error}\n")
 
 
 def main() -> None:
     """
     Serve until stopped.
     """
-    journals = Journals(Path("/journal"))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = journals.metrics().encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """
-            A line for every scrape would tell nothing.
-            """
-
-    ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()  # noqa: S104 - in a container
+    disable_created_metrics()
+    registry = CollectorRegistry()
+    registry.register(Exporter(Journals(Path("/journal"))))
+    _, server = start_http_server(PORT, "0.0.0.0", registry)  # noqa: S104 - in a container
+    server.join()
 
 
 if __name__ == "__main__":

@@ -9,18 +9,22 @@ reader passes over torn lines, and `torn` counts them. Any other line that is no
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Generic, Self, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import EvidenceError
+from harness.rows import Row
+
+RowT = TypeVar("RowT", bound=Row)
 
 
-class Journal:
+class Journal(Generic[RowT]):
     """
     The one writer of a journal file; safe to share between threads.
     """
@@ -33,13 +37,13 @@ class Journal:
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             os.write(self._fd, b"\n")  # an earlier writer was killed in the middle of a line
 
-    def write(self, row: Mapping[str, object], *, sync: bool = False) -> None:
+    def write(self, row: RowT, *, sync: bool = False) -> None:
         """
         Append one row; with `sync` return only once it is on disk.
 
         Raises OSError if it could not be written whole: evidence that is lost must not pass in silence.
         """
-        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        line = row.model_dump_json(by_alias=True).encode() + b"\n"
         with self._lock:
             written = os.write(self._fd, line)
             if written != len(line):
@@ -62,23 +66,26 @@ class Journal:
         self.close()
 
 
-def read(file: Path) -> Iterator[dict[str, Any]]:
+def read(file: Path, rows: TypeAdapter[RowT]) -> Iterator[RowT]:
     """
     The rows of a journal, in order. Lines that a killed writer tore are left out; `torn` counts them.
 
-    Raises EvidenceError for any other line that is no row.
+    Raises EvidenceError for any other line that is no row, OSError if the file cannot be read.
     """
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if _is_torn(line):
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise EvidenceError(f"{file}:{number}: a broken line in a journal")
-            yield row
+            if not _is_torn(line):
+                yield _row(file, number, line, rows)
+
+
+def _row(file: Path, number: int, line: bytes, rows: TypeAdapter[RowT]) -> RowT:
+    try:
+        return rows.validate_json(line)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        reason = f"{where}: {problem['msg']}" if where else problem["msg"]
+        raise EvidenceError(f"{file}:{number}: a broken line in a journal: {reason}") from error
 
 
 def torn(file: Path) -> int:
@@ -96,18 +103,26 @@ def _is_torn(line: bytes) -> bool:
     return not line.endswith(b"\n") or (line.startswith(b"{") and not line.rstrip().endswith(b"}"))
 
 
-class Tail:
+class Tail(Generic[RowT]):
     """
-    Reads a journal while it is being written.
+    Reads a journal while it is being written. A line that is no row is told to `broken`, and passed over; without
+    `broken` it is an error.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(
+        self, file: Path, rows: TypeAdapter[RowT], broken: Callable[[EvidenceError], object] | None = None
+    ) -> None:
         self._file = file
+        self._rows = rows
+        self._broken = broken
         self._offset = 0
+        self._number = 0
 
-    def poll(self) -> list[dict[str, Any]]:
+    def poll(self) -> list[RowT]:
         """
         The whole lines that were written since the last poll; none while the file does not exist.
+
+        Raises EvidenceError for a line that is no row, if nobody else is told of it.
         """
         try:
             with self._file.open("rb") as lines:
@@ -117,4 +132,15 @@ class Tail:
             return []
         written = new[: new.rfind(b"\n") + 1]
         self._offset += len(written)
-        return [json.loads(line) for line in written.splitlines(keepends=True) if not _is_torn(line)]
+        found = []
+        for line in written.splitlines(keepends=True):
+            self._number += 1
+            if _is_torn(line):
+                continue
+            try:
+                found.append(_row(self._file, self._number, line, self._rows))
+            except EvidenceError as error:
+                if self._broken is None:
+                    raise
+                self._broken(error)
+        return found

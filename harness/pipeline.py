@@ -17,6 +17,7 @@ from harness.backends import composefile
 from harness.backends.base import Backend, BackendName
 from harness.backends.compose import Compose
 from harness.backends.processes import Processes
+from harness.checkers import invariant
 from harness.checkers.database import Opening, Progress, open_database, silent
 from harness.checkers.gate import exit_code
 from harness.checkers.judge import judge
@@ -59,9 +60,10 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     Raises UsageError if the plan cannot be run there, HarnessError if the infrastructure fails.
     """
     make_backend = backend_of(plan, place)
+    invariants = invariant.besides_general(plan.target.invariants)
     folder = rundir.create(runs, plan.scenario.name, plan.seed)
     folder.save_plan(plan)
-    folder.keep_invariants(plan.target.invariants)
+    folder.keep_invariants(invariants)
     generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
     with Screen(f"{plan.scenario.name}, seed {plan.seed}", console) as screen:
         screen.say(f"{folder.name}: {' '.join(plan.scenario.claim.split())}")

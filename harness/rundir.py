@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,81 @@ from harness.model import Plan, SelfTest, Stall, Verdict
 LATEST = "latest"
 PROCESSES = "processes"
 """The backend that is meant where none is named."""
+_OPERATIONS, _ATTEMPTS = "operations-", "attempts-"
+
+
+@dataclass(frozen=True)
+class Journals:
+    """
+    The journals of a run: JSON lines in one folder, one writer a file. What is in them is said in `harness.rows`.
+    """
+
+    folder: Path
+
+    @property
+    def faults(self) -> Path:
+        """
+        What the chaos controller did.
+        """
+        return self.folder / "faults.jsonl"
+
+    @property
+    def phases(self) -> Path:
+        """
+        When each phase of the run began and ended.
+        """
+        return self.folder / "phases.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """
+        What each node used.
+        """
+        return self.folder / "samples.jsonl"
+
+    @property
+    def load(self) -> Path:
+        """
+        When the load began and ended.
+        """
+        return self.folder / "load.jsonl"
+
+    @property
+    def points(self) -> Path:
+        """
+        Executions that were held for aimed faults; not there if the plan aims at none.
+        """
+        return self.folder / "points.jsonl"
+
+    def operations(self, client: str) -> Path:
+        """
+        The calls of one client.
+        """
+        return self.folder / f"{_OPERATIONS}{client}.jsonl"
+
+    def attempts(self, node: str) -> Path:
+        """
+        The executions of activities on one node, written by the target.
+        """
+        return self.folder / f"{_ATTEMPTS}{node}.jsonl"
+
+    def every_operations(self) -> list[Path]:
+        """
+        The journals of all clients that are there, by name.
+        """
+        return sorted(self.folder.glob(f"{_OPERATIONS}*.jsonl"))
+
+    def every_attempts(self) -> list[Path]:
+        """
+        The attempts files that are there, by name.
+        """
+        return sorted(self.folder.glob(f"{_ATTEMPTS}*.jsonl"))
+
+    def every(self) -> list[Path]:
+        """
+        All journals that are there, by name.
+        """
+        return sorted(self.folder.glob("*.jsonl"))
 
 
 @dataclass(frozen=True)
@@ -45,11 +120,11 @@ class RunDir:
         return self.path / "plan.json"
 
     @property
-    def journal(self) -> Path:
+    def journals(self) -> Journals:
         """
-        What was written down as it happened: `*.jsonl`, one writer a file.
+        What was written down as it happened.
         """
-        return self.path / "journal"
+        return Journals(self.path / "journal")
 
     @property
     def evidence(self) -> Path:
@@ -143,13 +218,14 @@ class RunDir:
         """
         _write(self.plan, plan.model_dump_json(indent=2, by_alias=True) + "\n")
 
-    def keep_invariants(self, folder: Path | None) -> None:
+    def keep_invariants(self, texts: Mapping[str, str]) -> None:
         """
-        Copy the invariants of a target, so that the run can be judged where that is not, or is another by then.
+        Write the invariants that the run is to be judged by besides the general ones (name -> SQL file's content), so
+        that it can be judged where they are not, or are others by then.
         """
-        for file in sorted(folder.glob("*.sql")) if folder is not None else ():
+        for name, text in sorted(texts.items()):
             self.invariants.mkdir(exist_ok=True)
-            shutil.copy(file, self.invariants)
+            (self.invariants / f"{name}.sql").write_text(text, encoding="utf-8")
 
     def load_plan(self) -> Plan:
         """
@@ -237,7 +313,7 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
     else:
         raise UsageError(f"{root / base} exists a hundred times over")
     run = RunDir(path.resolve())
-    for folder in (run.journal, run.evidence, run.logs, run.data):
+    for folder in (run.journals.folder, run.evidence, run.logs, run.data):
         folder.mkdir()
     scratch = root / f".latest-{os.getpid()}"
     scratch.unlink(missing_ok=True)

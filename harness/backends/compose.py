@@ -224,10 +224,10 @@ class Compose(wired.Wired[Node]):
         """
         if os.getuid() != 0:
             return
-        self._run.journal.chmod(0o755)
+        self._run.journals.folder.chmod(0o755)
         services = [str(names.Node(name, 0)) for name in self._plan.target.services]
         for node in (*services, *(node for node in self._plan.nodes if names.role(node) == names.APP)):
-            file = self._run.journal / f"attempts-{node}.jsonl"
+            file = self._run.journals.attempts(node)
             file.touch()
             os.chown(file, composefile.NOBODY, composefile.NOBODY)
 

@@ -97,7 +97,7 @@ def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[],
     return {
         **{name: str(take()) for name in sorted(ports)},
         guard.MARK: str(run.path),
-        "HARNESS_JOURNAL": str(run.journal),
+        "HARNESS_JOURNAL": str(run.journals.folder),
         "HARNESS_USER": user,
         "DAPR_VERSION": plan.dapr_version,
         "DEFECT": plan.defect or "",

@@ -202,7 +202,7 @@ class Topology:
                 "NODE": name,
                 "PORT": str(self._at[name].port),
                 "DATA_DIR": str(self._run.data / name),
-                "ATTEMPTS_FILE": str(self._run.journal / f"attempts-{name}.jsonl"),
+                "ATTEMPTS_FILE": str(self._run.journals.attempts(name)),
                 "STATE_STORE": self._plan.target.state_store,
                 "DEFECT": self._plan.defect or "",
             },

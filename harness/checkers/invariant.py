@@ -22,6 +22,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from harness import plugins
 from harness.errors import UsageError
 
 GENERAL = files(__package__).joinpath("invariants")
@@ -76,6 +77,28 @@ def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
             parse(text)
         except ValueError as error:
             raise UsageError(f"{file}: {error}") from error
+    return found
+
+
+def besides_general(target: Path | None) -> dict[str, str]:
+    """
+    The invariants that a run of a target is judged by besides the general ones: those of the folder `target`, and those
+    of installed packages.
+
+    Raises UsageError if one of a package is no invariant or has a name that is taken, OSError if the target's cannot be
+    read.
+    """
+    found = load(target) if target is not None else {}
+    taken = dict.fromkeys(load(GENERAL), "the harness") | dict.fromkeys(found, "the target")
+    for plugin in plugins.found(plugins.INVARIANTS):
+        for name, text in load(plugin.folder()).items():
+            if name in taken:
+                raise UsageError(f"invariants {plugin.words}: {name}.sql has the name of an invariant of {taken[name]}")
+            try:
+                parse(text)
+            except ValueError as error:
+                raise UsageError(f"invariants {plugin.words}: {name}.sql: {error}") from error
+            found[name], taken[name] = text, plugin.package
     return found
 
 

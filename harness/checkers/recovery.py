@@ -1,7 +1,8 @@
 """
 Faults: was each one felt, what was in flight, and how long until clients and throughput were well again.
 
-Three times are told of each fault, all of them from the moment it was applied:
+Three times are told of each fault, all of them from the moment it was applied (a start that failed while it was being
+applied counts as failed at that moment):
 
 - *first failure*: until the answer to the first start that failed, of those sent to a replica that the fault touches.
   A refusal is no failure where the kind may be refused.
@@ -222,8 +223,11 @@ def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
         return None, None
     replica = names.replica(fault["node"])
     about = {"until_ns": fault["next_ns"] or _FOREVER_NS, "replica": None if replica is None else str(replica)}
-    failure_ns = database.scalar(_FIRST_FAILURE, about | {"from_ns": fault["applied_ns"]})
-    return failure_ns, database.scalar(_FIRST_SUCCESS, about | {"from_ns": failure_ns or fault["applied_ns"]})
+    applied_ns = fault["applied_ns"]
+    begun_ns = applied_ns if fault["begun_ns"] is None else fault["begun_ns"]
+    failure_ns = database.scalar(_FIRST_FAILURE, about | {"from_ns": begun_ns})
+    success_ns = database.scalar(_FIRST_SUCCESS, about | {"from_ns": failure_ns or applied_ns})
+    return None if failure_ns is None else max(failure_ns, applied_ns), success_ns
 
 
 def _recovery(fault: Row, first_success_ns: int | None, load: _Load) -> tuple[float | None, str | None]:

@@ -101,7 +101,7 @@ def _too_little(
         if classes.get(class_, 0) < least:
             yield f"{classes.get(class_, 0)} instances were {class_}; at least {least} are needed"
     for found in faults:
-        if found.in_flight < minimum.in_flight:
+        if found.at is not None and found.in_flight < minimum.in_flight:
             yield (
                 f"{found.in_flight} instances were in flight when {found.fault} hit {found.node} (step {found.step}); "
                 f"at least {minimum.in_flight} are needed"

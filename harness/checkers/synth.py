@@ -26,6 +26,7 @@ from pathlib import Path
 import duckdb
 
 from harness import rundir
+from harness.checkers import invariant
 from harness.checkers.database import UnansweredError, open_database
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import manifest, tables
@@ -154,7 +155,8 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
         run = rundir.create(root, f"{plan.scenario.name}-synthetic", seed)
         evidence.replace(run.evidence)
     run.save_plan(_claimed(plan, like.name, real, total, seed))
-    run.keep_invariants(like.invariants if like.invariants.is_dir() else plan.target.invariants)
+    invariants = like.invariants if like.invariants.is_dir() else plan.target.invariants
+    run.keep_invariants(invariant.load(invariants) if invariants is not None else {})
     manifest.write(run)
     return run, total, measures
 

@@ -42,7 +42,7 @@ def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) 
     def readings() -> Rows:
         engine = Engine(endpoints.redis, target)
         try:
-            known = engine.ids() | {row["instance_id"] for row in journals.operations(run.journal)}
+            known = engine.ids() | {row["instance_id"] for row in journals.operations(run.journals)}
         finally:
             engine.close()
         return api.readings(api.chosen(known, seed), endpoints.sidecars)
@@ -79,12 +79,12 @@ def from_journals(run: RunDir) -> list[str]:
     What was written down as it happened. Return what could not be had, in words.
     """
     sources: Mapping[Table, Callable[[], Rows]] = {
-        OPERATIONS: lambda: journals.operations(run.journal),
-        ATTEMPTS: lambda: journals.attempts(run.journal),
-        FAULTS: lambda: journals.faults(run.journal),
-        PHASES: lambda: journals.phases(run.journal),
-        SAMPLES: lambda: journals.samples(run.journal),
-        JOURNALS: lambda: journals.files(run.journal),
+        OPERATIONS: lambda: journals.operations(run.journals),
+        ATTEMPTS: lambda: journals.attempts(run.journals),
+        FAULTS: lambda: journals.faults(run.journals),
+        PHASES: lambda: journals.phases(run.journals),
+        SAMPLES: lambda: journals.samples(run.journals),
+        JOURNALS: lambda: journals.files(run.journals),
     }
     return [problem for table, rows in sources.items() for problem in _table(run, table, rows)]
 

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from harness.backends.base import Address, Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import journals
 from harness.evidence.engine import Engine
+from harness.evidence.journals import attempts
 from harness.model import Stall, Stuck
+from harness.rundir import Journals
 
 _MOST = 100
 TIMEOUT = 2.0
@@ -30,7 +30,7 @@ def look(
     engine: Engine,
     endpoints: Endpoints,
     jobs: Callable[[], Iterable[Row]],
-    journal: Path,
+    journals: Journals,
     phase: str,
     after: float,
 ) -> Stall:
@@ -44,7 +44,7 @@ def look(
     workers = {node: _workers(at) for node, at in endpoints.sidecars.items()}
     try:
         stored = {row["instance_id"]: row for row in engine.standing(shown)}
-        stuck = tuple(_stuck(shown, stored, _last_attempts(journal, set(shown)), _waking(jobs)))
+        stuck = tuple(_stuck(shown, stored, _last_attempts(journals, set(shown)), _waking(jobs)))
     except EvidenceError as error:
         stuck = tuple(Stuck(instance_id=name, status="not read", why=str(error)) for name in shown)
     return Stall(
@@ -73,7 +73,7 @@ def _waking(jobs: Callable[[], Iterable[Row]]) -> Mapping[str, tuple[str, ...]] 
 def _stuck(
     names: Sequence[str],
     stored: Mapping[str, Row],
-    attempts: Mapping[str, Row],
+    last_attempts: Mapping[str, Row],
     waking: Mapping[str, tuple[str, ...]] | None,
 ) -> Iterator[Stuck]:
     for name in names:
@@ -83,7 +83,7 @@ def _stuck(
                 instance_id=name, status="not stored", why="it was accepted, and the engine knows nothing of it"
             )
             continue
-        last, attempt = row["last"], attempts.get(name)
+        last, attempt = row["last"], last_attempts.get(name)
         jobs = None if waking is None else waking.get(name, ())
         yield Stuck(
             instance_id=name,
@@ -133,12 +133,12 @@ def _attempt(attempt: Row) -> str:
     return f"{attempt['activity']} task {attempt['task_id']} on {attempt['node']}, {ended}"
 
 
-def _last_attempts(journal: Path, names: set[str]) -> dict[str, Row]:
+def _last_attempts(journals: Journals, names: set[str]) -> dict[str, Row]:
     """
     The newest execution of an activity of each of these instances.
     """
     newest: dict[str, Row] = {}
-    for row in journals.attempts(journal):
+    for row in attempts(journals):
         name = row["instance_id"]
         if name in names and (name not in newest or newest[name]["started_ns"] <= row["started_ns"]):
             newest[name] = row

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from harness import plugins
 from harness.errors import UsageError
 from harness.faults.base import Fault
+from harness.faults.broken_links import Down, LimitData, Reset, Timeout
 from harness.faults.isolation import Isolate
-from harness.faults.network import Bandwidth, Down, Latency, LimitData, Reset, Slicer, SlowClose, Timeout
 from harness.faults.process import Kill, Pause, Stop
 from harness.faults.provider import Misbehave
+from harness.faults.slow_links import Bandwidth, Latency, Slicer, SlowClose
 from harness.faults.starvation import DiskFull, Starve
 from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
 
-BUILT_IN: Mapping[str, type[Fault]] = MappingProxyType(
+BUILT_IN: Mapping[str, type[Fault[Any]]] = MappingProxyType(
     {
         "kill": Kill,
         "stop": Stop,
@@ -46,7 +48,7 @@ BUILT_IN: Mapping[str, type[Fault]] = MappingProxyType(
 
 
 @cache
-def families() -> Mapping[str, type[Fault]]:
+def families() -> Mapping[str, type[Fault[Any]]]:
     """
     Every fault that a scenario can name: the built-in ones, and those of installed packages.
 
@@ -58,7 +60,7 @@ def families() -> Mapping[str, type[Fault]]:
     return MappingProxyType(every)
 
 
-def _of_package(plugin: plugins.Plugin, taken: Mapping[str, type[Fault]]) -> type[Fault]:
+def _of_package(plugin: plugins.Plugin, taken: Mapping[str, type[Fault[Any]]]) -> type[Fault[Any]]:
     if plugin.name in taken:
         raise UsageError(f"fault {plugin.words} has a name that is taken; {plugin.package} must give it another one")
     family = plugin.load()
@@ -67,7 +69,7 @@ def _of_package(plugin: plugins.Plugin, taken: Mapping[str, type[Fault]]) -> typ
     return family
 
 
-def make(name: str, settings: object) -> Fault:
+def make(name: str, settings: object) -> Fault[Any]:
     """
     The fault called `name` with `settings`, which were validated when the scenario was read.
 

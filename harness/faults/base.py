@@ -1,12 +1,12 @@
 """
-What a fault is: settings, apply (with its proof), heal.
+What a fault is: settings, apply, prove, heal.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import JsonValue
 
@@ -30,7 +30,11 @@ class NotFeltError(Exception):
         self.proof = proof
 
 
-class Fault(Value, ABC):
+Applied = TypeVar("Applied")
+"""What `apply` measured, for `prove`: how things were before, and what was done."""
+
+
+class Fault(Value, ABC, Generic[Applied]):
     """
     One kind of fault: a frozen model whose fields are its settings.
 
@@ -42,11 +46,20 @@ class Fault(Value, ABC):
     needs: ClassVar[type]
 
     @abstractmethod
-    def apply(self, system: Any, node: str) -> Proof:
+    def apply(self, system: Any, node: str) -> Applied:
         """
-        Do it, and return only once it is proved to be felt.
+        Do it, and return as soon as it is in force, with what was measured until then.
 
-        Raises NotFeltError if it was done but cannot be proved, any other error if it could not be done.
+        Raises NotFeltError if it is clear beforehand that nobody would feel it, and does nothing then; any other error
+        if it could not be done.
+        """
+
+    @abstractmethod
+    def prove(self, system: Any, node: str, applied: Applied) -> Proof:
+        """
+        Prove that it is felt, now that it is in force; `applied` is what `apply` returned.
+
+        Raises NotFeltError if it cannot be proved.
         """
 
     @abstractmethod
@@ -54,3 +67,9 @@ class Fault(Value, ABC):
         """
         Undo it, and return only once it is proved to be gone. Must do nothing if it was never applied.
         """
+
+    def apply_and_prove(self, system: Any, node: str) -> Proof:
+        """
+        Both, one after the other. Raises as they do.
+        """
+        return self.prove(system, node, self.apply(system, node))

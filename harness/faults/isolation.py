@@ -5,15 +5,28 @@ A fault of networks: a node that is on none any more.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import ClassVar
 
 import tenacity
+from typing_extensions import override
 
 from harness.backends.base import Isolates
 from harness.faults.base import Fault, Hits, NotFeltError, Proof
 
 
-class Isolate(Fault):
+@dataclass(frozen=True)
+class Before:
+    """
+    A node just before it was isolated: its connections, the seconds that a probe of it took, and its networks.
+    """
+
+    connections: int
+    probe: float
+    networks: int
+
+
+class Isolate(Fault[Before]):
     """
     The node is taken off every network, as by a pulled cable: nothing reaches it or leaves it, and none of its
     connections is closed. Back on them when healed.
@@ -24,18 +37,25 @@ class Isolate(Fault):
     patience: ClassVar[float] = 2.0
     """Seconds within which a node that anybody talks to has a connection, and which a probe of it waits."""
 
-    def apply(self, system: Isolates, node: str) -> Proof:
+    @override
+    def apply(self, system: Isolates, node: str) -> Before:
         """
-        Proved by a probe of the node that finds no way, when one just before was answered, and by the connections
-        that it had: a node that talks to nobody feels nothing.
+        Raises NotFeltError if the node has no connection: one that talks to nobody would feel nothing.
         """
         connections = self._connections(system, node)
-        before = system.probe_node(node, 5.0)
-        networks = system.isolate(node)
+        probe = system.probe_node(node, 5.0)
+        return Before(connections, probe, system.isolate(node))
+
+    @override
+    def prove(self, system: Isolates, node: str, applied: Before) -> Proof:
+        """
+        Proved by a probe of the node that finds no way, when the one just before was answered, and by the connections
+        that it had.
+        """
         proof: Proof = {
-            "networks": networks,
-            "connections": connections,
-            "probe_before_ms": round(before * 1000, 3),
+            "networks": applied.networks,
+            "connections": applied.connections,
+            "probe_before_ms": round(applied.probe * 1000, 3),
         }
         try:
             took = system.probe_node(node, self.patience)
@@ -43,6 +63,7 @@ class Isolate(Fault):
             return {**proof, "probe_during": type(error).__name__}
         raise NotFeltError(f"{node} still answered", {**proof, "probe_during": round(took * 1000, 3)})
 
+    @override
     def heal(self, system: Isolates, node: str) -> None:
         """
         Put the node back on its networks and wait until it answers.

@@ -5,33 +5,39 @@ Faults of processes: kill, stop, pause.
 from __future__ import annotations
 
 import signal
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import tenacity
+from typing_extensions import override
 
-from harness.backends.base import Kills, Pauses
-from harness.faults.base import Fault, NotFeltError, Proof
+from harness.backends.base import Death, Kills, Pauses
+from harness.faults.base import Fault, Hits, NotFeltError, Proof
 from harness.model import Seconds
 
 
-class Kill(Fault):
+class Kill(Fault[Death]):
     """
     SIGKILL: no shutdown hook runs, nothing is flushed, connections break. The node starts again when healed.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]] = "nodes"
+    hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Kills
 
-    def apply(self, system: Kills, node: str) -> Proof:
+    @override
+    def apply(self, system: Kills, node: str) -> Death:
+        return system.kill(node)
+
+    @override
+    def prove(self, system: Kills, node: str, applied: Death) -> Proof:
         """
         Proved by the exit status of the very process (pid and start time).
         """
-        death = system.kill(node)
-        proof: Proof = {"pid": death.pid, "started": death.started, "status": death.status}
-        if death.status != -signal.SIGKILL:
-            raise NotFeltError(f"{node} ended with status {death.status} before SIGKILL reached it", proof)
+        proof: Proof = {"pid": applied.pid, "started": applied.started, "status": applied.status}
+        if applied.status != -signal.SIGKILL:
+            raise NotFeltError(f"{node} ended with status {applied.status} before SIGKILL reached it", proof)
         return proof
 
+    @override
     def heal(self, system: Kills, node: str) -> None:
         """
         Start the node again and wait until it is ready.
@@ -39,23 +45,28 @@ class Kill(Fault):
         system.start(node)
 
 
-class Stop(Fault):
+class Stop(Fault[Death]):
     """
     SIGTERM, as a deployment stops a node, and SIGKILL if it still runs after `grace`. It starts again when healed.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]] = "nodes"
+    hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Kills
 
     grace: Seconds = 10.0
 
-    def apply(self, system: Kills, node: str) -> Proof:
+    @override
+    def apply(self, system: Kills, node: str) -> Death:
+        return system.stop(node, self.grace)
+
+    @override
+    def prove(self, system: Kills, node: str, applied: Death) -> Proof:
         """
         Proved by the exit of the very process (pid and start time); its status says whether the grace was enough.
         """
-        death = system.stop(node, self.grace)
-        return {"pid": death.pid, "started": death.started, "status": death.status}
+        return {"pid": applied.pid, "started": applied.started, "status": applied.status}
 
+    @override
     def heal(self, system: Kills, node: str) -> None:
         """
         Start the node again and wait until it is ready.
@@ -63,28 +74,37 @@ class Stop(Fault):
         system.start(node)
 
 
-class Pause(Fault):
+class Pause(Fault[float]):
     """
     SIGSTOP: the node keeps its connections and its memory, and does nothing; SIGCONT when healed.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]] = "nodes"
+    hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Pauses
 
-    def apply(self, system: Pauses, node: str) -> Proof:
+    @override
+    def apply(self, system: Pauses, node: str) -> float:
         """
-        Proved by a probe of the node that stalls, when one just before was answered.
+        Returns the seconds that a probe took just before.
         """
         before = system.probe_node(node, 5.0)
-        stall = max(0.25, 5 * before)
         system.pause(node)
-        proof: Proof = {"probe_before_ms": round(before * 1000, 3), "stalled_for_ms": round(stall * 1000, 3)}
+        return before
+
+    @override
+    def prove(self, system: Pauses, node: str, applied: float) -> Proof:
+        """
+        Proved by a probe of the node that stalls, when the one just before was answered.
+        """
+        stall = max(0.25, 5 * applied)
+        proof: Proof = {"probe_before_ms": round(applied * 1000, 3), "stalled_for_ms": round(stall * 1000, 3)}
         try:
             took = system.probe_node(node, stall)
         except TimeoutError:
             return proof
         raise NotFeltError(f"{node} still answered", {**proof, "probe_during_ms": round(took * 1000, 3)})
 
+    @override
     def heal(self, system: Pauses, node: str) -> None:
         """
         Let the node go on and wait until it answers.

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 import tenacity
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from harness.backends.base import Misbehaves
 from harness.faults.base import Fault, Hits, NotFeltError, Proof
@@ -20,7 +21,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _KINDS = ("errors", "slow", "lost", "twice")
 
 
-class Misbehave(Fault):
+class Misbehave(Fault[Mapping[str, int]]):
     """
     Shares of a service's requests, from 0 to 1: `errors` fail before anything happened, `slow` are answered `delay`
     later, `lost` are committed and get no answer, `twice` are carried out two times.
@@ -43,16 +44,24 @@ class Misbehave(Fault):
             raise ValueError(f"at least one of {', '.join(_KINDS)} must be above 0")
         return self
 
-    def apply(self, system: Misbehaves, node: str) -> Proof:
+    @override
+    def apply(self, system: Misbehaves, node: str) -> Mapping[str, int]:
         """
-        Proved by the service's own record: each kind met at least one request of the system since.
+        Returns how often the service had made each kind of trouble before.
         """
         before = system.misbehave(node, None)
         system.misbehave(node, {**self._wanted(), "delay": self.delay})
+        return before
+
+    @override
+    def prove(self, system: Misbehaves, node: str, applied: Mapping[str, int]) -> Proof:
+        """
+        Proved by the service's own record: each kind met at least one request of the system since.
+        """
 
         def met() -> dict[str, int]:
             now = system.misbehave(node, None)
-            return {kind: now.get(kind, 0) - before.get(kind, 0) for kind in self._wanted()}
+            return {kind: now.get(kind, 0) - applied.get(kind, 0) for kind in self._wanted()}
 
         try:
             seen = tenacity.Retrying(
@@ -64,6 +73,7 @@ class Misbehave(Fault):
             raise NotFeltError(f"no request met each kind of trouble that {node} was to make", {**met()}) from error
         return {**seen}
 
+    @override
     def heal(self, system: Misbehaves, node: str) -> None:
         """
         Tell the service to behave, and see that it took it.

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 import tenacity
 from pydantic import Field
+from typing_extensions import override
 
 from harness.backends.base import Death, Fills, Starves
 from harness.faults.base import Fault, Hits, NotFeltError, Proof
@@ -19,7 +20,7 @@ _LAST_WRITE_MS = 500
 """What was under way when the disk became full may still arrive."""
 
 
-class Starve(Fault):
+class Starve(Fault[float]):
     """
     The node gets no more than `share` of one core, on average.
     """
@@ -31,21 +32,30 @@ class Starve(Fault):
 
     share: Annotated[float, Field(gt=0, le=1)]
 
-    def apply(self, system: Starves, node: str) -> Proof:
+    @override
+    def apply(self, system: Starves, node: str) -> float:
+        """
+        Returns the share of one core that the node used before.
+        """
+        before, _ = self._measure(system, node)
+        system.throttle(node, self.share)
+        return before
+
+    @override
+    def prove(self, system: Starves, node: str, applied: float) -> Proof:
         """
         Proved by the CPU that the process used in a window, and by having been stopped in it: one that wants less
         than its share does not feel it.
         """
-        before, _ = self._measure(system, node)
-        system.throttle(node, self.share)
         during, held = self._measure(system, node)
-        proof: Proof = {"cpu_before": before, "cpu_during": during, "stopped_for_s": held}
+        proof: Proof = {"cpu_before": applied, "cpu_during": during, "stopped_for_s": held}
         if held == 0:
             raise NotFeltError(f"{node} wanted no more than {self.share:g} of a core", proof)
         if during > self.share + 0.05:  # /proc counts in hundredths of a second, and the throttle looks every fiftieth
             raise NotFeltError(f"{node} still got {during:g} of a core", proof)
         return proof
 
+    @override
     def heal(self, system: Starves, node: str) -> None:
         """
         Let the node run as it wants.
@@ -63,7 +73,7 @@ class Starve(Fault):
         return round((cpu_then - cpu) / (time.monotonic() - began), 3), round(held_then - held, 3)
 
 
-class DiskFull(Fault):
+class DiskFull(Fault[int]):
     """
     Every write of the node to a file fails, as on a full disk (with EFBIG instead of ENOSPC, which needs no root).
 
@@ -75,24 +85,32 @@ class DiskFull(Fault):
     patience: ClassVar[float] = 5.0
     """Seconds within which a node must have written something, before and during."""
 
-    def apply(self, system: Fills, node: str) -> Proof:
+    @override
+    def apply(self, system: Fills, node: str) -> int:
         """
-        Proved by the node's end, or by its files, which were written to just before and are not any more.
+        Returns the moment at which the disk became full, in nanoseconds since the epoch.
         """
         seen_ns = system.written_ns(node)
         if not _until(self.patience, lambda: system.written_ns(node) != seen_ns):
             raise NotFeltError(f"{node} wrote nothing in {self.patience:g} s, so that a full disk cannot show", {})
         system.fill(node)
-        full_ns = time.time_ns()
+        return time.time_ns()
+
+    @override
+    def prove(self, system: Fills, node: str, applied: int) -> Proof:
+        """
+        Proved by the node's end, or by its files, which were written to just before and are not any more.
+        """
         if _until(self.patience, lambda: system.ended(node) is not None):
             death = system.ended(node) or Death(0, 0.0, 0)
-            return {"pid": death.pid, "status": death.status, "ended_after_ms": (time.time_ns() - full_ns) // 1_000_000}
-        late_ms = (system.written_ns(node) - full_ns) / 1e6
+            return {"pid": death.pid, "status": death.status, "ended_after_ms": (time.time_ns() - applied) // 1_000_000}
+        late_ms = (system.written_ns(node) - applied) / 1e6
         proof: Proof = {"last_write_ms": round(late_ms, 3), "watched_s": self.patience}
         if late_ms > _LAST_WRITE_MS:
             raise NotFeltError(f"{node} still writes", proof)
         return proof
 
+    @override
     def heal(self, system: Fills, node: str) -> None:
         """
         Let the node write, or start it again.

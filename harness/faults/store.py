@@ -7,14 +7,16 @@ They speak to Redis itself, past Toxiproxy, in its own commands (Redis command r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
 import redis
 import tenacity
+from typing_extensions import override
 
 from harness.backends import store
-from harness.backends.base import Kills, Store, Wipes
-from harness.faults.base import Fault, NotFeltError, Proof
+from harness.backends.base import Death, Kills, Store, Wipes
+from harness.faults.base import Fault, Hits, NotFeltError, Proof
 
 _PROBE_KEY = "harness:probe"
 
@@ -23,50 +25,63 @@ def _client(system: Store) -> redis.Redis:
     return store.client(system.store(), timeout=5)
 
 
-class Disconnect(Fault):
+class Disconnect(Fault[int]):
     """
     Every client connection of the store is closed, once, but for the harness's own. There is nothing to heal.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]] = "nodes"
+    hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Store
 
-    def apply(self, system: Store, node: str) -> Proof:
+    @override
+    def apply(self, system: Store, node: str) -> int:
         """
-        Proved by the number of connections that Redis says it closed.
+        Returns the number of connections that Redis says it closed.
         """
         with _client(system) as client:
             pipe = client.pipeline(transaction=False)
             for connection in store.others(client):
                 pipe.client_kill_filter(_id=connection)
-            closed = sum(int(one) for one in pipe.execute())
-        if closed == 0:
-            raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
-        return {"closed": closed}
+            return sum(int(closed) for closed in pipe.execute())
 
+    @override
+    def prove(self, system: Store, node: str, applied: int) -> Proof:
+        """
+        Proved by that number.
+        """
+        if applied == 0:
+            raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
+        return {"closed": applied}
+
+    @override
     def heal(self, system: Store, node: str) -> None:
         """
         Clients connect again by themselves.
         """
 
 
-class _Refusing(Fault):
+class _Refusing(Fault[None]):
     """
     A setting of Redis that makes it refuse writes, and reads not.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]] = "nodes"
+    hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Store
     during: ClassVar[Mapping[str, str]]
     after: ClassVar[Mapping[str, str]]
 
-    def apply(self, system: Store, node: str) -> Proof:
+    @override
+    def apply(self, system: Store, node: str) -> None:
+        with _client(system) as client:
+            for name, value in self.during.items():
+                client.config_set(name, value)
+
+    @override
+    def prove(self, system: Store, node: str, applied: None) -> Proof:
         """
         Proved by a write that is refused, with the words of the refusal.
         """
         with _client(system) as client:
-            for name, value in self.during.items():
-                client.config_set(name, value)
             try:
                 client.set(_PROBE_KEY, "x")
             except redis.ResponseError as error:
@@ -74,6 +89,7 @@ class _Refusing(Fault):
             client.delete(_PROBE_KEY)
         raise NotFeltError(f"{node} still took a write", {"settings": dict(self.during)})
 
+    @override
     def heal(self, system: Store, node: str) -> None:
         """
         Put the settings back, and see a write accepted; a store that is away for another reason gets some seconds.
@@ -112,27 +128,48 @@ class ReadOnly(_Refusing):
     after: ClassVar[Mapping[str, str]] = {"min-replicas-to-write": "0"}
 
 
-class LoseData(Fault):
+@dataclass(frozen=True)
+class Lost:
+    """
+    What the store had before: the number of its keys and of its files; and how its process ended.
+    """
+
+    keys: int
+    files: int
+    death: Death
+
+
+class LoseData(Fault[Lost]):
     """
     The store is killed and everything it kept is gone when it is back.
     """
 
-    hits: ClassVar[Literal["nodes", "links"]] = "nodes"
+    hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Wipes
 
-    def apply(self, system: Wipes, node: str) -> Proof:
-        """
-        Proved by the number of keys before, the exit status of the very process, and its folder, now empty.
-        """
+    @override
+    def apply(self, system: Wipes, node: str) -> Lost:
         with _client(system) as client:
             keys = int(client.dbsize())
         death = system.kill(node)
-        removed = system.wipe(node)
-        proof: Proof = {"keys": keys, "pid": death.pid, "status": death.status, "files_removed": removed}
-        if keys == 0 or removed == 0:
+        return Lost(keys, system.wipe(node), death)
+
+    @override
+    def prove(self, system: Wipes, node: str, applied: Lost) -> Proof:
+        """
+        Proved by the number of keys before, the exit status of the very process, and its folder, now empty.
+        """
+        proof: Proof = {
+            "keys": applied.keys,
+            "pid": applied.death.pid,
+            "status": applied.death.status,
+            "files_removed": applied.files,
+        }
+        if applied.keys == 0 or applied.files == 0:
             raise NotFeltError(f"{node} had nothing to lose", proof)
         return proof
 
+    @override
     def heal(self, system: Kills, node: str) -> None:
         """
         Start the store again, empty.

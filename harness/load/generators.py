@@ -18,6 +18,7 @@ from typing import Protocol
 from harness.backends.guard import MARK
 from harness.errors import HarnessError
 from harness.journal import Tail
+from harness.rows import LOAD, LoadBegan
 from harness.rundir import RunDir
 
 
@@ -48,7 +49,7 @@ class LoadTimes:
     """
 
     def __init__(self, run: RunDir) -> None:
-        self._tail = Tail(run.journal / "load.jsonl")
+        self._tail = Tail(run.journals.load, LOAD)
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.dropped = 0
@@ -58,11 +59,11 @@ class LoadTimes:
         Read what was written since the last poll.
         """
         for row in self._tail.poll():
-            if row["event"] == "started":
-                self.began_ns = row["at_ns"]
+            if isinstance(row, LoadBegan):
+                self.began_ns = row.at_ns
             else:
-                self.ended_ns = row["at_ns"]
-                self.dropped += row["dropped"]
+                self.ended_ns = row.at_ns
+                self.dropped += row.dropped
 
 
 class Locust:

@@ -38,6 +38,7 @@ from harness.load.start import start
 from harness.load.work import Work, of_hosts, of_run
 from harness.model import Plan
 from harness.planning.request import Request
+from harness.rows import LoadBegan, LoadEnded, LoadRow
 from harness.rundir import RunDir
 
 RUN = "HARNESS_LOAD"
@@ -72,9 +73,9 @@ class ArrivalUser(FastHttpUser):
         self.host = next(iter(work.replicas.apps.values())).url
         self.network_timeout = self.load.timeout
         self.connection_timeout = self.load.timeout
-        self.journal = Journal(work.journal / "load.jsonl" if work.journal else Path(os.devnull))
+        self.journal: Journal[LoadRow] = Journal(work.journals.load if work.journals else Path(os.devnull))
         self.operations = Operations(
-            Journal(work.journal / f"operations-{os.getpid()}.jsonl" if work.journal else Path(os.devnull)),
+            Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)),
             f"locust-{os.getpid()}",
             self.load.workflow,
         )
@@ -88,7 +89,7 @@ class ArrivalUser(FastHttpUser):
         """
         dropped = 0
         origin_ns = time.time_ns()
-        self.journal.write({"event": "started", "at_ns": origin_ns})
+        self.journal.write(LoadBegan(at_ns=origin_ns))
         try:
             for arrival in self.work.arrivals():
                 intended_ns = origin_ns + round(arrival.at * 1e9)
@@ -100,7 +101,7 @@ class ArrivalUser(FastHttpUser):
             gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.load.duration))
         finally:
             self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
-            self.journal.write({"event": "ended", "at_ns": time.time_ns(), "dropped": dropped})
+            self.journal.write(LoadEnded(at_ns=time.time_ns(), dropped=dropped))
         gevent.spawn(_end, self.environment)
         raise StopUser
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 
 from harness.journal import Journal
-from harness.load.start import ClientOutcome, Start
+from harness.load.start import Start
+from harness.rows import Completed, Invoked, OperationRow, Outcome
 
 
 class Operations:
@@ -16,7 +17,7 @@ class Operations:
     leaves an operation whose outcome is unknown, and never an effect that nobody asked for.
     """
 
-    def __init__(self, journal: Journal, client: str, workflow: str) -> None:
+    def __init__(self, journal: Journal[OperationRow], client: str, workflow: str) -> None:
         self._journal = journal
         self._client = client
         self._workflow = workflow
@@ -29,32 +30,22 @@ class Operations:
         self._count += 1
         op_id = f"{self._client}/{self._count}"
         self._journal.write(
-            {
-                "event": "invoke",
-                "op_id": op_id,
-                "instance_id": instance_id,
-                "workflow": self._workflow,
-                "kind": kind,
-                "client": self._client,
-                "node": start.node,
-                "try": attempt,
-                "intended_ns": intended_ns,
-                "at_ns": time.time_ns(),
-            }
+            Invoked(
+                op_id=op_id,
+                instance_id=instance_id,
+                workflow=self._workflow,
+                kind=kind,
+                client=self._client,
+                node=start.node,
+                attempt=attempt,
+                intended_ns=intended_ns,
+                at_ns=time.time_ns(),
+            )
         )
         return op_id
 
-    def complete(self, op_id: str, outcome: ClientOutcome, status: int | None, detail: str | None) -> None:
+    def complete(self, op_id: str, outcome: Outcome, status: int | None, detail: str | None) -> None:
         """
         Write what came of a call.
         """
-        self._journal.write(
-            {
-                "event": "complete",
-                "op_id": op_id,
-                "at_ns": time.time_ns(),
-                "outcome": outcome,
-                "status": status,
-                "detail": detail,
-            }
-        )
+        self._journal.write(Completed(op_id=op_id, at_ns=time.time_ns(), outcome=outcome, status=status, detail=detail))

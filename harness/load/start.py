@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from pydantic import JsonValue
@@ -14,8 +14,7 @@ from pydantic import JsonValue
 from harness import names
 from harness.backends.base import Address
 from harness.model import HttpStart, Load, Workflow
-
-ClientOutcome = Literal["ok", "fail", "unknown"]
+from harness.rows import Outcome
 
 
 class Replicas(Protocol):
@@ -48,7 +47,7 @@ class Start:
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
 
-    def outcome(self, status: int | None) -> ClientOutcome:
+    def outcome(self, status: int | None) -> Outcome:
         """
         What an HTTP status means; None (no answer) and anything that is not clearly one or the other is unknown.
         """

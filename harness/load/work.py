@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.backends.base import Address, Endpoints
@@ -15,7 +14,7 @@ from harness.errors import UsageError
 from harness.load.arrivals import Arrival, schedule
 from harness.load.start import Replicas
 from harness.model import Load, Plan, Workflow
-from harness.rundir import RunDir
+from harness.rundir import Journals, RunDir
 
 _WITHOUT_END = 86_400.0
 """Seconds: the longest load there is. A host gets load for as long as Locust runs."""
@@ -36,14 +35,14 @@ class Work:
     """
     This load against those replicas: one of `shares` shares of the arrivals, whose ids begin with `prefix`.
 
-    `journal` is the folder where all is written down; None if nobody judges.
+    `journals` are those where all is written down; None if nobody judges.
     """
 
     load: Load
     workflow: Workflow
     seed: int
     replicas: Replicas
-    journal: Path | None = None
+    journals: Journals | None = None
     share: int = 0
     shares: int = 1
     prefix: str = ""
@@ -66,7 +65,7 @@ def of_run(run: RunDir) -> Work:
         workflow=plan.target.workflows[plan.scenario.load.workflow],
         seed=plan.seed,
         replicas=Endpoints.model_validate_json((run.path / "endpoints.json").read_bytes()),
-        journal=run.journal,
+        journals=run.journals,
     )
 
 

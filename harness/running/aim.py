@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from harness.errors import EvidenceError
 from harness.faults.base import NotFeltError, Proof
 from harness.journal import Journal
 from harness.model import Aim, Point, Value
+from harness.rows import HeldAt, LetGo, NeverCame, PointRow
 
 log = structlog.get_logger(__name__)
 
@@ -159,7 +160,7 @@ class Announcements:
     and one for each aim whose execution never came.
     """
 
-    def __init__(self, at: Address, journal: Journal, testify: Testify) -> None:
+    def __init__(self, at: Address, journal: Journal[PointRow], testify: Testify) -> None:
         self._journal = journal
         self._testify = testify
         self._lock = threading.Lock()
@@ -205,7 +206,7 @@ class Announcements:
             self._ambushes.append(ambush)
         try:
             while (held := ambush.caught.get()) is not None:
-                self._write("held", step, held)
+                self._journal.write(HeldAt(**_row(step, held)))
                 why = "the fault was called off" if self._disarmed else self._doubt(held) or refuse(held.announcement)
                 if why is None:
                     return held
@@ -214,7 +215,7 @@ class Announcements:
         finally:
             with self._lock:
                 self._ambushes.remove(ambush)
-        self._journal.write({"event": "never", "step": step, "at_ns": time.time_ns(), "came": ambush.came})
+        self._journal.write(NeverCame(step=step, at_ns=time.time_ns(), came=ambush.came))
         return None
 
     def landed(self, held: Held) -> Proof:
@@ -246,7 +247,7 @@ class Announcements:
         held.let_go()
         with self._lock:
             self._held.pop(held.announcement.task, None)
-        self._write("let go", step, held, why)
+        self._journal.write(LetGo(**_row(step, held), why=why))
 
     def disarm(self) -> None:
         """
@@ -275,12 +276,13 @@ class Announcements:
         except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and nobody is held for it
             return str(error)
 
-    def _write(self, event: str, step: int, held: Held, why: str | None = None) -> None:
-        announced = held.announcement.model_dump()
-        self._journal.write(
-            {**announced, "event": event, "step": step, "at_ns": time.time_ns(), "announced_ns": announced["at_ns"]}
-            | ({"why": why} if why is not None else {})
-        )
+
+def _row(step: int, held: Held) -> dict[str, Any]:
+    """
+    What every row about a held execution has.
+    """
+    announced = held.announcement.model_dump()
+    return {**announced, "step": step, "at_ns": time.time_ns(), "announced_ns": announced["at_ns"]}
 
 
 class _Server(ThreadingHTTPServer):

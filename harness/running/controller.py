@@ -14,10 +14,11 @@ import structlog
 
 from harness.backends.base import Backend
 from harness.faults import make
-from harness.faults.base import Fault, NotFeltError, Proof
+from harness.faults.base import NotFeltError, Proof
 from harness.journal import Journal
 from harness.model import Aim, Step
 from harness.names import replica
+from harness.rows import Applied, FaultRow, Felt, Healed, Intended, Unfelt, Unhealed
 from harness.running.aim import Announcement, Announcements, Held
 
 log = structlog.get_logger(__name__)
@@ -26,12 +27,13 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True)
 class Active:
     """
-    A fault that is in force now.
+    A fault that is in force now, or, while it is not `applied`, about to be.
     """
 
     fault: str
     node: str
     since_ns: int
+    applied: bool = False
 
 
 class Controller:
@@ -39,12 +41,12 @@ class Controller:
     Runs the steps of a plan against a backend: one thread for each node of a step, and one for a step that is aimed,
     which waits at `points` (needed only if there are such steps).
 
-    `start` once; `stop` any number of times. The journal gets, for each node: intent (on disk before anything
-    is touched), applied, felt or unfelt, healed or unhealed.
+    `start` once; `stop` any number of times. The journal gets, for each node: intent (on disk before anything is
+    touched), applied (once it is in force), felt or unfelt, healed or unhealed.
     """
 
     def __init__(
-        self, steps: Sequence[Step], backend: Backend, journal: Journal, points: Announcements | None = None
+        self, steps: Sequence[Step], backend: Backend, journal: Journal[FaultRow], points: Announcements | None = None
     ) -> None:
         self._backend = backend
         self._journal = journal
@@ -156,75 +158,64 @@ class Controller:
         return self._origin_ns + round(step.at * 1e9)
 
     def _hit(self, step: Step, node: str, held: Held | None = None) -> None:
-        base = {"step": step.step, "fault": step.fault, "node": node}
-        planned_ns = self._planned_ns(step)
-        self._journal.write({**base, "event": "intent", "at_ns": time.time_ns(), "planned_ns": planned_ns}, sync=True)
-        applied_ns = time.time_ns()
-        self._journal.write({**base, "event": "applied", "at_ns": applied_ns})
+        """
+        Apply a fault and prove it; whatever comes of that is written down, and healing goes on.
+        """
+        fault = make(step.fault, step.settings)
+        about = {"step": step.step, "fault": step.fault, "node": node}
+        began_ns = time.time_ns()
+        self._journal.write(Intended(**about, at_ns=began_ns, planned_ns=self._planned_ns(step)), sync=True)
+        self._note(step, node, began_ns)
+        try:
+            applied = fault.apply(self._backend, node)
+            applied_ns = time.time_ns()
+            self._journal.write(Applied(**about, at_ns=applied_ns))
+            self._note(step, node, applied_ns, applied=True)
+            proof = fault.prove(self._backend, node, applied)
+            if held is not None and self._points is not None:
+                proof = _both(proof, self._points, held)
+        except NotFeltError as error:
+            unfelt = {**error.proof, "reason": str(error)}
+            self._journal.write(Unfelt(**about, at_ns=time.time_ns(), proof=unfelt))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and healing goes on
+            log.warning("fault could not be applied", fault=step.fault, node=node, error=str(error))
+            unfelt = {"reason": f"could not be applied: {error}"}
+            self._journal.write(Unfelt(**about, at_ns=time.time_ns(), proof=unfelt))
+        else:
+            self._journal.write(Felt(**about, at_ns=time.time_ns(), proof=proof))
+
+    def _note(self, step: Step, node: str, since_ns: int, *, applied: bool = False) -> None:
         with self._lock:
-            self._active[step.step, node] = Active(step.fault, node, applied_ns)
-        self._apply(make(step.fault, step.settings), base, node, held)
+            self._active[step.step, node] = Active(step.fault, node, since_ns, applied)
 
     def _relieve(self, step: Step, node: str) -> None:
         """
-        Keep what was applied in force for its time, then heal it; if nothing was, do nothing.
+        Keep what was applied in force for its time, then heal it; if nothing was begun, do nothing.
         """
         with self._lock:
             active = self._active.get((step.step, node))
         if active is None:
             return
         try:
-            self._wait_until(active.since_ns + round(step.hold * 1e9))
+            if active.applied:
+                self._wait_until(active.since_ns + round(step.hold * 1e9))
         finally:
-            base = {"step": step.step, "fault": step.fault, "node": node}
             try:
-                self._heal(make(step.fault, step.settings), base, node)
+                self._heal(step, node)
             finally:
                 with self._lock:
                     del self._active[step.step, node]
 
-    def _apply(self, fault: Fault, base: dict[str, object], node: str, held: Held | None) -> None:
+    def _heal(self, step: Step, node: str) -> None:
+        about = {"step": step.step, "fault": step.fault, "node": node}
         try:
-            proof = fault.apply(self._backend, node)
-            if held is not None and self._points is not None:
-                proof = _both(proof, self._points, held)
-        except NotFeltError as error:
-            self._journal.write(
-                {
-                    **base,
-                    "event": "unfelt",
-                    "at_ns": time.time_ns(),
-                    "proof": {**error.proof, "reason": str(error)},
-                }
-            )
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and healing goes on
-            log.warning("fault could not be applied", fault=base["fault"], node=node, error=str(error))
-            self._journal.write(
-                {
-                    **base,
-                    "event": "unfelt",
-                    "at_ns": time.time_ns(),
-                    "proof": {"reason": f"could not be applied: {error}"},
-                }
-            )
-        else:
-            self._journal.write({**base, "event": "felt", "at_ns": time.time_ns(), "proof": proof})
-
-    def _heal(self, fault: Fault, base: dict[str, object], node: str) -> None:
-        try:
-            fault.heal(self._backend, node)
+            make(step.fault, step.settings).heal(self._backend, node)
         except Exception as error:  # noqa: BLE001 - a node that never comes back is a finding, told by the checkers
-            log.warning("fault could not be healed", fault=base["fault"], node=node, error=str(error))
-            self._journal.write(
-                {
-                    **base,
-                    "event": "unhealed",
-                    "at_ns": time.time_ns(),
-                    "proof": {"reason": f"could not be healed: {error}"},
-                }
-            )
+            log.warning("fault could not be healed", fault=step.fault, node=node, error=str(error))
+            proof = {"reason": f"could not be healed: {error}"}
+            self._journal.write(Unhealed(**about, at_ns=time.time_ns(), proof=proof))
         else:
-            self._journal.write({**base, "event": "healed", "at_ns": time.time_ns()})
+            self._journal.write(Healed(**about, at_ns=time.time_ns()))
 
     def _wait_until(self, at_ns: int) -> bool:
         """

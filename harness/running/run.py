@@ -29,6 +29,7 @@ from harness.load.generators import Generator
 from harness.load.operations import Operations
 from harness.load.start import start
 from harness.model import Plan, Workflow
+from harness.rows import Applied, FaultRow, OperationRow, PhaseBegan, PhaseEnded, PhaseRow, PointRow, Sample
 from harness.rundir import RunDir
 from harness.running.aim import Announcements
 from harness.running.controller import Controller
@@ -99,9 +100,9 @@ class Run:
         self._generator = generator
         self._screen = screen
         self._exits = ExitStack()
-        self._phases = self._exits.enter_context(Journal(run.journal / "phases.jsonl"))
-        self._samples = self._exits.enter_context(Journal(run.journal / "samples.jsonl"))
-        self._faults = self._exits.enter_context(Journal(run.journal / "faults.jsonl"))
+        self._phases = self._exits.enter_context(Journal[PhaseRow](run.journals.phases))
+        self._samples = self._exits.enter_context(Journal[Sample](run.journals.samples))
+        self._faults = self._exits.enter_context(Journal[FaultRow](run.journals.faults))
         self._sampled = 0.0
         self._dead: set[str] = set()
         self._lookout = Lookout(plan, run.path)
@@ -126,7 +127,7 @@ class Run:
                 self._run.save_endpoints(endpoints.model_dump_json(indent=2))
                 engine = Engine(endpoints.redis, self._plan.target)
                 self._exits.callback(engine.close)
-                watch = Watch(self._run.journal, engine, self._workflow.outcome)
+                watch = Watch(self._run.journals, engine, self._workflow.outcome)
                 self._canaries(endpoints, watch)
             points = self._announcements(endpoints, engine)
             controller = Controller(self._plan.steps, self._backend, self._faults, points)
@@ -166,17 +167,17 @@ class Run:
         """
         if endpoints.points is None:
             return None
-        journal = self._exits.enter_context(Journal(self._run.journal / "points.jsonl"))
-        sources = Sources(self._plan.target, self._workflow, endpoints, engine, self._run.journal)
+        journal = self._exits.enter_context(Journal[PointRow](self._run.journals.points))
+        sources = Sources(self._plan.target, self._workflow, endpoints, engine, self._run.journals)
         points = Announcements(endpoints.points, journal, sources.testify)
         self._exits.callback(points.close)
         return points
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
-        self._phases.write({"phase": name, "event": "start", "at_ns": time.time_ns()})
+        self._phases.write(PhaseBegan(phase=name, at_ns=time.time_ns()))
         yield
-        self._phases.write({"phase": name, "event": "end", "at_ns": time.time_ns(), "detail": self._given_up})
+        self._phases.write(PhaseEnded(phase=name, at_ns=time.time_ns(), detail=self._given_up))
         self._given_up = None
 
     def _canaries(self, endpoints: Endpoints, watch: Watch) -> None:
@@ -187,7 +188,7 @@ class Run:
         """
         load = self._plan.scenario.load
         kind = max(load.mix, key=lambda name: load.mix[name])
-        with Journal(self._run.journal / "operations-canary.jsonl") as journal:
+        with Journal[OperationRow](self._run.journals.operations("canary")) as journal:
             operations = Operations(journal, "canary", load.workflow)
             for replica in range(len(endpoints.apps)):
                 one = arrival(self._workflow, kind, f"canary-{replica}", random.Random(replica))
@@ -278,7 +279,7 @@ class Run:
             engine=engine,
             endpoints=endpoints,
             jobs=lambda: jobs.left(self._plan.target, endpoints.scheduler, stall.TIMEOUT),
-            journal=self._run.journal,
+            journals=self._run.journals,
             phase=phase,
             after=watch.still,
         )
@@ -341,16 +342,8 @@ class Run:
                 continue
             self._dead.add(node)
             self._screen.say(f"{node} ended by itself (exit status {death.status}); see logs/{node}.log")
-            self._faults.write(
-                {
-                    "step": -1,
-                    "fault": "exit",
-                    "node": node,
-                    "event": "applied",
-                    "at_ns": time.time_ns(),
-                    "proof": {"pid": death.pid, "status": death.status},
-                }
-            )
+            proof = {"pid": death.pid, "status": death.status}
+            self._faults.write(Applied(step=-1, fault="exit", node=node, at_ns=time.time_ns(), proof=proof))
 
     def _poll(self, watch: Watch) -> None:
         try:
@@ -370,4 +363,4 @@ class Run:
         for node, (cpu, rss) in self._backend.usage().items():
             readings += [(node, "cpu_percent", cpu), (node, "rss_bytes", float(rss))]
         for node, metric, value in readings:
-            self._samples.write({"at_ns": at_ns, "node": node, "metric": metric, "value": value})
+            self._samples.write(Sample(at_ns=at_ns, node=node, metric=metric, value=value))

@@ -13,6 +13,8 @@ from harness.evidence import ledgers
 from harness.evidence.engine import Engine
 from harness.journal import Tail
 from harness.model import Target, Workflow
+from harness.rows import ATTEMPTS, AttemptRow, BodyBegan
+from harness.rundir import Journals
 from harness.running.aim import Announcement, Testimony
 
 _ENDINGS = ("taskCompleted", "taskFailed")
@@ -23,14 +25,16 @@ class Sources:
     The three sources of one run, asked while it goes on. None of them is the execution itself.
     """
 
-    def __init__(self, target: Target, workflow: Workflow, endpoints: Endpoints, engine: Engine, journal: Path) -> None:
+    def __init__(
+        self, target: Target, workflow: Workflow, endpoints: Endpoints, engine: Engine, journals: Journals
+    ) -> None:
         self._target = target
         self._workflow = workflow
         self._endpoints = endpoints
         self._engine = engine
-        self._journal = journal
+        self._journals = journals
         self._lock = threading.Lock()
-        self._tails: dict[Path, Tail] = {}
+        self._tails: dict[Path, Tail[AttemptRow]] = {}
         self._attempts: dict[str, Literal["begun", "returned", "raised"]] = {}
 
     def testify(self, announced: Announcement) -> Testimony:
@@ -51,12 +55,12 @@ class Sources:
 
     def _attempt(self, attempt_id: str) -> Literal["begun", "returned", "raised"] | None:
         with self._lock:
-            for file in self._journal.glob("attempts-*.jsonl"):
-                for row in self._tails.setdefault(file, Tail(file)).poll():
-                    if row["event"] == "start":
-                        self._attempts[row["attempt_id"]] = "begun"
+            for file in self._journals.every_attempts():
+                for row in self._tails.setdefault(file, Tail(file, ATTEMPTS)).poll():
+                    if isinstance(row, BodyBegan):
+                        self._attempts[row.attempt_id] = "begun"
                     else:
-                        self._attempts[row["attempt_id"]] = "returned" if row["outcome"] == "ok" else "raised"
+                        self._attempts[row.attempt_id] = "returned" if row.outcome == "ok" else "raised"
             return self._attempts.get(attempt_id)
 
     def _effects(self, announced: Announcement) -> int | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from harness.evidence.engine import Engine
 from harness.journal import Tail
+from harness.rows import OPERATIONS, Invoked, OperationRow
+from harness.rundir import Journals
 
 
 class Watch:
@@ -20,11 +21,11 @@ class Watch:
     Follows the operations journals of a run, and asks the engine about the instances that are still open.
     """
 
-    def __init__(self, journals: Path, engine: Engine, outcome_field: str) -> None:
+    def __init__(self, journals: Journals, engine: Engine, outcome_field: str) -> None:
         self._journals = journals
         self._engine = engine
         self._outcome_field = outcome_field
-        self._tails: dict[Path, Tail] = {}
+        self._tails: dict[Path, Tail[OperationRow]] = {}
         self._calls: dict[str, str] = {}
         self._open: dict[str, None] = {}
         self._accepted: set[str] = set()
@@ -41,8 +42,8 @@ class Watch:
         """
         Read what clients wrote, then ask the engine. Raises EvidenceError if the state store does not answer.
         """
-        for file in self._journals.glob("operations-*.jsonl"):
-            for row in self._tails.setdefault(file, Tail(file)).poll():
+        for file in self._journals.every_operations():
+            for row in self._tails.setdefault(file, Tail(file, OPERATIONS)).poll():
                 self._take(row)
         states = self._engine.states(list(self._open), self._outcome_field)
         for instance, state in states.items():
@@ -55,18 +56,18 @@ class Watch:
         if seen != self._seen or not self.waiting:
             self._seen, self._moved = seen, time.monotonic()
 
-    def _take(self, row: dict[str, Any]) -> None:
-        if row["event"] == "invoke":
+    def _take(self, row: OperationRow) -> None:
+        if isinstance(row, Invoked):
             self.sent += 1
-            self._calls[row["op_id"]] = row["instance_id"]
-            if row["try"] == 1:
-                self._open[row["instance_id"]] = None
+            self._calls[row.op_id] = row.instance_id
+            if row.attempt == 1:
+                self._open[row.instance_id] = None
             return
-        self.answers[row["outcome"]] += 1
-        instance = self._calls.pop(row["op_id"])
-        if row["outcome"] == "ok":
+        self.answers[row.outcome] += 1
+        instance = self._calls.pop(row.op_id)
+        if row.outcome == "ok":
             self._accepted.add(instance)
-        if row["outcome"] == "unknown" and instance not in self._accepted:
+        if row.outcome == "unknown" and instance not in self._accepted:
             self._unanswered.add(instance)
         else:
             self._unanswered.discard(instance)

@@ -17,7 +17,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.errors import ProvisionError
+from harness import plugins
+from harness.errors import ProvisionError, UsageError
 from harness.runtime import cache, golang
 from harness.runtime.locate import Search, search
 from harness.runtime.versions import GO_AT_LEAST, PYTHON_AT_LEAST, numbers
@@ -58,6 +59,8 @@ def doctor(*, dapr_version: str) -> list[Check]:
         *_docker(),
         _disk(_DISK_TO_RUN if complete else _DISK_TO_BUILD),
         _memory(_MEMORY_TO_RUN if complete else _MEMORY_TO_BUILD),
+        *(_plugin("fault", plugin) for plugin in plugins.found(plugins.FAULTS)),
+        *(_plugin("invariants", plugin) for plugin in plugins.found(plugins.INVARIANTS)),
     ]
 
 
@@ -71,6 +74,18 @@ def render(checks: Sequence[Check]) -> RenderableType:
         if check.mend:
             table.add_row("", "", "", Text(check.mend, "yellow"))
     return table
+
+
+def _plugin(kind: str, plugin: plugins.Plugin) -> Check:
+    """
+    What an installed package adds, and from where.
+    """
+    name, where = f"{kind} {plugin.name}", f"{plugin.point.value} of {plugin.package}"
+    try:
+        plugin.load()
+    except UsageError as error:
+        return Check(name, ok=False, found=True, version=plugin.version, where=where, mend=str(error))
+    return Check(name, ok=True, found=True, version=plugin.version, where=where)
 
 
 def clash(installed: Iterable[metadata.Distribution]) -> Check:

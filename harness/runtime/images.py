@@ -21,6 +21,8 @@ from harness.runtime.standins import Say, StandIn
 LABEL = "durable-workflow-harness.stand-in"
 TARGET = "durable-workflow-harness/target:local"
 LOAD = "durable-workflow-harness/load:local"
+_WITH_THE_HARNESS = frozenset({"load", "observability"})
+"""Overlays that run the harness's own image: Locust, and the exporter of journals."""
 
 _BUILD_TIMEOUT = 900.0
 
@@ -48,7 +50,7 @@ def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> Non
             for one in _OVERLAYS[overlay](dapr_version, folder, progress):
                 _make(one, progress)
         _ours(TARGET, "compose/Dockerfile", "target/requirements.lock", progress)
-        if "load" in overlays:
+        if _WITH_THE_HARNESS.intersection(overlays):
             _ours(LOAD, "compose/load/Dockerfile", "compose/load/requirements.lock", progress)
     # What the new ones replaced, and the stages of the Dockerfile; nothing else has the label.
     docker("image", "prune", "--force", "--filter", f"label={LABEL}")

@@ -24,7 +24,7 @@ from harness.backends.base import Address
 from harness.backends.processes import Processes
 from harness.faults import make
 from harness.faults.base import NotFeltError, Proof
-from harness.faults.network import Timeout
+from harness.faults.broken_links import Timeout
 from harness.planning import plan, scenario, target
 from harness.runtime.locate import locate_all
 from harness.runtime.versions import DAPR
@@ -149,7 +149,7 @@ def repeat(running: Processes, case: Case) -> Spans:
         began = time.perf_counter()
         proof = None
         with suppress(NotFeltError):
-            proof = fault.apply(running, case.node)
+            proof = fault.apply_and_prove(running, case.node)
         proved = time.perf_counter()
         time.sleep(REST)
         healing = time.perf_counter()

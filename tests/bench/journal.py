@@ -14,26 +14,39 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from harness.journal import Journal
+from harness.rows import Invoked
 from tests.bench.table import Table
 
 ROWS, SYNCED = 100_000, 300
-ROW = {"op_id": "locust-1/4711", "instance_id": "plain-004711", "event": "invoke", "node": "app-1", "at_ns": 1 << 60}
+FACTS = {
+    "event": "invoke",
+    "op_id": "locust-1/4711",
+    "instance_id": "plain-004711",
+    "workflow": "order_v1",
+    "kind": "plain",
+    "client": "locust-1",
+    "node": "app-1",
+    "try": 1,
+    "intended_ns": 1 << 60,
+    "at_ns": 1 << 60,
+}
 
-Write = Callable[[dict], None]
+Write = Callable[[], None]
+"""Makes one row of the facts, and writes it."""
 
 
 @contextmanager
 def journal(folder: Path, *, sync: bool) -> Iterator[Write]:
     with Journal(folder / "journal.jsonl") as written:
-        yield lambda row: written.write(row, sync=sync)
+        yield lambda: written.write(Invoked(**FACTS), sync=sync)
 
 
 @contextmanager
 def logged(folder: Path) -> Iterator[Write]:
     with closing(logging.FileHandler(folder / "log.jsonl")) as handler:
 
-        def write(row: dict) -> None:
-            handler.emit(logging.LogRecord("bench", logging.INFO, "", 0, json.dumps(row), None, None))
+        def write() -> None:
+            handler.emit(logging.LogRecord("bench", logging.INFO, "", 0, json.dumps(FACTS), None, None))
 
         yield write
 
@@ -44,7 +57,7 @@ def sqlite(folder: Path) -> Iterator[Write]:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("CREATE TABLE rows (row TEXT)")
-        yield lambda row: db.execute("INSERT INTO rows VALUES (?)", [json.dumps(row)])
+        yield lambda: db.execute("INSERT INTO rows VALUES (?)", [json.dumps(FACTS)])
 
 
 def measure(folder: Path, say: Callable[[str], None]) -> Table:
@@ -72,5 +85,5 @@ def rate(folder: Path, opened: Callable, count: int) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as scratch, opened(Path(scratch)) as write:
         began = time.perf_counter()
         for _ in range(count):
-            write(ROW)
+            write()
         return count / (time.perf_counter() - began)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.backends import containers
-from harness.journal import Tail
+from tests.builders import lines
 from tests.builders.command import BIN, ROOT, left, until
 
 pytestmark = pytest.mark.compose
@@ -51,8 +51,8 @@ def test_nothing_is_left_in_the_engine_after_an_end_in_the_middle(number, tmp_pa
         if number == signal.SIGKILL:
             until(ours, 60)
         else:
-            faults = Tail(tmp_path / "latest/journal/faults.jsonl")
-            until(lambda: any(row["event"] == "felt" for row in faults.poll()), 150)
+            faults = tmp_path / "latest/journal/faults.jsonl"
+            until(lambda: any(row["event"] == "felt" for row in lines.read(faults)), 150)
         process.send_signal(number)
         printed, _ = process.communicate(timeout=120)
 

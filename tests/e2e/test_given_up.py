@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.journal import Tail
+from tests.builders import lines
 
 pytestmark = pytest.mark.e2e
 
@@ -12,7 +12,7 @@ def test_a_spent_error_budget_ends_the_run_in_good_order_and_the_plan_can_be_rep
     first = finished.run
 
     assert any("cut short: the error budget is spent" in reason for reason in finished.verdict["reasons"])
-    assert [row["event"] for row in Tail(first / "journal/faults.jsonl").poll()][-2:] == ["healed", "healed"]
+    assert [row["event"] for row in lines.read(first / "journal/faults.jsonl")][-2:] == ["healed", "healed"]
     assert "given up: the error budget is spent" in finished.out
 
     again = harness(

@@ -7,7 +7,7 @@ import psutil
 import pytest
 import tenacity
 
-from harness.journal import Tail
+from tests.builders import lines
 
 pytestmark = pytest.mark.e2e
 
@@ -21,7 +21,7 @@ def test_a_run_with_a_node_that_ended_by_itself_never_holds(harness, tmp_path):
 
     def kill_placement():
         tenacity.Retrying(wait=tenacity.wait_fixed(0.1), stop=tenacity.stop_after_delay(60))(
-            lambda: Tail(tmp_path / "latest/journal/load.jsonl").poll()[0]
+            lambda: lines.read(tmp_path / "latest/journal/load.jsonl")[0]
         )
         for process in psutil.process_iter():
             if process.name() == "placement" and process.environ().get("HARNESS_RUN", "").startswith(str(tmp_path)):

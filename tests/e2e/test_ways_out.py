@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.journal import Tail
+from tests.builders import lines
 from tests.builders.command import BIN, left, until
 
 pytestmark = pytest.mark.e2e
@@ -26,7 +26,7 @@ def _started(pytestconfig, tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    until(lambda: any(row["event"] == "felt" for row in Tail(tmp_path / "latest/journal/faults.jsonl").poll()), 60)
+    until(lambda: any(row["event"] == "felt" for row in lines.read(tmp_path / "latest/journal/faults.jsonl")), 60)
     yield process, tmp_path
     if process.poll() is None:
         process.kill()
@@ -50,7 +50,7 @@ def test_one_signal_heals_collects_judges_and_exits_130(started, number):
     printed, _ = process.communicate(timeout=90)
 
     assert process.returncode == 130, printed
-    assert [row["event"] for row in Tail(folder / "latest/journal/faults.jsonl").poll()][-1] == "healed"
+    assert [row["event"] for row in lines.read(folder / "latest/journal/faults.jsonl")][-1] == "healed"
     assert json.loads((folder / "latest/verdict.json").read_text())["result"] in ("HOLDS", "UNKNOWN")
     assert (folder / "latest/report.html").exists()
     assert left(folder) == []

@@ -36,7 +36,7 @@ def test_the_fault_that_writing_a_fault_begins_with_is_one():
     nothing = names["Nothing"]()
 
     with pytest.raises(base.NotFeltError, match="nothing was done"):
-        nothing.apply(object(), "sidecar-0")
+        nothing.apply_and_prove(object(), "sidecar-0")
     nothing.heal(object(), "sidecar-0")
     assert nothing.hits == "nodes"
 

@@ -110,7 +110,7 @@ def test_a_kill_is_proved_by_the_exit_status_of_that_very_process():
         def kill(self, node):
             return Node(node, Container()).kill()
 
-    proof = Kill().apply(System(), "app-0")
+    proof = Kill().apply_and_prove(System(), "app-0")
 
     assert proof == {"pid": 4711, "started": pytest.approx(1795566613.123456), "status": -signal.SIGKILL}
 
@@ -272,7 +272,7 @@ class Cable:
 def test_an_isolation_is_proved_by_a_probe_that_finds_no_way():
     system = Cable()
 
-    proof = Isolate().apply(system, "sidecar-0")
+    proof = Isolate().apply_and_prove(system, "sidecar-0")
     Isolate().heal(system, "sidecar-0")
 
     assert proof == {
@@ -291,7 +291,7 @@ def test_an_isolation_that_nobody_feels_is_not_felt(system, why, monkeypatch):
     monkeypatch.setattr(Isolate, "patience", 0.05)
 
     with pytest.raises(NotFeltError, match=f"sidecar-0 {why}"):
-        Isolate().apply(system, "sidecar-0")
+        Isolate().apply_and_prove(system, "sidecar-0")
 
 
 def test_what_a_node_keeps_is_counted_in_its_volumes_alone():

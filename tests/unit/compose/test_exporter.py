@@ -1,76 +1,95 @@
 """compose/exporter.py: a run's journals as Prometheus metrics."""
 
 import importlib.util
-import json
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
+
+from harness.journal import Journal
+from harness.rows import Applied, BodyBegan, BodyEnded, Completed, Felt, Healed, Intended, Invoked, Unfelt
+from harness.rundir import Journals
 
 FILE = Path(__file__).resolve().parents[3] / "compose/exporter.py"
+FAULT = {"at_ns": 1, "step": 0, "fault": "kill", "node": "sidecar-0"}
+IN_FORCE = 'harness_fault_in_force{fault="kill",node="sidecar-0"}'
 
 
 @pytest.fixture(name="journals")
 def _journals(tmp_path):
-    """The journals of a folder, and a way to append to one of them."""
+    return Journals(tmp_path)
+
+
+@pytest.fixture(name="samples")
+def _samples(journals):
+    """What Prometheus would get now."""
     spec = importlib.util.spec_from_file_location("exporter", FILE)
     exporter = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(exporter)
-    journals = exporter.Journals(tmp_path)
+    disable_created_metrics()
+    registry = CollectorRegistry()
+    registry.register(exporter.Exporter(journals))
 
-    def append(name, *rows, raw=""):
-        with (tmp_path / name).open("a") as file:
-            file.write("".join(json.dumps(row) + "\n" for row in rows) + raw)
+    def samples():
+        lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
-    journals.append = append
-    return journals
-
-
-def samples(journals):
-    lines = [line for line in journals.metrics().splitlines() if not line.startswith("#")]
-    return dict(line.rsplit(" ", 1) for line in lines)
+    return samples
 
 
-def fault(event):
-    return {"event": event, "step": 0, "fault": "kill", "node": "sidecar-0", "at_ns": 1}
+def append(file, *rows):
+    with Journal(file) as journal:
+        for row in rows:
+            journal.write(row)
 
 
-IN_FORCE = 'harness_fault_in_force{fault="kill",node="sidecar-0"}'
+def test_a_fault_is_in_force_from_applied_to_healed(journals, samples):
+    append(journals.faults, Intended(**FAULT, planned_ns=1))
+    assert IN_FORCE not in samples()
+    append(journals.faults, Applied(**FAULT), Felt(**FAULT, proof={}))
+    assert samples()[IN_FORCE] == 1
+    append(journals.faults, Healed(**FAULT))
+    assert samples()[IN_FORCE] == 0
+    assert samples()['harness_faults_total{event="felt",fault="kill"}'] == 1
 
 
-def test_a_fault_is_in_force_from_applied_to_healed(journals):
-    journals.append("faults.jsonl", fault("intent"))
-    assert IN_FORCE not in samples(journals)
-    journals.append("faults.jsonl", fault("applied"), fault("felt"))
-    assert samples(journals)[IN_FORCE] == "1"
-    journals.append("faults.jsonl", fault("healed"))
-    assert samples(journals)[IN_FORCE] == "0"
-    assert samples(journals)['harness_faults_total{event="felt",fault="kill"}'] == "1"
+def test_a_fault_that_was_not_felt_is_not_in_force(journals, samples):
+    append(journals.faults, Applied(**FAULT), Unfelt(**FAULT, proof={}))
+
+    assert samples()[IN_FORCE] == 0
 
 
-def test_a_fault_that_could_not_be_applied_is_not_in_force(journals):
-    journals.append("faults.jsonl", fault("applied"), fault("unfelt"))
+def test_calls_and_bodies_are_counted_once_however_often_it_is_asked(journals, samples):
+    call = {
+        "at_ns": 1,
+        "op_id": "c/1",
+        "instance_id": "a",
+        "workflow": "w",
+        "kind": "k",
+        "client": "c",
+        "node": "app-1",
+    }
+    append(journals.operations("7"), Invoked(**call, attempt=1, intended_ns=1))
+    append(journals.operations("7"), Completed(at_ns=2, op_id="c/1", outcome="unknown", status=None, detail=None))
+    body = {"at_ns": 1, "attempt_id": "x", "instance_id": "a", "activity": "reserve_stock_v1", "task_id": 1}
+    append(journals.attempts("app-0"), BodyBegan(**body, node="app-0"))
+    append(journals.attempts("app-0"), BodyEnded(at_ns=2, attempt_id="x", outcome="ok"))
+    first = samples()
 
-    assert samples(journals)[IN_FORCE] == "0"
-
-
-def test_calls_and_bodies_are_counted_once_however_often_it_is_asked(journals):
-    journals.append("operations-7.jsonl", {"event": "invoke", "node": "app-1"})
-    journals.append("operations-7.jsonl", {"event": "complete", "outcome": "unknown"})
-    journals.append("attempts-app-0.jsonl", {"event": "start", "activity": "reserve_stock_v1", "node": "app-0"})
-    journals.append("attempts-app-0.jsonl", {"event": "end", "outcome": "ok"})
-    first = samples(journals)
-
-    assert samples(journals) == first
+    assert samples() == first
     assert first == {
-        'harness_calls_total{node="app-1"}': "1",
-        'harness_answers_total{outcome="unknown"}': "1",
-        'harness_attempts_total{activity="reserve_stock_v1",node="app-0"}': "1",
-        'harness_attempts_ended_total{outcome="ok"}': "1",
+        'harness_calls_total{node="app-1"}': 1,
+        'harness_answers_total{outcome="unknown"}': 1,
+        'harness_attempts_total{activity="reserve_stock_v1",node="app-0"}': 1,
+        'harness_attempts_ended_total{outcome="ok"}': 1,
     }
 
 
-def test_a_torn_line_waits_until_it_is_whole_and_a_broken_one_is_passed_over(journals):
-    journals.append("operations-1.jsonl", raw='{"event":"invoke","no')
-    assert samples(journals) == {}
-    journals.append("operations-1.jsonl", raw='de":"app-0"}\n{"event":\nnull\n')
-    assert samples(journals) == {'harness_calls_total{node="app-0"}': "1"}
+def test_a_torn_line_waits_until_it_is_whole_and_a_broken_one_is_told_and_passed_over(journals, samples, capsys):
+    answer = Completed(at_ns=2, op_id="c/1", outcome="ok", status=202, detail=None).model_dump_json()
+    file = journals.operations("1")
+    file.write_text(answer[:20])
+    assert samples() == {}
+    file.write_text(answer + "\n" + '{"event":"nothing known"}\n' + answer + "\n")
+    assert samples() == {'harness_answers_total{outcome="ok"}': 2}
+    assert "operations-1.jsonl:2: a broken line in a journal" in capsys.readouterr().err

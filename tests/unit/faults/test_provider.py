@@ -82,7 +82,7 @@ def test_it_is_proved_by_the_services_own_record_and_healed():
     service = Service({"errors", "lost"})
     fault = Misbehave(errors=0.5, lost=0.1)
 
-    assert fault.apply(service, "provider-0") == {"errors": 1, "lost": 1}
+    assert fault.apply_and_prove(service, "provider-0") == {"errors": 1, "lost": 1}
     assert service.wanted == {"errors": 0.5, "lost": 0.1, "delay": 1.0}
     fault.heal(service, "provider-0")
     assert service.wanted == {}
@@ -91,7 +91,7 @@ def test_it_is_proved_by_the_services_own_record_and_healed():
 def test_a_kind_of_trouble_that_no_request_met_is_not_felt(monkeypatch):
     monkeypatch.setattr(Misbehave, "patience", 0.1)
     with pytest.raises(NotFeltError, match="no request met") as caught:
-        Misbehave(errors=0.5, lost=0.1).apply(Service({"errors"}), "provider-0")
+        Misbehave(errors=0.5, lost=0.1).apply_and_prove(Service({"errors"}), "provider-0")
     assert caught.value.proof["lost"] == 0
 
 

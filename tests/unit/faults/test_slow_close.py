@@ -10,7 +10,7 @@ import pytest
 from harness.backends import ports, probe
 from harness.backends.base import Address
 from harness.faults.base import NotFeltError
-from harness.faults.network import SlowClose
+from harness.faults.slow_links import SlowClose
 
 LINK = "client->app-0"
 
@@ -44,7 +44,7 @@ def test_a_slow_close_is_proved_by_an_end_that_is_late():
     system = System()
     fault = SlowClose(delay=0.5)
 
-    proof = fault.apply(system, LINK)
+    proof = fault.apply_and_prove(system, LINK)
     (toxic,) = system.toxics.values()
     fault.heal(system, LINK)
 
@@ -56,7 +56,7 @@ def test_a_slow_close_is_proved_by_an_end_that_is_late():
 @pytest.mark.parametrize("system", [System(felt=False), System(felt=False, ends_within=0.6)])
 def test_an_end_that_is_not_late_or_was_as_late_before_is_not_felt(system):
     with pytest.raises(NotFeltError, match="no probe of client->app-0 showed the slow_close toxic"):
-        SlowClose(delay=0.5).apply(system, LINK)
+        SlowClose(delay=0.5).apply_and_prove(system, LINK)
 
 
 def serve(after):

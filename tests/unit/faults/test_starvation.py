@@ -85,7 +85,7 @@ def test_a_busy_node_is_held_to_its_share_and_let_go(system):
     busy = system(BUSY)
     fault = Starve(share=0.2)
 
-    proof = fault.apply(busy, "node")
+    proof = fault.apply_and_prove(busy, "node")
     fault.heal(busy, "node")
     begun, _ = busy.consumed("node")
 
@@ -96,7 +96,7 @@ def test_a_busy_node_is_held_to_its_share_and_let_go(system):
 
 def test_a_node_that_wants_no_more_than_its_share_does_not_feel_it(system):
     with pytest.raises(NotFeltError, match=r"wanted no more than 0\.5 of a core"):
-        Starve(share=0.5).apply(system(IDLE), "node")
+        Starve(share=0.5).apply_and_prove(system(IDLE), "node")
 
 
 def test_a_node_that_is_killed_while_it_is_held_back_can_start_again(system):
@@ -114,7 +114,7 @@ def test_a_node_that_lives_with_a_full_disk_writes_nothing_until_there_is_room(s
     stubborn = system(STUBBORN)
     fault = DiskFull()
 
-    proof = fault.apply(stubborn, "node")
+    proof = fault.apply_and_prove(stubborn, "node")
     size = (stubborn.folder / "kept").stat().st_size
     fault.heal(stubborn, "node")
 
@@ -127,7 +127,7 @@ def test_a_node_that_dies_of_a_full_disk_is_no_surprise_and_starts_again(system)
     strict = system(STRICT)
     fault = DiskFull()
 
-    proof = fault.apply(strict, "node")
+    proof = fault.apply_and_prove(strict, "node")
     assert proof["status"] == 1
     assert strict.child.death() is None
     assert isinstance(strict.ended("node"), Death)
@@ -138,4 +138,4 @@ def test_a_node_that_dies_of_a_full_disk_is_no_surprise_and_starts_again(system)
 
 def test_a_node_that_writes_nothing_cannot_feel_it(system):
     with pytest.raises(NotFeltError, match="wrote nothing"):
-        DiskFull().apply(system(IDLE), "node")
+        DiskFull().apply_and_prove(system(IDLE), "node")

@@ -50,7 +50,7 @@ def test_the_harness_s_own_connections_are_neither_closed_nor_counted(at):
         connection = ours.client_id()
         theirs.ping()
 
-        assert Disconnect().apply(System(at), "redis") == {"closed": 1}
+        assert Disconnect().apply_and_prove(System(at), "redis") == {"closed": 1}
         assert ours.client_id() == connection
 
 
@@ -58,11 +58,11 @@ def test_a_store_that_only_the_harness_talks_to_feels_no_disconnect(at):
     with store.client(at, 5) as ours:
         ours.ping()
         with pytest.raises(NotFeltError, match="redis had no connection to close"):
-            Disconnect().apply(System(at), "redis")
+            Disconnect().apply_and_prove(System(at), "redis")
 
 
 def test_a_store_is_read_only_until_it_is_healed(at):
-    assert "NOREPLICAS" in ReadOnly().apply(System(at), "redis")["refusal"]
+    assert "NOREPLICAS" in ReadOnly().apply_and_prove(System(at), "redis")["refusal"]
     ReadOnly().heal(System(at), "redis")
 
     with store.client(at, 5) as client:

@@ -6,7 +6,6 @@ import time
 import httpx
 import pytest
 
-from harness import journal
 from harness.backends import ports
 from harness.backends.base import Address, Death
 from harness.errors import EvidenceError
@@ -16,6 +15,7 @@ from harness.model import Aim, Step
 from harness.running import aim as aiming
 from harness.running.aim import Announcement, Announcements
 from harness.running.controller import Controller
+from tests.builders import lines
 
 BEGUN = aiming.Testimony(attempt="begun", effects=0, scheduled=True, recorded=False)
 COMMITTED = aiming.Testimony(attempt="begun", effects=1, scheduled=True, recorded=False)
@@ -69,7 +69,7 @@ class Post:
         assert not thread.is_alive()
 
     def rows(self):
-        return list(journal.read(self.file))
+        return list(lines.read(self.file))
 
     def close(self):
         self.points.close()
@@ -268,7 +268,7 @@ def control(tmp_path, post, wanted, nodes=("sidecar-0", "sidecar-1")):
     written = Journal(tmp_path / "faults.jsonl")
     controller = Controller([step], system, written, post.points)
     controller.start(time.time_ns())
-    return system, controller, lambda: list(journal.read(tmp_path / "faults.jsonl"))
+    return system, controller, lambda: list(lines.read(tmp_path / "faults.jsonl"))
 
 
 def until_done(controller):

@@ -7,18 +7,19 @@ from types import SimpleNamespace
 import pytest
 import tenacity
 
-from harness import journal
 from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
-from harness.faults import network, process
+from harness.faults import process, toxic
 from harness.faults.base import NotFeltError
-from harness.faults.network import Down, Latency
+from harness.faults.broken_links import Down
 from harness.faults.process import Kill, Pause
+from harness.faults.slow_links import Latency
 from harness.journal import Journal
 from harness.model import Aim, Step
 from harness.planning.powers import refuse_unservable
 from harness.running.controller import Controller
+from tests.builders import lines
 
 
 class System:
@@ -87,7 +88,7 @@ def run(tmp_path, system, *steps, stop_after=None):
             time.sleep(stop_after)
         controller.stop()
         assert controller.active() == []
-    return list(journal.read(tmp_path / "faults.jsonl"))
+    return list(lines.read(tmp_path / "faults.jsonl"))
 
 
 def test_a_fault_is_intended_applied_felt_and_healed_in_that_order(tmp_path):
@@ -112,7 +113,39 @@ def test_a_fault_that_cannot_be_applied_is_unfelt_with_the_reason(tmp_path):
     system.kill = lambda node: (_ for _ in ()).throw(NodeError("sidecar-0 does not run"))
     rows = run(tmp_path, system, step())
 
-    assert rows[2]["proof"]["reason"] == "could not be applied: sidecar-0 does not run"
+    assert [row["event"] for row in rows] == ["intent", "unfelt", "healed"]
+    assert rows[1]["proof"]["reason"] == "could not be applied: sidecar-0 does not run"
+
+
+def test_a_fault_is_in_force_only_once_it_was_applied(tmp_path):
+    """A kill that takes long to land is applied when it has, not when it was begun."""
+    system = System()
+    landed = []
+
+    def kill(node):
+        time.sleep(0.05)
+        landed.append(time.time_ns())
+        return Death(7, 1.0, -signal.SIGKILL)
+
+    system.kill = kill
+    intent, applied, felt, _ = run(tmp_path, system, step())
+
+    assert intent["at_ns"] < landed[0] <= applied["at_ns"] <= felt["at_ns"]
+
+
+def test_what_was_never_applied_is_healed_at_once(tmp_path):
+    system = System()
+    system.connections = 0
+    began = time.monotonic()
+    rows = run(
+        tmp_path,
+        system,
+        step(fault="latency", settings={"latency": 0.1}, nodes=("sidecar-0->redis",), hold=60),
+        stop_after=2.5,
+    )
+
+    assert [row["event"] for row in rows] == ["intent", "unfelt", "healed"]
+    assert time.monotonic() - began < 10
 
 
 def test_stopping_heals_what_is_in_force_and_applies_nothing_more(tmp_path):
@@ -139,7 +172,7 @@ class FullDisk:
         self.event = event
 
     def write(self, row, *, sync=False):
-        if row["event"] == self.event:
+        if row.event == self.event:
             raise OSError("no space left on device")
 
 
@@ -187,7 +220,7 @@ def test_latency_is_proved_by_a_slower_probe_and_healed_to_a_quick_one():
     system = System()
     fault = Latency(latency=0.2, jitter=0.05)
 
-    proof = fault.apply(system, "sidecar-0->redis")
+    proof = fault.apply_and_prove(system, "sidecar-0->redis")
     fault.heal(system, "sidecar-0->redis")
 
     assert proof == {"connections": 3, "probe_before_ms": 1.0, "probe_during": 201.0}
@@ -204,7 +237,7 @@ def test_a_link_is_probed_again_before_a_toxic_that_would_not_stand_out(took, pr
         return took[len(asked) - 1] if len(asked) <= len(took) else 0.4
 
     system.probe = probe
-    proof = Latency(latency=0.2).apply(system, "sidecar-0->redis")
+    proof = Latency(latency=0.2).apply_and_prove(system, "sidecar-0->redis")
 
     assert len(asked) == probes
     assert proof["probe_before_ms"] == min(took) * 1000
@@ -212,17 +245,17 @@ def test_a_link_is_probed_again_before_a_toxic_that_would_not_stand_out(took, pr
 
 def test_latency_that_no_probe_feels_is_not_felt():
     with pytest.raises(NotFeltError, match="no probe of sidecar-0->redis showed the latency toxic"):
-        Latency(latency=0.2).apply(System(felt=False), "sidecar-0->redis")
+        Latency(latency=0.2).apply_and_prove(System(felt=False), "sidecar-0->redis")
 
 
 @pytest.mark.parametrize("fault", [Latency(latency=0.2), Down()])
 def test_a_link_that_nobody_uses_is_left_alone_and_not_felt(fault, monkeypatch):
-    monkeypatch.setattr(network, "_USED_WITHIN", 0.05)
+    monkeypatch.setattr(toxic, "_USED_WITHIN", 0.05)
     system = System()
     system.connections = 0
 
     with pytest.raises(NotFeltError, match="nobody uses sidecar-0->redis"):
-        fault.apply(system, "sidecar-0->redis")
+        fault.apply_and_prove(system, "sidecar-0->redis")
     assert system.did == []
 
 
@@ -243,7 +276,7 @@ def test_kill_has_no_settings():
 def test_a_pause_is_proved_by_a_probe_that_stalls_and_healed_when_it_is_answered():
     system = System()
 
-    proof = Pause().apply(system, "app-0")
+    proof = Pause().apply_and_prove(system, "app-0")
     Pause().heal(system, "app-0")
 
     assert proof == {"probe_before_ms": 1.0, "stalled_for_ms": 250.0}
@@ -264,4 +297,4 @@ def test_a_node_that_does_not_answer_after_its_pause_is_told_by_its_own_error(mo
 
 def test_a_pause_that_no_probe_feels_is_not_felt():
     with pytest.raises(NotFeltError, match="app-0 still answered"):
-        Pause().apply(System(felt=False), "app-0")
+        Pause().apply_and_prove(System(felt=False), "app-0")

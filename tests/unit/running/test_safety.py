@@ -4,17 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from harness import journal
 from harness.backends.base import Address, Endpoints
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import stall
 from harness.evidence.engine import State
-from harness.journal import Journal
 from harness.model import Safety, Stall
 from harness.planning import plan, scenario, target
-from harness.rundir import RunDir
+from harness.rundir import Journals, RunDir
 from harness.running.safety import Reading, exceeded
 from harness.running.watch import Watch
+from tests.builders import lines
 
 FINE = Reading(elapsed=50, still=3, unanswered=4, planned=320, disk_mb=9000, memory_mb=4000)
 
@@ -59,16 +58,20 @@ class Engine:
         raise EvidenceError("the state store could not be read: gone")
 
 
+CALL = {"event": "invoke", "workflow": "w", "kind": "k", "client": "c", "node": "app-0", "intended_ns": 0}
+ANSWER = {"event": "complete", "status": 202, "detail": None}
+
+
 def start(written, number, outcome):
-    base = {"op_id": str(number), "instance_id": f"i{number}", "try": 1}
-    written.write({**base, "event": "invoke"})
-    written.write({"op_id": str(number), "event": "complete", "outcome": outcome})
+    call = {"op_id": str(number), "at_ns": number}
+    written.write({**CALL, **call, "instance_id": f"i{number}", "try": 1})
+    written.write({**ANSWER, **call, "outcome": outcome})
 
 
 def test_progress_is_any_event_of_any_instance_and_an_answer_ends_doubt(tmp_path):
     engine = Engine()
-    watch = Watch(tmp_path, engine, "outcome")
-    with Journal(tmp_path / "operations-1.jsonl") as written:
+    watch = Watch(Journals(tmp_path), engine, "outcome")
+    with lines.Writer(tmp_path / "operations-1.jsonl") as written:
         start(written, 1, "ok")
         start(written, 2, "unknown")
         engine.now = {"i1": State(None, None, 3)}
@@ -82,8 +85,8 @@ def test_progress_is_any_event_of_any_instance_and_an_answer_ends_doubt(tmp_path
         watch.poll()
         assert watch._moved > moved
 
-        written.write({"op_id": "2b", "instance_id": "i2", "try": 2, "event": "invoke"})
-        written.write({"op_id": "2b", "event": "complete", "outcome": "ok"})
+        written.write({**CALL, "op_id": "2b", "at_ns": 3, "instance_id": "i2", "try": 2})
+        written.write({**ANSWER, "op_id": "2b", "at_ns": 4, "outcome": "ok"})
         watch.poll()
         assert (watch.waiting, watch.unanswered) == ({"i1", "i2"}, 0)
 
@@ -123,7 +126,13 @@ def test_a_stall_is_told_even_when_nothing_can_be_read(tmp_path):
     )
 
     found = stall.look(
-        ["a", "b"], engine=Engine(), endpoints=endpoints, jobs=list, journal=tmp_path, phase="settle", after=15.2
+        ["a", "b"],
+        engine=Engine(),
+        endpoints=endpoints,
+        jobs=list,
+        journals=Journals(tmp_path),
+        phase="settle",
+        after=15.2,
     )
 
     assert (found.waiting, found.after, found.phase) == (2, 15.2, "settle")
@@ -160,7 +169,7 @@ def test_a_stall_tells_the_jobs_that_would_wake_an_instance(tmp_path, jobs, name
     nowhere = Address(host="127.0.0.1", port=1)
     endpoints = Endpoints(apps={}, sidecars={}, services={}, redis=nowhere, scheduler=nowhere, links={})
     found = stall.look(
-        ["a"], engine=Standing(), endpoints=endpoints, jobs=jobs, journal=tmp_path, phase="settle", after=15
+        ["a"], engine=Standing(), endpoints=endpoints, jobs=jobs, journals=Journals(tmp_path), phase="settle", after=15
     )
 
     assert found.instances[0].jobs == names
@@ -169,12 +178,12 @@ def test_a_stall_tells_the_jobs_that_would_wake_an_instance(tmp_path, jobs, name
 
 
 def test_the_newest_execution_of_an_instance_counts(tmp_path):
-    with Journal(tmp_path / "attempts-app-0.jsonl") as written:
+    with lines.Writer(tmp_path / "attempts-app-0.jsonl") as written:
         for number, at in (("1", 5), ("2", 9)):
             base = {"attempt_id": number, "instance_id": "a", "activity": "hold_v1", "task_id": int(number)}
             written.write({**base, "event": "start", "node": "app-0", "at_ns": at})
 
-    newest = stall._last_attempts(tmp_path, {"a"})["a"]
+    newest = stall._last_attempts(Journals(tmp_path), {"a"})["a"]
 
     assert stall._attempt(newest) == "hold_v1 task 2 on app-0, not ended"
-    assert len(list(journal.read(tmp_path / "attempts-app-0.jsonl"))) == 2
+    assert len(list(lines.read(tmp_path / "attempts-app-0.jsonl"))) == 2

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.planning.target import load
+from harness.rundir import Journals
 from harness.running import testimony
 from harness.running.aim import Announcement
 from harness.runtime import shipped
@@ -43,7 +44,7 @@ def _ask(tmp_path, monkeypatch):
         (tmp_path / "attempts-app-0.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
         monkeypatch.setattr(testimony.ledgers, "effects", lambda *_: iter(effects))
         sources = testimony.Sources(
-            described, described.workflows["order_v1"], None, Engine([*OTHERS, *events]), tmp_path
+            described, described.workflows["order_v1"], None, Engine([*OTHERS, *events]), Journals(tmp_path)
         )
         return sources.testify(
             Announcement(

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from harness.faults import network
+from harness.faults import toxic
 from harness.faults.base import NotFeltError
-from harness.faults.network import Bandwidth, Latency, Slicer, SlowClose
+from harness.faults.slow_links import Bandwidth, Latency, Slicer, SlowClose
 
 LINK = "sidecar-0->redis"
 
@@ -62,12 +62,12 @@ def test_settings_that_noise_would_prove_are_refused(fault, settings, told):
     ],
 )
 def test_a_probe_that_is_late_enough_is_felt_and_one_that_is_only_slow_is_not(fault, enough):
-    assert fault.apply(System(enough), LINK)["probe_during"] == pytest.approx((enough + 0.001) * 1000)
+    assert fault.apply_and_prove(System(enough), LINK)["probe_during"] == pytest.approx((enough + 0.001) * 1000)
     with pytest.raises(NotFeltError, match="no probe of sidecar-0->redis showed"):
-        fault.apply(System(enough - 0.0015), LINK)
+        fault.apply_and_prove(System(enough - 0.0015), LINK)
 
 
 def test_a_rate_of_0_is_felt_by_no_answer_and_not_by_a_slow_one():
-    assert Bandwidth(rate=0).apply(System(network._QUICK), LINK)["probe_during"] == "timeout"
+    assert Bandwidth(rate=0).apply_and_prove(System(toxic.QUICK), LINK)["probe_during"] == "timeout"
     with pytest.raises(NotFeltError):
-        Bandwidth(rate=0).apply(System(0.5), LINK)
+        Bandwidth(rate=0).apply_and_prove(System(0.5), LINK)

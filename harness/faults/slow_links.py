@@ -1,0 +1,251 @@
+"""
+Faults that make links slow: latency, bandwidth, slicer, slow_close.
+
+Each kind says what a probe must show (`harness.faults.toxic`). The names and attributes are those of Toxiproxy 2.12
+(README, "Toxics").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field, JsonValue, model_validator
+from typing_extensions import override
+
+from harness.backends.base import Links
+from harness.faults.toxic import (
+    CARRIED,
+    LEAST,
+    QUICK,
+    Ask,
+    Probed,
+    ToxicFault,
+    is_late,
+)
+from harness.model import Seconds
+
+
+class Latency(ToxicFault):
+    """
+    Every chunk of data is late by `latency` seconds, give or take up to `jitter` seconds.
+    """
+
+    type: ClassVar[str] = "latency"
+
+    latency: Seconds
+    jitter: Seconds = 0.0
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Latency:
+        if self._adds() < LEAST:
+            raise ValueError(
+                f"latency - jitter is {self._adds() * 1000:g} ms: a probe that is less than {LEAST * 1000:g} ms late "
+                "cannot be told from noise, so it would prove nothing"
+            )
+        return self
+
+    def _adds(self) -> float:
+        return round(self.latency - self.jitter, 6)
+
+    @override
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Milliseconds.
+        """
+        return {"latency": round(self.latency * 1000), "jitter": round(self.jitter * 1000)}
+
+    @override
+    def patience(self) -> float:
+        """
+        Both directions may be late.
+        """
+        return 2 * (self.latency + self.jitter) + QUICK
+
+    @override
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below what the toxic adds.
+        """
+        return before < self._adds() / 4
+
+    @override
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe took as long as the toxic makes it, and clearly longer than before.
+        """
+        return is_late(self._adds(), before, during)
+
+
+class Bandwidth(ToxicFault):
+    """
+    No more than `rate` KB a second go through; 0 lets nothing through at all.
+
+    A probe is a few bytes, so only a rate that makes even those late can be proved.
+    """
+
+    type: ClassVar[str] = "bandwidth"
+
+    rate: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Bandwidth:
+        if self.rate and self._adds() < LEAST:
+            raise ValueError(
+                f"a rate of {self.rate} KB/s makes the {CARRIED} bytes of a probe {self._adds() * 1000:.3g} ms late, "
+                f"and less than {LEAST * 1000:g} ms cannot be told from noise: "
+                f"rates from 0 to {int(CARRIED / LEAST / 1000)} can be proved"
+            )
+        return self
+
+    def _adds(self) -> float:
+        """
+        Seconds for which Toxiproxy holds a probe's bytes: a millisecond for each `rate` of them (bandwidth.go, 2.12).
+        """
+        return CARRIED / self.rate / 1000
+
+    @override
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        KB/s.
+        """
+        return {"rate": self.rate}
+
+    @override
+    def patience(self) -> float:
+        """
+        0 lets nothing through at all, which a slow answer must not be taken for.
+        """
+        return QUICK if self.rate else 1.0
+
+    @override
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below what the toxic adds.
+        """
+        return before < (self._adds() if self.rate else self.patience()) / 4
+
+    @override
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The probe was as late as the rate makes it; at 0 it had no answer, when one just before had one well in time.
+        """
+        if self.rate:
+            return is_late(self._adds(), before, during)
+        return during.failure == "timeout" and before < self.patience() / 2
+
+
+class Slicer(ToxicFault):
+    """
+    Data goes in slices of `size` bytes, give or take up to `variation`, with `delay` seconds between them.
+    """
+
+    type: ClassVar[str] = "slicer"
+
+    size: Annotated[int, Field(ge=1)] = 1
+    variation: Annotated[int, Field(ge=0)] = 0
+    delay: Seconds = 0.01
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> Slicer:
+        if self._adds() < LEAST:
+            raise ValueError(
+                f"slices of this size with {self.delay * 1000:g} ms between them make a probe "
+                f"{self._adds() * 1000:g} ms late, and less than {LEAST * 1000:g} ms cannot be told from noise: "
+                f"a delay of at least {LEAST / self._pauses() * 1000:.3g} ms can be proved"
+            )
+        return self
+
+    def _pauses(self) -> int:
+        """
+        A slice is never longer than `size` + `variation` (slicer.go, 2.12), and no pause is waited for after the last.
+        What a probe carries may be one slice on one link and two on another: it is proved by one pause then, or not.
+        """
+        return max(1, math.ceil(CARRIED / (self.size + self.variation)) - 1)
+
+    def _adds(self) -> float:
+        return round(self._pauses() * self.delay, 6)
+
+    @override
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Bytes, and microseconds.
+        """
+        return {"average_size": self.size, "size_variation": self.variation, "delay": round(self.delay * 1e6)}
+
+    @override
+    def patience(self) -> float:
+        """
+        A probe's answer is a few bytes: as many slices at most.
+        """
+        return 64 * self.delay + QUICK
+
+    @override
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below what the toxic adds.
+        """
+        return before < self._adds() / 4
+
+    @override
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The answer was as late as the pauses make it, and clearly later than before.
+        """
+        return is_late(self._adds(), before, during)
+
+
+class SlowClose(ToxicFault):
+    """
+    The end of a connection is late by `delay` seconds; what goes through before is not. Whoever waits for the other
+    side to close waits, and connections that are of no use any more pile up.
+    """
+
+    type: ClassVar[str] = "slow_close"
+
+    delay: Annotated[Seconds, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _can_be_proved(self) -> SlowClose:
+        if self.delay < LEAST:
+            raise ValueError(
+                f"delay is {self.delay * 1000:g} ms: an end that is less than {LEAST * 1000:g} ms late cannot be told "
+                "from noise, so it would prove nothing"
+            )
+        return self
+
+    @override
+    def attributes(self) -> Mapping[str, JsonValue]:
+        """
+        Milliseconds.
+        """
+        return {"delay": round(self.delay * 1000)}
+
+    @override
+    def patience(self) -> float:
+        """
+        Both directions may be late.
+        """
+        return 2 * self.delay + QUICK
+
+    @override
+    def asking(self, system: Links) -> Ask:
+        """
+        No exchange shows it, only the end of a connection.
+        """
+        return system.probe_end
+
+    @override
+    def is_quick(self, before: float) -> bool:
+        """
+        Well below what the toxic adds.
+        """
+        return before < self.delay / 4
+
+    @override
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        The end took as long as the toxic makes it, and clearly longer than before.
+        """
+        return is_late(self.delay, before, during)
