@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from harness.evidence.schema import TABLES, Table
+from harness.evidence.reader import make_views
 from harness.model import Plan
 
 Row = dict[str, Any]
@@ -226,36 +226,13 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        reasons = {table.name: _view(connection, evidence, table) for table in TABLES}
+        missing = make_views(connection, evidence)
         _declare(connection, plan)
-        yield connection, {name: reason for name, reason in reasons.items() if reason is not None}
+        yield connection, missing
 
 
 def _quoted(path: str | Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _view(connection: duckdb.DuckDBPyConnection, evidence: Path, table: Table) -> str | None:
-    """
-    Make the view of one evidence table; return why it cannot be had, None if it can.
-    """
-    file = evidence / f"{table.name}.parquet"
-    if not file.is_file():
-        return f"evidence/{file.name} is missing"
-    try:
-        found = connection.read_parquet(str(file))
-        types = dict(zip(found.columns, map(str, found.types), strict=True))
-        older = [column for column in table.columns if column.later and column.name not in types]
-        types |= {column.name: column.type for column in older}
-        wrong = [name for name, type_ in table.types.items() if types.get(name) != type_]
-        if wrong:
-            return f"evidence/{file.name} is not as this version writes it: {', '.join(wrong)}"
-        found.project(", ".join(["*", *(f"NULL::{column.type} AS {column.name}" for column in older)])).create_view(
-            table.name
-        )
-    except duckdb.Error as error:
-        return f"evidence/{file.name} cannot be read: {error}"
-    return None
 
 
 def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:

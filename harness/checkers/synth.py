@@ -30,6 +30,7 @@ from harness.checkers import invariant
 from harness.checkers.database import UnansweredError, open_database
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import manifest, tables
+from harness.evidence.reader import make_views
 from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
@@ -135,7 +136,8 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
     with tempfile.TemporaryDirectory(prefix=".synth-", dir=root) as scratch:
         evidence = Path(scratch) / "evidence"
         with _connected(Path(scratch)) as connection:
-            have = tuple(table for table in TABLES if _view(connection, like, table))
+            missing = make_views(connection, like.evidence)
+            have = tuple(table for table in TABLES if _has(missing, like, table))
             if EFFECTS not in have:
                 raise EvidenceError(f"{like.name} has no effects table: which instances belong together cannot be told")
             units = _units(connection, plan, have)
@@ -208,23 +210,13 @@ def _connected(scratch: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _view(connection: duckdb.DuckDBPyConnection, like: RunDir, table: Table) -> bool:
+def _has(missing: Mapping[str, str], like: RunDir, table: Table) -> bool:
     """
-    Make the view of one table of the real run; False if the run lacks it, as the synthetic one will then.
+    Has the real run that table? The synthetic one lacks what it lacks. Raises EvidenceError if it cannot be read.
     """
-    file = tables.path(like.evidence, table)
-    if not file.is_file():
-        return False
-    try:
-        there = set(connection.read_parquet(str(file)).columns)
-        columns = ", ".join(
-            f'"{each.name}"' if each.name in there or not each.later else f'NULL::{each.type} AS "{each.name}"'
-            for each in table.columns
-        )
-        connection.execute(f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet({_quoted(file)})")
-    except duckdb.Error as error:
-        raise EvidenceError(f"{file} cannot be copied: {error}") from error
-    return True
+    if table.name in missing and tables.path(like.evidence, table).is_file():
+        raise EvidenceError(f"{like.name} cannot be copied: {missing[table.name]}")
+    return table.name not in missing
 
 
 def _units(connection: duckdb.DuckDBPyConnection, plan: Plan, have: Sequence[Table]) -> list[list[str]]:

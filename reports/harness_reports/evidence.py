@@ -11,8 +11,7 @@ from typing import Any
 
 import duckdb
 
-from harness.evidence import tables
-from harness.evidence.schema import TABLES
+from harness.evidence.reader import make_views
 
 Row = Mapping[str, Any]
 
@@ -53,14 +52,4 @@ def open_evidence(folder: Path) -> Iterator[Evidence]:
     The evidence in `folder`. Whatever is missing or broken there is told by the queries that need it.
     """
     with duckdb.connect() as connection:
-        missing = {}
-        for table in TABLES:
-            file = tables.path(folder, table)
-            try:
-                # Not DuckDB's own create_view: a view cannot take the path as a parameter.
-                path = str(file).replace("'", "''")
-                connection.execute(f"CREATE VIEW {table.name} AS FROM read_parquet('{path}')")
-            except duckdb.Error as error:
-                there = f"cannot be read: {error}" if file.is_file() else "is missing"
-                missing[table.name] = f"evidence/{file.name} {there}"
-        yield Evidence(connection, missing)
+        yield Evidence(connection, make_views(connection, folder))

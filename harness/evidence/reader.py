@@ -1,0 +1,47 @@
+"""
+Reading evidence: the tables of a run as DuckDB views, for the judge, the reports and the synthesis alike.
+
+A table can be read if its file is there and has every column of the schema in the schema's type. A column that came
+later is NULL in a file of an older version; a column that the schema does not know is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from harness.evidence import tables
+from harness.evidence.schema import TABLES, Table
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, folder: Path, of: Iterable[Table] = TABLES) -> dict[str, str]:
+    """
+    Make a view of each evidence table in `folder`, with the schema's columns in the schema's order.
+
+    Return table name -> why it cannot be read, for those that have no view.
+    """
+    reasons = {table.name: _make_view(connection, folder, table) for table in of}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _make_view(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table) -> str | None:
+    file = tables.path(folder, table)
+    if not file.is_file():
+        return f"evidence/{file.name} is missing"
+    try:
+        found = connection.read_parquet(str(file))
+        types = dict(zip(found.columns, map(str, found.types), strict=True))
+        older = {column.name for column in table.columns if column.later and column.name not in types}
+        wrong = [name for name, type_ in table.types.items() if name not in older and types.get(name) != type_]
+        if wrong:
+            return f"evidence/{file.name} is not as this version writes it: {', '.join(wrong)}"
+        columns = (
+            f'NULL::{column.type} AS "{column.name}"' if column.name in older else f'"{column.name}"'
+            for column in table.columns
+        )
+        found.project(", ".join(columns)).create_view(table.name)
+    except duckdb.Error as error:
+        return f"evidence/{file.name} cannot be read: {error}"
+    return None
