@@ -62,7 +62,7 @@ def of_run(run: RunDir) -> Work:
     plan = run.load_plan()
     return Work(
         load=plan.scenario.load,
-        workflow=plan.target.workflows[plan.scenario.load.workflow],
+        workflow=plan.workflow,
         seed=plan.seed,
         replicas=Endpoints.model_validate_json((run.path / "endpoints.json").read_bytes()),
         journals=run.journals,
@@ -80,7 +80,7 @@ def of_hosts(plan: Plan, urls: str, *, share: int, shares: int, prefix: str) -> 
     load = plan.scenario.load
     return Work(
         load=load.model_copy(update={"duration": _WITHOUT_END}),
-        workflow=plan.target.workflows[load.workflow],
+        workflow=plan.workflow,
         seed=plan.seed,
         replicas=Hosts(_nodes("app", addresses), _nodes("sidecar", addresses)),
         share=share,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import Field, JsonValue
 
 from harness.model.scenario import Point, Scenario
-from harness.model.target import Target
+from harness.model.target import Target, Workflow
 from harness.model.values import NodeName, Value
 
 
@@ -59,3 +59,10 @@ class Plan(Value):
     nodes: tuple[NodeName, ...]
     links: tuple[NodeName, ...]
     steps: tuple[Step, ...]
+
+    @property
+    def workflow(self) -> Workflow:
+        """
+        The workflow that the scenario's load starts.
+        """
+        return self.target.workflows[self.scenario.load.workflow]

@@ -53,7 +53,7 @@ def exceeded(safety: Safety, reading: Reading, allowed: float) -> str | None:
 
 class Lookout:
     """
-    Reads this machine for one run, at most once a second.
+    Decides whether one run is to be given up: reads this machine at most once a second, and keeps the first reason.
     """
 
     def __init__(self, plan: Plan, folder: Path) -> None:
@@ -63,14 +63,37 @@ class Lookout:
         self._planned = load.rate * load.duration
         self._allowed = load.duration + plan.scenario.checks.settle + self._safety.overtime
         self._began = self._looked = time.monotonic()
+        self._gave_up = False
+        self.reason: str | None = None
+        """Why the phase that goes on is cut short; None if it is not."""
 
-    def look(self, *, unanswered: int = 0, still: float = 0.0) -> str | None:
+    @property
+    def gave_up(self) -> bool:
         """
-        Why the run is to be given up; None if it is not, or it was looked at a moment ago.
+        Is the phase that goes on given up?
+        """
+        return self._gave_up
+
+    def note(self, reason: str) -> None:
+        """
+        Keep a reason why the phase lacks something, though it is not given up.
+        """
+        self.reason = self.reason or reason
+
+    def take_reason(self) -> str | None:
+        """
+        The reason of the phase that ends now; the next one begins without.
+        """
+        reason, self.reason, self._gave_up = self.reason, None, False
+        return reason
+
+    def look(self, *, unanswered: int = 0, still: float = 0.0) -> bool:
+        """
+        Is the phase to be given up from now on? False if it was already, or if it was looked at a moment ago.
         """
         now = time.monotonic()
-        if now - self._looked < _EVERY:
-            return None
+        if self._gave_up or now - self._looked < _EVERY:
+            return False
         self._looked = now
         reading = Reading(
             elapsed=now - self._began,
@@ -80,4 +103,6 @@ class Lookout:
             disk_mb=psutil.disk_usage(str(self._folder)).free / _MB,
             memory_mb=psutil.virtual_memory().available / _MB,
         )
-        return exceeded(self._safety, reading, self._allowed)
+        self.reason = exceeded(self._safety, reading, self._allowed)
+        self._gave_up = self.reason is not None
+        return self._gave_up

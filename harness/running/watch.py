@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
-from harness.evidence.engine import Engine
+from harness.evidence.engine import State
 from harness.journal import Tail
 from harness.rows import OPERATIONS, Invoked, OperationRow
 from harness.rundir import Journals
+
+
+class States(Protocol):
+    """
+    Who says where instances stand.
+    """
+
+    def states(self, instance_ids: Iterable[str], outcome_field: str) -> Mapping[str, State]:
+        """
+        Where each of these instances stands now; one that the engine does not know is left out. `outcome_field` is the
+        field of a workflow's output that names its outcome. Raises EvidenceError if the engine cannot be asked.
+        """
 
 
 class Watch:
@@ -21,7 +35,7 @@ class Watch:
     Follows the operations journals of a run, and asks the engine about the instances that are still open.
     """
 
-    def __init__(self, journals: Journals, engine: Engine, outcome_field: str) -> None:
+    def __init__(self, journals: Journals, engine: States, outcome_field: str) -> None:
         self._journals = journals
         self._engine = engine
         self._outcome_field = outcome_field

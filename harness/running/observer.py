@@ -1,0 +1,104 @@
+"""
+What is observed while a run goes on: how instances move, what nodes use, which nodes end by themselves; and what of it
+is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from harness.backends.base import Backend
+from harness.errors import EvidenceError
+from harness.journal import Journal
+from harness.model import Step
+from harness.rows import Applied, FaultRow, Sample
+from harness.running.controller import Active
+from harness.running.screen import Screen, Snapshot
+from harness.running.watch import Watch
+
+log = structlog.get_logger(__name__)
+
+_SAMPLE_EVERY = 1.0
+
+
+class Observer:
+    """
+    Looks at a run each time it is asked to. Journals what nodes use, once a second, and each node that ended by itself.
+    """
+
+    def __init__(
+        self, backend: Backend, watch: Watch, samples: Journal[Sample], faults: Journal[FaultRow], screen: Screen
+    ) -> None:
+        self._backend = backend
+        self._watch = watch
+        self._samples = samples
+        self._faults = faults
+        self._screen = screen
+        self._sampled = 0.0
+        self._dead: set[str] = set()
+
+    def look(self) -> None:
+        """
+        Look once. A store that does not answer is no error: it may be the very thing that is under attack.
+        """
+        try:
+            self._watch.poll()
+        except EvidenceError as error:
+            log.debug("the engine could not be asked", error=str(error))
+        self._sample()
+        self._note_deaths()
+
+    def show(
+        self,
+        phase: str,
+        left: float,
+        waiting: int,
+        active: Sequence[Active] = (),
+        coming: tuple[Step, float] | None = None,
+    ) -> None:
+        """
+        Show how the run stands: `left` seconds of the phase, `waiting` instances, the faults in force, and the next
+        fault with the seconds until then.
+        """
+        watch = self._watch
+        self._screen.show(
+            Snapshot(
+                phase=phase,
+                left=max(0.0, left),
+                sent=watch.sent,
+                answers=dict(watch.answers),
+                in_flight=waiting,
+                ended=dict(watch.ended),
+                faults=tuple(f"{fault.fault} {fault.node}" for fault in active),
+                coming=f"{coming[0].fault} {', '.join(coming[0].nodes)} in {coming[1]:.0f} s" if coming else None,
+            )
+        )
+
+    def _note_deaths(self) -> None:
+        """
+        A node that ended by itself goes among the faults, as one that no plan holds: such a run is never HOLDS.
+        """
+        for node, death in self._backend.deaths().items():
+            if node in self._dead:
+                continue
+            self._dead.add(node)
+            self._screen.say(f"{node} ended by itself (exit status {death.status}); see logs/{node}.log")
+            proof = {"pid": death.pid, "status": death.status}
+            self._faults.write(Applied(step=-1, fault="exit", node=node, at_ns=time.time_ns(), proof=proof))
+
+    def _sample(self) -> None:
+        """
+        What each node uses, and how many instances run.
+        """
+        if time.monotonic() - self._sampled < _SAMPLE_EVERY:
+            return
+        self._sampled = time.monotonic()
+        at_ns = time.time_ns()
+        readings = [("engine", "in_flight", float(self._watch.running))]
+        for node, (cpu, rss) in self._backend.usage().items():
+            readings += [(node, "cpu_percent", cpu), (node, "rss_bytes", float(rss))]
+        for node, metric, value in readings:
+            self._samples.write(Sample(at_ns=at_ns, node=node, metric=metric, value=value))

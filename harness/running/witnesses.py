@@ -1,0 +1,116 @@
+"""
+Whom a run asks about its instances while it goes on, and at its end: the engine's store, the scheduler, the ledgers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
+
+import structlog
+from typing_extensions import override
+
+from harness.backends.base import Endpoints
+from harness.errors import EvidenceError
+from harness.evidence import collect, jobs, stall
+from harness.evidence.engine import Engine, State
+from harness.model import Plan, Stall
+from harness.rundir import RunDir
+from harness.running.aim import Announcement, Testimony
+from harness.running.testimony import Sources
+from harness.running.watch import States
+
+log = structlog.get_logger(__name__)
+
+
+class Witnesses(States, Protocol):
+    """
+    What can be asked about the instances of one run.
+    """
+
+    def idle(self) -> bool:
+        """
+        Has the scheduler nothing left to do? False also if it does not answer.
+        """
+
+    def stall(self, waiting: Collection[str], phase: str, after: float) -> Stall:
+        """
+        How the instances in `waiting` stand, and why; `after` seconds without progress. Never raises.
+        """
+
+    def testify(self, announced: Announcement) -> Testimony:
+        """
+        What the sources show of an execution that announced itself. Raises EvidenceError if one cannot be read.
+        """
+
+    def collect_living(self) -> list[str]:
+        """
+        Collect the evidence that only living sidecars can give. Return what could not be had, in words.
+        """
+
+    def collect_stopped(self) -> list[str]:
+        """
+        Collect the evidence of stores and ledgers, once nothing changes it any more. Return what could not be had.
+        """
+
+    def close(self) -> None:
+        """
+        Close every connection.
+        """
+
+
+class OfSystem(Witnesses):
+    """
+    The witnesses of a running system, asked directly and not through the links that faults disturb.
+    """
+
+    def __init__(self, plan: Plan, run: RunDir, endpoints: Endpoints) -> None:
+        self._plan = plan
+        self._run = run
+        self._endpoints = endpoints
+        self._engine = Engine(endpoints.redis, plan.target)
+        self._sources = Sources(plan.target, plan.workflow, endpoints, self._engine, run.journals)
+
+    @override
+    def states(self, instance_ids: Iterable[str], outcome_field: str) -> Mapping[str, State]:
+        return self._engine.states(instance_ids, outcome_field)
+
+    @override
+    def idle(self) -> bool:
+        try:
+            return next(jobs.left(self._plan.target, self._endpoints.scheduler), None) is None
+        except EvidenceError as error:
+            log.debug("the scheduler could not be asked", error=str(error))
+            return False
+
+    @override
+    def stall(self, waiting: Collection[str], phase: str, after: float) -> Stall:
+        return stall.look(
+            list(waiting),
+            engine=self._engine,
+            endpoints=self._endpoints,
+            jobs=lambda: jobs.left(self._plan.target, self._endpoints.scheduler, stall.TIMEOUT),
+            journals=self._run.journals,
+            phase=phase,
+            after=after,
+        )
+
+    @override
+    def testify(self, announced: Announcement) -> Testimony:
+        return self._sources.testify(announced)
+
+    @override
+    def collect_living(self) -> list[str]:
+        return collect.from_sidecars(self._run, self._plan.target, self._endpoints, self._plan.seed)
+
+    @override
+    def collect_stopped(self) -> list[str]:
+        return collect.from_system(self._run, self._plan.target, self._endpoints)
+
+    @override
+    def close(self) -> None:
+        self._engine.close()
+
+
+Asking = Callable[[Plan, RunDir, Endpoints], Witnesses]
+"""Makes the witnesses of a run, once its system is up."""
