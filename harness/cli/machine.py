@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,6 +65,22 @@ def doctor(dapr_version: DaprVersion = None) -> None:
     out.print(runtime.render(checks))
     if not all(check.ok for check in checks):
         raise typer.Exit(Exit.SOFTWARE)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new or empty folder")],
+    scenario: Annotated[str, typer.Option(help="the named scenario to begin with")] = "baseline",
+) -> None:
+    """
+    Copy a scenario, the reference target and the compose files out, for changing.
+    """
+    from harness.planning import scenario as scenarios
+    from harness.runtime import shipped
+
+    file = scenarios.find(scenario)
+    for copied in shipped.copy_out(folder, file):
+        say(str(copied))
+    say(f"run it: harness run {folder / 'scenarios' / file.name}")
 
 
 class Schema(StrEnum):
