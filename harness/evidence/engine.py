@@ -8,35 +8,22 @@ Suffixes: `metadata` (BackendWorkflowStateMetadata), `inbox-%06d` and `history-%
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
-from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
+from dapr.ext.workflow._durabletask.internal import history_events_pb2
 from google.protobuf.message import DecodeError
 
 from harness.backends import store
 from harness.backends.base import Address
 from harness.errors import EvidenceError
+from harness.evidence import decoding
 from harness.model import Target
 
 _DATA = b"data"
 _NAMESPACE = "default"
-# OrchestrationStatus of durabletask (orchestration.proto); CANCELED and CONTINUED_AS_NEW end no Dapr 1.18 workflow.
-_STATUS = {
-    0: "RUNNING",
-    1: "COMPLETED",
-    2: "CONTINUED_AS_NEW",
-    3: "FAILED",
-    4: "CANCELED",
-    5: "TERMINATED",
-    6: "PENDING",
-    7: "SUSPENDED",
-    8: "STALLED",
-}
-_SCHEDULING = {"taskScheduled", "timerCreated", "childWorkflowInstanceCreated"}
 _CHUNK = 500
 
 Row = dict[str, Any]
@@ -102,7 +89,7 @@ class Engine:
         for instance in ids:
             pipe.hget(f"{self._prefix}{instance}||metadata", "data")
         lengths = {
-            instance: _metadata(raw).historyLength
+            instance: decoding.metadata(raw).historyLength
             for instance, raw in zip(ids, pipe.execute(), strict=True)
             if raw is not None
         }
@@ -114,8 +101,8 @@ class Engine:
             event.ParseFromString(raw or b"")
             if event.WhichOneof("eventType") == "executionCompleted":
                 done = event.executionCompleted
-                ended = outcome(done.result.value, outcome_field)
-                yield instance, State(_STATUS[done.workflowStatus], ended, lengths[instance])
+                ended = decoding.outcome(done.result.value, outcome_field)
+                yield instance, State(decoding.STATUS[done.workflowStatus], ended, lengths[instance])
             else:
                 yield instance, State(None, None, lengths[instance])
 
@@ -131,7 +118,7 @@ class Engine:
                 raw: Any = self._redis.hget(f"{self._prefix}{instance}||metadata", "data")
                 if raw is None:
                     continue
-                metadata = _metadata(raw)
+                metadata = decoding.metadata(raw)
                 position = metadata.historyLength - 1
                 event = history_events_pb2.HistoryEvent()
                 event.ParseFromString(
@@ -141,7 +128,7 @@ class Engine:
                     "instance_id": instance,
                     "history_length": metadata.historyLength,
                     "inbox_length": metadata.inboxLength,
-                    "last": _history(instance, position, event) if event.WhichOneof("eventType") else None,
+                    "last": decoding.history_row(instance, position, event) if event.WhichOneof("eventType") else None,
                 }
         except (redis.RedisError, DecodeError) as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
@@ -164,7 +151,7 @@ class Engine:
         """
         try:
             raw: Any = self._redis.hget(f"{self._prefix}{instance_id}||metadata", "data")
-            metadata = _metadata(raw or b"")
+            metadata = decoding.metadata(raw or b"")
             pipe = self._redis.pipeline(transaction=False)
             for suffix, length in (("history", metadata.historyLength), ("inbox", metadata.inboxLength)):
                 for position in range(length):
@@ -174,7 +161,7 @@ class Engine:
                 event = history_events_pb2.HistoryEvent()
                 event.ParseFromString(stored or b"")
                 if event.WhichOneof("eventType"):
-                    rows.append(_history(instance_id, position, event))
+                    rows.append(decoding.history_row(instance_id, position, event))
         except (redis.RedisError, DecodeError) as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
         return rows
@@ -215,7 +202,7 @@ class Engine:
         yield page
 
     def _instance(self, instance: str, stored: _Stored) -> tuple[Row, list[Row]]:
-        metadata = _metadata(stored.metadata or b"")
+        metadata = decoding.metadata(stored.metadata or b"")
         events = []
         for position in sorted(stored.history):
             event = history_events_pb2.HistoryEvent()
@@ -232,8 +219,8 @@ class Engine:
         row = {
             "instance_id": instance,
             "workflow": name,
-            "status": _status(started, ended, [event for _, event in events]),
-            "outcome": outcome(output, workflow.outcome) if workflow and output else None,
+            "status": decoding.status(started, ended, [event for _, event in events]),
+            "outcome": decoding.outcome(output, workflow.outcome) if workflow and output else None,
             "output": output,
             "created_ns": started.timestamp.ToNanoseconds() if started else None,
             "completed_ns": ended.timestamp.ToNanoseconds() if ended else None,
@@ -243,26 +230,8 @@ class Engine:
             "inbox_length": metadata.inboxLength,
             "inbox_rows": len(stored.inbox),
         }
-        calls = _calls(events)
-        return row, [_history(instance, position, event, calls.get(position)) for position, event in events]
-
-
-def outcome(output: str | None, field_name: str) -> str | None:
-    """
-    What a workflow's JSON output says of itself in `field_name`; None if it says nothing.
-    """
-    try:
-        value = json.loads(output or "null")
-    except ValueError:
-        return None
-    found = value.get(field_name) if isinstance(value, Mapping) else None
-    return found if isinstance(found, str) else None
-
-
-def _metadata(raw: bytes) -> Any:
-    metadata = backend_service_pb2.BackendWorkflowStateMetadata()
-    metadata.ParseFromString(raw)
-    return metadata
+        calls = decoding.calls(events)
+        return row, [decoding.history_row(instance, position, event, calls.get(position)) for position, event in events]
 
 
 def _put(stored: _Stored, suffix: str, raw: bytes | None) -> None:
@@ -275,77 +244,3 @@ def _put(stored: _Stored, suffix: str, raw: bytes | None) -> None:
         stored.history[int(number)] = raw
     elif kind == "inbox":
         stored.inbox.add(number)  # a scan may show a key more than once
-
-
-def _status(started: Any, ended: Any, events: list[Any]) -> str:
-    """
-    As durabletask-go's runtimestate.RuntimeStatus decides it.
-    """
-    if started is None:
-        return "PENDING"
-    if ended is not None:
-        return _STATUS[ended.executionCompleted.workflowStatus]
-    suspended = False
-    for event in events:
-        kind = event.WhichOneof("eventType")
-        if kind == "executionStalled":
-            return "STALLED"
-        suspended = kind == "executionSuspended" or (suspended and kind != "executionResumed")
-    return "SUSPENDED" if suspended else "RUNNING"
-
-
-def _history(instance: str, position: int, event: Any, call: int | None = None) -> Row:
-    kind = event.WhichOneof("eventType")
-    body = getattr(event, kind)
-    fields = {name.name for name in body.DESCRIPTOR.fields}
-    if kind in _SCHEDULING:
-        task: int | None = event.eventId
-    elif "taskScheduledId" in fields:
-        task = body.taskScheduledId
-    else:
-        task = body.timerId if "timerId" in fields else None
-    payload = next(
-        (getattr(body, name) for name in ("result", "input") if name in fields and body.HasField(name)), None
-    )
-    failed = "failureDetails" in fields and body.HasField("failureDetails")
-    return {
-        "instance_id": instance,
-        "position": position,
-        "event_id": event.eventId,
-        "event": kind,
-        "at_ns": event.timestamp.ToNanoseconds(),
-        "name": getattr(body, "name", None) or None,
-        "task_id": task,
-        "call_id": call,
-        "fire_at_ns": body.fireAt.ToNanoseconds() if "fireAt" in fields else None,
-        "payload": payload.value if payload is not None else None,
-        "error": f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}" if failed else None,
-    }
-
-
-def _calls(events: Iterable[tuple[int, Any]]) -> dict[int, int | None]:
-    """
-    Position -> the task that was the first try of the call, of each task and each timer before a retry; None where it
-    cannot be told.
-
-    The SDK gives the tries of a call, and the timers between them, one id (taskExecutionId), made from the turn's time.
-    Where the engine saved another time than the code had seen (docs/findings.md, 9) a timer has an id that no task
-    has; it then belongs to the one failure that its turn took in.
-    """
-    known: dict[str, int | None] = {}
-    of_task: dict[int, int | None] = {}
-    found: dict[int, int | None] = {}
-    failed: list[int] = []
-    for position, event in events:
-        match event.WhichOneof("eventType"):
-            case "workflowStarted":
-                failed = []
-            case "taskFailed":
-                failed.append(event.taskFailed.taskScheduledId)
-            case "taskScheduled" if event.taskScheduled.taskExecutionId:
-                call = known.setdefault(event.taskScheduled.taskExecutionId, event.eventId)
-                found[position] = of_task[event.eventId] = call
-            case "timerCreated" if event.timerCreated.HasField("activityRetry"):
-                likely = of_task.get(failed[0]) if len(failed) == 1 else None
-                found[position] = known.setdefault(event.timerCreated.activityRetry.taskExecutionId, likely)
-    return found

@@ -1,0 +1,125 @@
+"""
+Decoding what the engine stored: durabletask's messages into rows of the evidence tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dapr.ext.workflow._durabletask.internal import backend_service_pb2
+
+# OrchestrationStatus of durabletask (orchestration.proto); CANCELED and CONTINUED_AS_NEW end no Dapr 1.18 workflow.
+STATUS = {
+    0: "RUNNING",
+    1: "COMPLETED",
+    2: "CONTINUED_AS_NEW",
+    3: "FAILED",
+    4: "CANCELED",
+    5: "TERMINATED",
+    6: "PENDING",
+    7: "SUSPENDED",
+    8: "STALLED",
+}
+_SCHEDULING = {"taskScheduled", "timerCreated", "childWorkflowInstanceCreated"}
+
+Row = dict[str, Any]
+
+
+def outcome(output: str | None, field_name: str) -> str | None:
+    """
+    What a workflow's JSON output says of itself in `field_name`; None if it says nothing.
+    """
+    try:
+        value = json.loads(output or "null")
+    except ValueError:
+        return None
+    found = value.get(field_name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def metadata(raw: bytes) -> Any:
+    """
+    The metadata row of an instance: how many rows of its history and inbox count. Raises DecodeError.
+    """
+    metadata = backend_service_pb2.BackendWorkflowStateMetadata()
+    metadata.ParseFromString(raw)
+    return metadata
+
+
+def status(started: Any, ended: Any, events: list[Any]) -> str:
+    """
+    As durabletask-go's runtimestate.RuntimeStatus decides it.
+    """
+    if started is None:
+        return "PENDING"
+    if ended is not None:
+        return STATUS[ended.executionCompleted.workflowStatus]
+    suspended = False
+    for event in events:
+        kind = event.WhichOneof("eventType")
+        if kind == "executionStalled":
+            return "STALLED"
+        suspended = kind == "executionSuspended" or (suspended and kind != "executionResumed")
+    return "SUSPENDED" if suspended else "RUNNING"
+
+
+def history_row(instance: str, position: int, event: Any, call: int | None = None) -> Row:
+    """
+    One event as a row of `history`; `call` is the task that was the first try of the same call.
+    """
+    kind = event.WhichOneof("eventType")
+    body = getattr(event, kind)
+    fields = {name.name for name in body.DESCRIPTOR.fields}
+    if kind in _SCHEDULING:
+        task: int | None = event.eventId
+    elif "taskScheduledId" in fields:
+        task = body.taskScheduledId
+    else:
+        task = body.timerId if "timerId" in fields else None
+    payload = next(
+        (getattr(body, name) for name in ("result", "input") if name in fields and body.HasField(name)), None
+    )
+    failed = "failureDetails" in fields and body.HasField("failureDetails")
+    return {
+        "instance_id": instance,
+        "position": position,
+        "event_id": event.eventId,
+        "event": kind,
+        "at_ns": event.timestamp.ToNanoseconds(),
+        "name": getattr(body, "name", None) or None,
+        "task_id": task,
+        "call_id": call,
+        "fire_at_ns": body.fireAt.ToNanoseconds() if "fireAt" in fields else None,
+        "payload": payload.value if payload is not None else None,
+        "error": f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}" if failed else None,
+    }
+
+
+def calls(events: Iterable[tuple[int, Any]]) -> dict[int, int | None]:
+    """
+    Position -> the task that was the first try of the call, of each task and each timer before a retry; None where it
+    cannot be told.
+
+    The SDK gives the tries of a call, and the timers between them, one id (taskExecutionId), made from the turn's time.
+    Where the engine saved another time than the code had seen (docs/findings.md, 9) a timer has an id that no task
+    has; it then belongs to the one failure that its turn took in.
+    """
+    known: dict[str, int | None] = {}
+    of_task: dict[int, int | None] = {}
+    found: dict[int, int | None] = {}
+    failed: list[int] = []
+    for position, event in events:
+        match event.WhichOneof("eventType"):
+            case "workflowStarted":
+                failed = []
+            case "taskFailed":
+                failed.append(event.taskFailed.taskScheduledId)
+            case "taskScheduled" if event.taskScheduled.taskExecutionId:
+                call = known.setdefault(event.taskScheduled.taskExecutionId, event.eventId)
+                found[position] = of_task[event.eventId] = call
+            case "timerCreated" if event.timerCreated.HasField("activityRetry"):
+                likely = of_task.get(failed[0]) if len(failed) == 1 else None
+                found[position] = known.setdefault(event.timerCreated.activityRetry.taskExecutionId, likely)
+    return found
