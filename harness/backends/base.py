@@ -184,7 +184,19 @@ class Wipes(Kills, Store, Protocol):
 
 
 @runtime_checkable
-class Pauses(Protocol):
+class Probes(Protocol):
+    """
+    Power to ask a node whether it answers.
+    """
+
+    def probe_node(self, node: str, timeout: float) -> float:
+        """
+        Seconds that the node takes to answer the smallest exchange, asked directly. Raises as Links.probe.
+        """
+
+
+@runtime_checkable
+class Pauses(Probes, Protocol):
     """
     Power to stop a node in its tracks, and to let it go on.
     """
@@ -197,11 +209,6 @@ class Pauses(Protocol):
     def resume(self, node: str) -> None:
         """
         SIGCONT; of a node that does not run, or is not paused, no error.
-        """
-
-    def probe_node(self, node: str, timeout: float) -> float:
-        """
-        Seconds that the node takes to answer the smallest exchange, asked directly. Raises as Links.probe.
         """
 
 
@@ -257,7 +264,7 @@ class Fills(Kills, Protocol):
 
 
 @runtime_checkable
-class Isolates(Protocol):
+class Isolates(Probes, Protocol):
     """
     Power to take a node off its networks.
     """
@@ -276,11 +283,6 @@ class Isolates(Protocol):
     def connections(self, node: str) -> int:
         """
         How many connections the node has now, those of probes left out.
-        """
-
-    def probe_node(self, node: str, timeout: float) -> float:
-        """
-        See Pauses.
         """
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import tenacity
 from toxiproxy import Toxiproxy
 from toxiproxy.proxy import Proxy
+from typing_extensions import override
 
 from harness import names
 from harness.backends import composefile, containers, guard, ports, probe, ready, wired
-from harness.backends.base import Address, Death, Endpoints, Say
+from harness.backends.base import Address, Death, Endpoints, Isolates, Say, Wipes
 from harness.backends.composefile import HEALTH, TOXIPROXY
 from harness.backends.container import Node
 from harness.backends.containers import ENGINE_ERRORS, DockerEngine
@@ -32,12 +33,12 @@ _PATIENCE = 60.0
 _QUICK = 5.0
 
 
-class Compose(wired.Wired[Node]):
+class Compose(wired.Wired[Node], Wipes, Isolates):
     """
-    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves,
-    Starves, Isolates.
+    The whole system as containers.
 
-    A disk cannot be filled for one container alone (Fills): its volumes have no size of their own.
+    The power Fills is missing: a container's volumes have no size of their own, so no disk can be filled for one
+    container alone.
     """
 
     def __init__(self, plan: Plan, run: RunDir, files: composefile.Files) -> None:
@@ -50,9 +51,10 @@ class Compose(wired.Wired[Node]):
 
     # --- Backend ---
 
+    @override
     def up(self, say: Say) -> Endpoints:
         """
-        Start everything; see Backend. The order is the compose file's own.
+        Start everything in the order that the compose file gives.
         """
         try:
             self._engine = self._exits.enter_context(closing(containers.connect()))
@@ -78,17 +80,16 @@ class Compose(wired.Wired[Node]):
             raise
         return self._endpoints("compose", points)
 
+    @override
     def quiesce(self) -> None:
-        """
-        See Backend.
-        """
         for node, container in self._nodes.items():
             if names.node(node).replica is not None and container.state()["Running"]:
                 container.kill()
 
+    @override
     def down(self) -> None:
         """
-        See Backend. The logs of all containers are kept; nothing else of them is.
+        Stop everything that `up` started. The logs of the containers are kept; everything else of them is removed.
         """
         if self._engine is None:
             return
@@ -99,10 +100,8 @@ class Compose(wired.Wired[Node]):
             self._engine = None
             self._exits.close()
 
+    @override
     def deaths(self) -> Mapping[str, Death]:
-        """
-        See Backend.
-        """
         try:
             found = self._engine.containers.list(
                 all=True,
@@ -118,28 +117,26 @@ class Compose(wired.Wired[Node]):
             if node in ended and (death := container.death()) is not None
         }
 
+    @override
     def usage(self) -> Mapping[str, tuple[float, int]]:
-        """
-        See Backend.
-        """
         with ThreadPoolExecutor(max_workers=len(self._nodes)) as pool:
             readings = zip(self._nodes, pool.map(Node.usage, self._nodes.values()), strict=True)
             return {node: usage for node, usage in readings if usage is not None}
 
     # --- Kills ---
 
+    @override
     def start(self, node: str) -> None:
-        """
-        See Kills.
-        """
         self._nodes[node].start()
         self._await_ready(node)
 
     # --- Wipes ---
 
+    @override
     def wipe(self, node: str) -> int:
         """
-        See Wipes. The container goes with its volumes, and is made anew, so that no image need hold a shell.
+        Remove the node's container and volumes, and create them again; return how many files there were. No program
+        runs inside the container for this, so an image needs no shell.
         """
         files, volumes = self._nodes[node].keeps()
         try:
@@ -156,29 +153,25 @@ class Compose(wired.Wired[Node]):
 
     # --- Isolates ---
 
+    @override
     def isolate(self, node: str) -> int:
-        """
-        See Isolates.
-        """
         return self._nodes[node].isolate()
 
+    @override
     def reconnect(self, node: str) -> None:
-        """
-        See Isolates.
-        """
         self._nodes[node].reconnect()
 
+    @override
     def connections(self, node: str) -> int:
-        """
-        See Isolates.
-        """
         return self._nodes[node].connections()
 
     # --- Links ---
 
+    @override
     def users(self, link: str) -> int:
         """
-        See Links. A probe closes its connection before it returns.
+        How many connections go through the link now. A probe closes its connection before it returns, so no probe is
+        counted.
         """
         return self._nodes[TOXIPROXY].users(self._listeners[link])
 

@@ -17,9 +17,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from harness.backends import sockets
 from harness.backends.base import Death
 from harness.backends.containers import ENGINE_ERRORS
+from harness.backends.wired import Controlled
 from harness.errors import NodeError
 
 _BY_SIGNAL = 128
@@ -41,7 +44,7 @@ class Reading:
     rss: int
 
 
-class Node:
+class Node(Controlled):
     """
     A node's container. After `kill`, `start` brings it back as it was, with the same ports.
     """
@@ -74,49 +77,40 @@ class Node:
         self.state()
         self._expected = False
 
+    @override
     def kill(self) -> Death:
-        """
-        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
-        """
         born = self._running()
         self._expected = True
         with self._told("kill"):
             self._container.kill()
         return self._end(born)
 
+    @override
     def stop(self, grace: float) -> Death:
-        """
-        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
-        """
         born = self._running()
         self._expected = True
         with self._told("stop"):
             self._container.stop(timeout=round(grace))
         return self._end(born)
 
+    @override
     def pause(self) -> None:
-        """
-        Freeze every process of it. Raises NodeError if it does not run.
-        """
         self._running()
         with self._told("pause"):
             self._container.pause()
 
+    @override
     def resume(self) -> None:
-        """
-        Let it go on, if it is paused.
-        """
         if self.state()["Paused"]:
             with self._told("resume"):
                 self._container.unpause()
 
+    @override
     def throttle(self, share: float) -> None:
-        """
-        Hold it to `share` of one core from now on. Raises NodeError if it does not run.
-        """
         self._running()
         self._limit(share)
 
+    @override
     def unthrottle(self) -> None:
         """
         Give it back the limit that its compose file gives it; every core if that gives none.
@@ -134,11 +128,8 @@ class Node:
             said = getattr(error, "stderr", None) or error
             raise NodeError(f"the CPU limit of {self.name} cannot be set: {said}") from error
 
+    @override
     def consumed(self) -> tuple[float, float]:
-        """
-        Seconds of CPU, and seconds for which a limit held it back, since it started. Raises NodeError if it does not
-        run.
-        """
         self._running()
         reading = self._read()
         return reading.cpu, reading.throttled

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import psutil
 import tenacity
+from typing_extensions import override
 
 from harness.backends.base import Death
 from harness.backends.throttle import Throttle, cpu_time
+from harness.backends.wired import Controlled
 from harness.errors import NodeError
 
 POLL = 0.02
@@ -45,7 +47,7 @@ class Spec:
     patience: float = 60.0
 
 
-class Child:
+class Child(Controlled):
     """
     A node's process and whatever it starts in its group: where the node is a wrapper (`npm start`, `uv run`), those are
     what answers, and they are killed, stopped and paused with it. After `kill`, `start` brings it back as it was.
@@ -115,6 +117,7 @@ class Child:
         except OSError:
             return False
 
+    @override
     def kill(self) -> Death:
         """
         SIGKILL, and wait for the exit status of that very process and for the end of its group. Raises NodeError if it
@@ -128,6 +131,7 @@ class Child:
             raise NodeError(f"{self.spec.name} was killed, and a process that it had started lives on")
         return Death(process.pid, started, status)
 
+    @override
     def stop(self, grace: float) -> Death:
         """
         SIGTERM, then SIGKILL to what of it still runs after `grace` seconds. Raises NodeError as `kill`.
@@ -150,6 +154,7 @@ class Child:
                 raise NodeError(f"{self.spec.name} was stopped, and a process that it had started lives on")
         return Death(process.pid, started, process.returncode)
 
+    @override
     def pause(self) -> None:
         """
         SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if it does not run.
@@ -159,13 +164,12 @@ class Child:
         # The parent is told once the whole process has stopped, waitid(2); an exit ends the wait too, unreaped.
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
+    @override
     def resume(self) -> None:
-        """
-        SIGCONT, if it runs.
-        """
         if self._process is not None and self.runs():
             _signal(self._process, signal.SIGCONT)
 
+    @override
     def throttle(self, share: float) -> None:
         """
         Hold the process, without others of its group, to `share` of one core from now on. Raises NodeError if it does
@@ -177,14 +181,13 @@ class Child:
             self._throttle = Throttle(self._meter, share)
             self._throttle.start()
 
+    @override
     def unthrottle(self) -> None:
-        """
-        Let it run as it wants again.
-        """
         if self._throttle is not None:
             self._throttle.stop()
             self._throttle = None
 
+    @override
     def consumed(self) -> tuple[float, float]:
         """
         Seconds of CPU that it used since it started, and seconds for which it is held back by now. Raises NodeError

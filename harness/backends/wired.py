@@ -15,10 +15,23 @@ import httpx
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
 from toxiproxy.proxy import Proxy
+from typing_extensions import override
 
 from harness import names
 from harness.backends import guard, probe
-from harness.backends.base import Address, Death, Endpoints, Toxic
+from harness.backends.base import (
+    Address,
+    Backend,
+    Death,
+    Endpoints,
+    Kills,
+    Links,
+    Misbehaves,
+    Pauses,
+    Starves,
+    Store,
+    Toxic,
+)
 from harness.backends.probe import Probe
 from harness.errors import NodeError
 from harness.model import Plan
@@ -68,51 +81,54 @@ def await_all(wait: Callable[[str], None], nodes: Collection[str]) -> None:
 
 class Controlled(Protocol):
     """
-    One node as a backend has it, a process or a container. Each does what the power of its name says.
+    One node as a backend holds it: a process or a container.
     """
 
     def kill(self) -> Death:
         """
-        See Kills.
+        Send SIGKILL and return the exit status of that process. Raises NodeError if the node does not run.
         """
 
     def stop(self, grace: float) -> Death:
         """
-        See Kills.
+        Send SIGTERM, then SIGKILL if the node still runs after `grace` seconds; return the exit status. Raises
+        NodeError if the node does not run.
         """
 
     def pause(self) -> None:
         """
-        See Pauses.
+        Stop the node where it is. Raises NodeError if the node does not run.
         """
 
     def resume(self) -> None:
         """
-        See Pauses.
+        Let the node continue. Does nothing if the node does not run or is not paused.
         """
 
     def throttle(self, share: float) -> None:
         """
-        See Starves.
+        Limit the node to `share` of one core from now on. Raises NodeError if the node does not run.
         """
 
     def unthrottle(self) -> None:
         """
-        See Starves.
+        Remove the limit that `throttle` set.
         """
 
     def consumed(self) -> tuple[float, float]:
         """
-        See Starves.
+        Return (seconds of CPU that the node used since it started, seconds for which `throttle` held it back). Raises
+        NodeError if the node does not run.
         """
 
 
 NodeT = TypeVar("NodeT", bound=Controlled)
 
 
-class Wired(Generic[NodeT]):
+class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[NodeT]):
     """
-    The powers Store, Misbehaves, Pauses and Starves, and of Kills and Links what all backends have alike.
+    The part that is the same in every backend. A subclass adds how nodes are started (Backend, Kills) and how the users
+    of a link are counted (Links).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -143,66 +159,46 @@ class Wired(Generic[NodeT]):
             points=points,
         )
 
+    @override
     def leave(self) -> None:
-        """
-        See Backend.
-        """
         if self._guard is not None:
             self._guard.release()
         self._exits.pop_all()
 
+    @override
     def kill(self, node: str) -> Death:
-        """
-        See Kills.
-        """
         return self._nodes[node].kill()
 
+    @override
     def stop(self, node: str, grace: float) -> Death:
-        """
-        See Kills.
-        """
         return self._nodes[node].stop(grace)
 
+    @override
     def pause(self, node: str) -> None:
-        """
-        See Pauses.
-        """
         self._nodes[node].pause()
 
+    @override
     def resume(self, node: str) -> None:
-        """
-        See Pauses.
-        """
         self._nodes[node].resume()
 
+    @override
     def throttle(self, node: str, share: float) -> None:
-        """
-        See Starves.
-        """
         self._nodes[node].throttle(share)
 
+    @override
     def unthrottle(self, node: str) -> None:
-        """
-        See Starves.
-        """
         self._nodes[node].unthrottle()
 
+    @override
     def consumed(self, node: str) -> tuple[float, float]:
-        """
-        See Starves.
-        """
         return self._nodes[node].consumed()
 
+    @override
     def store(self) -> Address:
-        """
-        See Store.
-        """
         return self._probes[names.REDIS][0]
 
+    @override
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
-        """
-        See Misbehaves.
-        """
         url = f"{self._probes[node][0].url}{self._plan.target.services[names.role(node)].misbehave}"
         try:
             with probe.client(timeout=5) as client:
@@ -211,29 +207,21 @@ class Wired(Generic[NodeT]):
         except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
             raise NodeError(f"{node} cannot be made to misbehave at {url}: {error}") from error
 
+    @override
     def probe_node(self, node: str, timeout: float) -> float:
-        """
-        See Pauses.
-        """
         at, ask = self._probes[node]
         return ask(at, timeout)
 
+    @override
     def probe(self, link: str, timeout: float) -> float:
-        """
-        See Links.
-        """
         return self._links[link].probe(self._links[link].listen, timeout)
 
+    @override
     def probe_end(self, link: str, timeout: float) -> float:
-        """
-        See Links.
-        """
         return probe.end(self._links[link].listen, timeout)
 
+    @override
     def add_toxic(self, link: str, toxic: Toxic) -> None:
-        """
-        See Links.
-        """
         self._proxies[link].add_toxic(
             name=toxic.name,
             type=toxic.type,
@@ -242,23 +230,17 @@ class Wired(Generic[NodeT]):
             attributes=dict(toxic.attributes),
         )
 
+    @override
     def remove_toxic(self, link: str, name: str) -> None:
-        """
-        See Links.
-        """
         try:
             self._proxies[link].destroy_toxic(name)
         except NotFound:
             return
 
+    @override
     def disable(self, link: str) -> None:
-        """
-        See Links.
-        """
         self._proxies[link].disable()
 
+    @override
     def enable(self, link: str) -> None:
-        """
-        See Links.
-        """
         self._proxies[link].enable()

@@ -36,6 +36,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from typing_extensions import override
 
 from harness.checkers.database import (
     Database,
@@ -92,10 +93,8 @@ class SparkDatabase(Database):
         self._session = session
         self._made: list[DataFrame] = []
 
+    @override
     def first(self, sql: str, most: int | None, parameters: Parameters = ()) -> tuple[list[Row], int]:
-        """
-        As of any database.
-        """
         kept, count = [], 0
         with self._answering(sql):
             for count, row in enumerate(self._rows(sql, parameters), 1):
@@ -103,10 +102,8 @@ class SparkDatabase(Database):
                     kept.append(row)
         return kept, count
 
+    @override
     def batches(self, sql: str) -> Iterator[list[Row]]:
-        """
-        As of any database.
-        """
         batch = []
         with self._answering(sql):
             for row in self._rows(sql, ()):
@@ -124,6 +121,7 @@ class SparkDatabase(Database):
         for frame in self._made:
             frame.unpersist()
 
+    @override
     @contextmanager
     def _answering(self, sql: str) -> Iterator[None]:
         with super()._answering(sql):
@@ -132,6 +130,7 @@ class SparkDatabase(Database):
             except (PySparkException, Py4JError) as error:
                 raise UnansweredError(f"the query failed: {_told(error)}") from error
 
+    @override
     def _make(self, name: str, sql: str) -> str | None:
         reason = super()._make(name, sql)
         if reason is None:

@@ -15,6 +15,8 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
+from typing_extensions import override
+
 from harness.backends.guard import MARK
 from harness.errors import HarnessError
 from harness.journal import Tail
@@ -33,7 +35,7 @@ class Generator(Protocol):
 
     def alive(self) -> bool:
         """
-        Can more load still come? False also when the generator died.
+        Return whether more load can still come. False also if the generator died. Raises HarnessError if it failed.
         """
 
     def stop(self) -> None:
@@ -65,7 +67,7 @@ class LoadTimes:
                 self.dropped += row["dropped"]
 
 
-class Locust:
+class Locust(Generator):
     """
     A headless Locust, started by the harness.
     """
@@ -75,10 +77,8 @@ class Locust:
         self._scenarios = scenarios
         self._process: subprocess.Popen[bytes] | None = None
 
+    @override
     def start(self) -> None:
-        """
-        See Generator.
-        """
         with (self._run.logs / "locust.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -92,10 +92,8 @@ class Locust:
                 start_new_session=True,
             )
 
+    @override
     def alive(self) -> bool:
-        """
-        See Generator. Raises HarnessError if Locust failed.
-        """
         if self._process is None:
             return False
         status = self._process.poll()
@@ -103,9 +101,10 @@ class Locust:
             raise HarnessError(f"Locust ended with exit status {status}; see {self._run.logs / 'locust.log'}")
         return status is None
 
+    @override
     def stop(self) -> None:
         """
-        See Generator. Locust takes SIGTERM as a wish to finish; answers that are still awaited may come in.
+        Send SIGTERM, on which Locust finishes and still takes the answers that it waits for. Send SIGKILL after 30 s.
         """
         if self._process is None or self._process.poll() is not None:
             return
@@ -117,7 +116,7 @@ class Locust:
             self._process.wait()
 
 
-class Attached:
+class Attached(Generator):
     """
     The Locust that started this harness: told on standard output that the system is up, it ends the load by
     closing our standard input (or by dying, which closes it too).
@@ -127,10 +126,8 @@ class Attached:
         self._run = run
         self._over = threading.Event()
 
+    @override
     def start(self) -> None:
-        """
-        See Generator.
-        """
         threading.Thread(target=self._await_end, daemon=True).start()
         print(json.dumps({"run": str(self._run.path)}), flush=True)  # noqa: T201 - the protocol with our parent
 
@@ -138,13 +135,12 @@ class Attached:
         sys.stdin.buffer.read()
         self._over.set()
 
+    @override
     def alive(self) -> bool:
-        """
-        See Generator.
-        """
         return not self._over.is_set()
 
+    @override
     def stop(self) -> None:
         """
-        See Generator: it is Locust that decides.
+        Do nothing: the Locust that started this harness ends the load itself.
         """
