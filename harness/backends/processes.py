@@ -1,5 +1,5 @@
 """
-The `processes` backend: every node a process on this machine, every link through Toxiproxy.
+The `processes` backend: every node is a process on this machine, and every link goes through Toxiproxy.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Processes(wired.Wired[Child], Wipes, Fills):
 
     def _launch(self, stage: tuple[Spec, ...], say: Say) -> None:
         """
-        Start nodes at once, then wait until all of them are ready.
+        Start all nodes of a stage, then wait until all of them are ready.
         """
         say("starting " + ", ".join(spec.name for spec in stage))
         for spec in stage:
@@ -146,10 +146,11 @@ class Processes(wired.Wired[Child], Wipes, Fills):
 
 def _written_ns(path: Path) -> int:
     """
-    When a file was last written to; 0 for what is none, or none any more: the node goes on renaming and removing.
+    Return when a file was last written to (nanoseconds since the epoch); 0 if the path is not a file or does not
+    exist any more. The node may rename and remove files while this runs.
     """
     try:
-        of = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return 0
-    return of.st_mtime_ns if stat.S_ISREG(of.st_mode) else 0
+    return status.st_mtime_ns if stat.S_ISREG(status.st_mode) else 0

@@ -1,6 +1,6 @@
 """
-What every backend does the same way, once it has its nodes and knows where they and its links listen: it hands on what
-is done to a node, it asks nodes and links, and it tells Toxiproxy what to do.
+What all backends do in the same way once they have their nodes and know the addresses of nodes and links: pass actions
+on to a node, probe nodes and links, and control Toxiproxy.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ from harness.names import Node
 @dataclass(frozen=True)
 class Way:
     """
-    The way of one link through Toxiproxy: where it listens, where it leads, and what shows that it carries.
+    One link through Toxiproxy: the address at which Toxiproxy listens, the address to which it forwards, and the
+    probe that shows whether the link carries data.
     """
 
     listen: Address
@@ -51,14 +52,16 @@ class Way:
 
 def use(toxiproxy: Address) -> None:
     """
-    Say where Toxiproxy is: its Python client keeps the address on a class, so there is one for the whole process.
+    Set the address of Toxiproxy. Its Python client keeps the address on a class, so there is one for the whole
+    process.
     """
     APIConsumer.host, APIConsumer.port = toxiproxy.host, toxiproxy.port
 
 
 def announced(plan: Plan) -> str:
     """
-    The activity points that apps are to announce, as POINTS has them; empty if the plan aims at none.
+    Return the activity points that the apps must announce, in the format of the variable POINTS; empty if no step
+    of the plan aims at one.
     """
     aims = (step.aim for step in plan.steps if step.aim is not None)
     return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
@@ -66,15 +69,15 @@ def announced(plan: Plan) -> str:
 
 def await_all(wait: Callable[[str], None], nodes: Collection[str]) -> None:
     """
-    Wait for nodes side by side, by `wait` for each; raises what the first of them raises to fail.
+    Wait for nodes in parallel, by calling `wait` for each. Raises what the first failing call raises.
 
-    After that, or a Ctrl-C, nobody is waited for: the waiting for the others ends when they are ended, which is for
-    whoever called.
+    After a failure or a Ctrl-C this returns at once. The other calls then end when their nodes are ended, which the
+    caller must do.
     """
     pool = ThreadPoolExecutor(max_workers=len(nodes))
     try:
-        for waited in as_completed([pool.submit(wait, node) for node in nodes]):
-            waited.result()
+        for done in as_completed([pool.submit(wait, node) for node in nodes]):
+            done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -127,8 +130,8 @@ NodeT = TypeVar("NodeT", bound=Controlled)
 
 class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[NodeT]):
     """
-    The part that is the same in every backend. A subclass adds how nodes are started (Backend, Kills) and how the users
-    of a link are counted (Links).
+    The part that is the same in every backend. A subclass adds how nodes are started and ended as a whole (Backend,
+    Kills) and how the connections of a link are counted (Links).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -142,7 +145,7 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
 
     def _endpoints(self, backend: str, points: Address | None) -> Endpoints:
         """
-        Where clients and collectors find the system.
+        Return the addresses at which clients and collectors reach the system.
         """
         ways = {names.link(name): way.listen for name, way in self._links.items()}
         clients = {str(link.dest): at for link, at in ways.items() if link.source.role == names.CLIENT}
