@@ -1,9 +1,9 @@
 """
-What a run's journals tell, as metrics for Prometheus: faults in force, calls of clients, executions of activities.
+The content of a run's journals as metrics for Prometheus: faults in force, calls of clients, executions of activities.
 
-Runs in the target's image beside a run, with its journal folder mounted read-only at /journal. It writes nothing,
-imports nothing of the harness, and judges nothing. Each line of a journal is read once; a torn last line is left until
-it is whole.
+This program runs in the target's image beside a run. The run's journal folder is mounted read-only at /journal. The
+program writes nothing, imports nothing of the harness, and judges nothing. It reads each line of a journal once. It
+leaves an incomplete last line until the line is complete.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 class Journals:
     """
-    The counts so far of every journal in a folder. Safe to share between threads.
+    The counts so far, of every journal in a folder. Safe to share between threads.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Journals:
 
     def metrics(self) -> str:
         """
-        Everything up to now, in Prometheus's text format.
+        Read what is new in the journals, and return all counts in Prometheus's text format.
         """
         with self._lock:
             for file in sorted(self._folder.glob("*.jsonl")):
@@ -58,7 +58,7 @@ class Journals:
         for line in whole.splitlines():
             try:
                 row = json.loads(line)
-            except ValueError:  # torn by the death of its writer
+            except ValueError:  # incomplete, because its writer died
                 continue
             if isinstance(row, dict):
                 yield row
@@ -96,7 +96,7 @@ def _series(name: str, **labels: str) -> Series:
 
 def main() -> None:
     """
-    Serve until stopped.
+    Serve until the process is stopped.
     """
     journals = Journals(Path("/journal"))
 
@@ -111,7 +111,7 @@ def main() -> None:
 
         def log_message(self, *_: object) -> None:
             """
-            A line for every scrape would tell nothing.
+            Write nothing: a line for every scrape would be of no use.
             """
 
     ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()  # noqa: S104 - in a container

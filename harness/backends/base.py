@@ -45,12 +45,11 @@ class Address(Value):
 
 class Endpoints(Value):
     """
-    The addresses at which the running system can be reached. They are saved as `endpoints.json` for the load
-    generator.
+    The addresses at which the running system can be reached. They are saved as `endpoints.json` for the load generator.
 
     `apps`, `sidecars` and `services` map a node to its address. `redis` and `scheduler` are the addresses of the
-    programs themselves, not of their listeners at Toxiproxy: evidence is read there directly. `links` maps a link
-    to its listener at Toxiproxy.
+    programs themselves, not of their listeners at Toxiproxy: evidence is read there directly. `links` maps a link to
+    its listener at Toxiproxy.
     """
 
     backend: str = "processes"
@@ -62,16 +61,15 @@ class Endpoints(Value):
     links: Mapping[str, Address]
     points: Address | None = None
     """
-    The address at which the harness takes announcements of activity points; None if no step of the plan aims at
-    one.
+    The address at which the harness takes announcements of activity points; None if no step of the plan aims at one.
     """
 
 
 @dataclass(frozen=True)
 class Death:
     """
-    How a process ended: which process it was (pid, and start time in seconds since the epoch) and its exit status.
-    A negative status is the number of the signal that killed it.
+    How a process ended: which process it was (pid, and start time in seconds since the epoch) and its exit status. A
+    status of -N means that signal N killed it.
     """
 
     pid: int
@@ -101,14 +99,14 @@ class Backend(Protocol):
         """
         Start everything and return once every node answers that it is ready.
 
-        Raises NodeError, with the end of the node's log, if a node does not become ready. In that case nothing
-        is left running.
+        Raises NodeError, with the end of the node's log, if a node does not become ready. In that case nothing is left
+        running.
         """
 
     def quiesce(self) -> None:
         """
-        Stop everything that could still change evidence: replicas of the app and their sidecars. Stores and
-        ledgers stay up.
+        Stop everything that could still change evidence: replicas of the app and their sidecars. Stores and ledgers
+        stay up.
         """
 
     def down(self) -> None:
@@ -118,8 +116,8 @@ class Backend(Protocol):
 
     def leave(self) -> None:
         """
-        Let everything continue to run after this process ends, until `harness down`. It is called after `up`,
-        and in place of `down`.
+        Let everything continue to run after this process ends, until `harness down`. It is called after `up`, and in
+        place of `down`.
         """
 
     def deaths(self) -> Mapping[str, Death]:
@@ -129,8 +127,7 @@ class Backend(Protocol):
 
     def usage(self) -> Mapping[str, tuple[float, int]]:
         """
-        Return, for each node that runs: (CPU since the last call in percent of one core, resident memory in
-        bytes).
+        Return, for each node that runs: (CPU since the last call in percent of one core, resident memory in bytes).
         """
 
 
@@ -147,14 +144,14 @@ class Kills(Protocol):
 
     def stop(self, node: str, grace: float) -> Death:
         """
-        Send SIGTERM, then SIGKILL if the node still runs after `grace` seconds. Raises NodeError if the node
-        does not run.
+        Send SIGTERM, then SIGKILL if the node still runs after `grace` seconds. Raises NodeError if the node does not
+        run.
         """
 
     def start(self, node: str) -> None:
         """
-        Start a node again as it was, unless it runs already, and return once it is ready. Raises NodeError if
-        the node is not ready in time.
+        Start a node again as it was, unless it runs already, and return once it is ready. Raises NodeError if the node
+        is not ready in time.
         """
 
 
@@ -178,9 +175,9 @@ class Misbehaves(Protocol):
 
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
         """
-        Tell a service how to misbehave from now on: `wanted` is as in the contract, {} ends all misbehaviour,
-        and None changes nothing. Return how often the service did each kind of misbehaviour so far. Raises
-        NodeError if the service does not answer as the contract says.
+        Tell a service how to misbehave from now on: `wanted` is as in the contract, {} ends all misbehaviour, and None
+        changes nothing. Return how often the service did each kind of misbehaviour so far. Raises NodeError if the
+        service does not answer as the contract says.
         """
 
 
@@ -204,8 +201,8 @@ class Probes(Protocol):
 
     def probe_node(self, node: str, timeout: float) -> float:
         """
-        Ask the node directly, not through Toxiproxy, and return the seconds that the smallest exchange takes.
-        Raises as Links.probe.
+        Ask the node directly, not through Toxiproxy, and return the seconds that the smallest exchange takes. Raises as
+        Links.probe.
         """
 
 
@@ -244,8 +241,8 @@ class Starves(Protocol):
 
     def consumed(self, node: str) -> tuple[float, float]:
         """
-        Return (seconds of CPU that the node's process used so far, seconds for which `throttle` held it back).
-        Raises NodeError if the node does not run.
+        Return (seconds of CPU that the node's process used so far, seconds for which `throttle` held it back). Raises
+        NodeError if the node does not run.
         """
 
 
@@ -257,8 +254,8 @@ class Fills(Kills, Protocol):
 
     def fill(self, node: str) -> None:
         """
-        Make every write of the node to a file fail from now on. If the node ends because of this, that does not
-        count as a death that nobody asked for. Raises NodeError if the node does not run.
+        Make every write of the node to a file fail from now on. If the node ends because of this, that does not count
+        as a death that nobody asked for. Raises NodeError if the node does not run.
         """
 
     def empty(self, node: str) -> None:
@@ -268,8 +265,8 @@ class Fills(Kills, Protocol):
 
     def written_ns(self, node: str) -> int:
         """
-        Return when the node last wrote to one of the files that it keeps (nanoseconds since the epoch); 0 if it
-        keeps none.
+        Return when the node last wrote to one of the files that it keeps (nanoseconds since the epoch); 0 if it keeps
+        none.
         """
 
     def ended(self, node: str) -> Death | None:
@@ -286,14 +283,13 @@ class Isolates(Probes, Protocol):
 
     def isolate(self, node: str) -> int:
         """
-        Disconnect the node from every network, without closing a connection. Return how many networks there
-        were. Raises NodeError if the node does not run.
+        Disconnect the node from every network, without closing a connection. Return how many networks there were.
+        Raises NodeError if the node does not run.
         """
 
     def reconnect(self, node: str) -> None:
         """
-        Connect the node again to the networks from which `isolate` disconnected it. Does nothing if there are
-        none.
+        Connect the node again to the networks from which `isolate` disconnected it. Does nothing if there are none.
         """
 
     def connections(self, node: str) -> int:
@@ -335,14 +331,14 @@ class Links(Protocol):
 
     def probe(self, link: str, timeout: float) -> float:
         """
-        Return the seconds that one smallest exchange takes through the link. Raises TimeoutError after
-        `timeout` seconds, and ConnectionError if the link breaks or refuses the connection.
+        Return the seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout`
+        seconds, and ConnectionError if the link breaks or refuses the connection.
         """
 
     def probe_end(self, link: str, timeout: float) -> float:
         """
-        Open a connection through the link, end our side of it, and return the seconds until the other side ends
-        its side. Raises as `probe`.
+        Open a connection through the link, end our side of it, and return the seconds until the other side ends its
+        side. Raises as `probe`.
         """
 
 

@@ -37,8 +37,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
     """
     The whole system as containers.
 
-    The power Fills is missing. A container's volumes have no size limit of their own, so it is not possible to fill
-    the disk of one container alone.
+    The power Fills is missing. A container's volumes have no size limit of their own, so it is not possible to fill the
+    disk of one container alone.
     """
 
     def __init__(self, plan: Plan, run: RunDir, files: composefile.Files) -> None:
@@ -89,8 +89,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
     @override
     def down(self) -> None:
         """
-        Stop everything that `up` started. The logs of the containers are kept; everything else of them is
-        removed.
+        Stop everything that `up` started. The logs of the containers are kept; everything else of them is removed.
         """
         if self._engine is None:
             return
@@ -136,8 +135,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
     @override
     def wipe(self, node: str) -> int:
         """
-        Remove the node's container and its volumes, and create them again; return how many files there were. No
-        program runs inside the container for this, so an image needs no shell.
+        Remove the node's container and its volumes, and create them again; return how many files there were. No program
+        runs inside the container for this, so an image needs no shell.
         """
         files, volumes = self._nodes[node].keeps()
         try:
@@ -184,17 +183,17 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
     @property
     def _project(self) -> str:
         """
-        The name of the Compose project. Two runs that begin in the same second, in two folders, have the same
-        run name, so the project name also contains a hash of the path.
+        The name of the Compose project. Two runs that begin in the same second, in two folders, have the same run name,
+        so the project name also contains a hash of the path.
         """
         path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
         return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
 
     def _announcements(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
         """
-        Return the address at which containers reach the harness; None if no step of the plan aims at an
-        activity point. It is the gateway of the apps' network, an address of this machine that only this
-        machine and its containers can use. Raises NodeError if that gateway is not an address of this machine.
+        Return the address at which containers reach the harness; None if no step of the plan aims at an activity point.
+        It is the gateway of the apps' network, an address of this machine that only this machine and its containers can
+        use. Raises NodeError if that gateway is not an address of this machine.
         """
         points = wired.announced(self._plan)
         if not points:
@@ -216,8 +215,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
 
     def _let_write(self) -> None:
         """
-        Let the target's programs, which do not run as root, append to their attempts files, and to nothing else
-        of the run.
+        Let the target's programs, which do not run as root, append to their attempts files, and to nothing else of the
+        run.
         """
         if os.getuid() != 0:
             return
@@ -230,8 +229,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
 
     def _services(self) -> dict[str, Any]:
         """
-        Return the services of the compose files that must run: Toxiproxy, the plan's nodes, and all services
-        that overlays add.
+        Return the services of the compose files that must run: Toxiproxy, the plan's nodes, and all services that
+        overlays add.
         """
         in_base_file = self._command(composefile.Files(self._files.paths[:1])).services()
         wanted = {TOXIPROXY, *self._plan.nodes}
@@ -256,8 +255,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
 
     def _find(self) -> None:
         """
-        Find the containers, and the address at which each node is probed. Raises NodeError if a container does
-        not have the label of the run.
+        Find the containers, and the address at which each node is probed. Raises NodeError if a container does not have
+        the label of the run.
         """
         found = containers.of_run(self._engine, self._run.path)
         if missing := [name for name in (TOXIPROXY, *self._plan.nodes) if name not in found]:
@@ -271,8 +270,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
 
     def _find_links(self) -> None:
         """
-        Find the links. Toxiproxy reads its proxies from a configuration of its own. Raises NodeError if a link
-        of the plan is not among them.
+        Find the links. Toxiproxy reads its proxies from a configuration of its own. Raises NodeError if a link of the
+        plan is not among them.
         """
         wired.use(self._at(TOXIPROXY))
         proxies = self._configured()
@@ -300,8 +299,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
 
     def _await_ready(self, node: str) -> None:
         """
-        Return once a node is ready. Raises NodeError, with the end of the node's log, if the node ends or is
-        not ready in time.
+        Return once a node is ready. Raises NodeError, with the end of the node's log, if the node ends or is not ready
+        in time.
         """
         container, deadline = self._nodes[node], time.monotonic() + _PATIENCE
         while not self._is_ready(node):
@@ -316,8 +315,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
 
     def _is_ready(self, node: str) -> bool:
         """
-        Return whether a node is ready. A node with a health route is asked there, as in the `processes`
-        backend; a store must answer PING; every other node must answer a probe.
+        Return whether a node is ready. A node with a health route is asked there, as in the `processes` backend; a
+        store must answer PING; every other node must answer a probe.
         """
         at, _ = self._probes[node]
         health = self._variables.get(composefile.port(node) + HEALTH)

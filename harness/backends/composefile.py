@@ -56,11 +56,11 @@ class Files:
 
 def of(plan: Plan, overlays: Sequence[str] = (), *, judged: bool = True) -> Files:
     """
-    Return the compose files of a plan's target. The overlay NAME of `compose.yaml` is the file `compose.NAME.yaml`
-    in the same folder.
+    Return the compose files of a plan's target. The overlay NAME of `compose.yaml` is the file `compose.NAME.yaml` in
+    the same folder.
 
-    Raises UsageError if a file does not exist, if the files publish too few ports for the plan, or if the run is to
-    be judged and a file says (`x-unjudged`) that a run with it cannot be judged.
+    Raises UsageError if a file does not exist, if the files publish too few ports for the plan, or if the run is to be
+    judged and a file says (`x-unjudged`) that a run with it cannot be judged.
     """
     base = plan.target.compose
     if base is None:
@@ -96,8 +96,7 @@ def _needed(plan: Plan) -> frozenset[str]:
 
 def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[], int]) -> dict[str, str]:
     """
-    Return the environment variables of one run: the settings of the run, and a free port for every variable in
-    `ports`.
+    Return the environment variables of one run: the settings of the run, and a free port for every variable in `ports`.
     """
     user = f"{NOBODY}:{NOBODY}" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
     return {
@@ -135,8 +134,7 @@ class Command:
 
     def up(self, services: Collection[str], say: Say) -> None:
         """
-        Start services and the services on which they depend, in the order of the files. Report each one as it
-        starts.
+        Start services and the services on which they depend, in the order of the files. Report each one as it starts.
         """
         self._run("up", "--detach", *_AS_THEY_ARE, *services, say=say)
 

@@ -34,9 +34,9 @@ _CORE = 1_000_000_000
 @dataclass(frozen=True)
 class Reading:
     """
-    What a container used since it started: `cpu` is its CPU time, `throttled` is the time for which a CPU limit
-    kept its threads from running (both in seconds), `rss` is its resident memory now (in bytes). `at` is the time
-    of the reading (seconds of a monotonic clock).
+    What a container used since it started: `cpu` is its CPU time, `throttled` is the time for which a CPU limit kept
+    its threads from running (both in seconds), `rss` is its resident memory now (in bytes). `at` is the time of the
+    reading (seconds of a monotonic clock).
     """
 
     at: float
@@ -61,8 +61,7 @@ class Node(Controlled):
 
     def state(self) -> dict[str, Any]:
         """
-        Return what the engine reports about the container now: Status, Running, Pid, StartedAt, ExitCode and so
-        on.
+        Return what the engine reports about the container now: Status, Running, Pid, StartedAt, ExitCode and so on.
         """
         with self._told("look at"):
             self._container.reload()
@@ -138,8 +137,8 @@ class Node(Controlled):
 
     def usage(self) -> tuple[float, int] | None:
         """
-        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the container
-        does not run.
+        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the container does
+        not run.
         """
         try:
             now, before = self._read(), self._last
@@ -170,8 +169,7 @@ class Node(Controlled):
 
     def isolate(self) -> int:
         """
-        Disconnect the container from its networks and return how many there were. Raises NodeError if it does
-        not run.
+        Disconnect the container from its networks and return how many there were. Raises NodeError if it does not run.
         """
         self._running()
         joined = self._container.attrs["NetworkSettings"]["Networks"]
@@ -199,12 +197,12 @@ class Node(Controlled):
 
     def users(self, port: int) -> int:
         """
-        Return how many TCP connections to the container's listener at `port` are established. `port` is a port
-        in the container's own network.
+        Return how many TCP connections to the container's listener at `port` are established. `port` is a port in the
+        container's own network.
 
-        The number is read from /proc of this machine, because the image may contain no program that could
-        report it, and Toxiproxy itself counts bytes, not connections. Raises NodeError if the engine's
-        processes do not run on this machine.
+        The number is read from /proc of this machine, because the image may contain no program that could report it,
+        and Toxiproxy itself counts bytes, not connections. Raises NodeError if the engine's processes do not run on
+        this machine.
         """
         states = [end.state for end in self._sockets() if end.port == port]
         if sockets.LISTEN not in states:
@@ -218,8 +216,7 @@ class Node(Controlled):
 
     def keeps(self) -> tuple[int, list[str]]:
         """
-        Return how many files the container keeps over its restarts, and the names of the volumes that hold
-        them.
+        Return how many files the container keeps over its restarts, and the names of the volumes that hold them.
         """
         with self._told("look at"):
             self._container.reload()
@@ -247,8 +244,8 @@ class Node(Controlled):
 
     def _running(self) -> str:
         """
-        Return when the container was started, as the engine writes it. Together with the container's id this
-        identifies the process. Raises NodeError if it does not run.
+        Return when the container was started, as the engine writes it. Together with the container's id this identifies
+        the process. Raises NodeError if it does not run.
         """
         state = self.state()
         if not state["Running"]:

@@ -90,8 +90,7 @@ def owners(engine: DockerEngine) -> frozenset[Path]:
 
 def remove(engine: DockerEngine, run: Path) -> int:
     """
-    Save the logs of a run's containers, then remove its containers, networks and volumes, until there are none
-    left.
+    Save the logs of a run's containers, then remove its containers, networks and volumes, until there are none left.
 
     Return how many there were. Raises NodeError if some cannot be removed.
     """
@@ -123,8 +122,8 @@ def save_log(container: Any, logs: Path) -> None:
 
 def gateway(engine: DockerEngine, run: Path, network: str) -> str:
     """
-    Return the address at which containers on a network of a run reach the engine's machine. Raises NodeError if the
-    run has no such network.
+    Return the address at which containers on a network of a run reach the engine's machine. Raises NodeError if the run
+    has no such network.
     """
     labels = [f"{LABEL}={run}", f"{NETWORK}={network}"]
     found = engine.networks.list(filters={"label": labels})
@@ -137,8 +136,8 @@ def gateway(engine: DockerEngine, run: Path, network: str) -> str:
 
 def have_images(engine: DockerEngine, wanted: Mapping[str, str], say: Say) -> None:
     """
-    Pull the images that are not on this machine and may be pulled. `wanted` maps an image to Compose's pull policy
-    for it.
+    Pull the images that are not on this machine and may be pulled. `wanted` maps an image to Compose's pull policy for
+    it.
 
     Raises NodeError if an image is missing and cannot be pulled.
     """

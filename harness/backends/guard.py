@@ -65,8 +65,8 @@ class Guard:
 
 def told_to_end() -> bool:
     """
-    For the guard's own process: wait for the end of the harness, and return whether its processes must be ended.
-    False after `release`.
+    For the guard's own process: wait for the end of the harness, and return whether its processes must be ended. False
+    after `release`.
     """
     return sys.stdin.buffer.read() != _STAY
 
@@ -116,9 +116,9 @@ def _owned() -> Iterator[tuple[psutil.Process, Path]]:
 
 def _owner(process: psutil.Process) -> Path | None:
     """
-    Return the run to which a process belongs; None if it belongs to none. A process whose environment can be read
-    and has no mark belongs to no run. A person who looks at a run's data in a shell is therefore not taken for a
-    node of the run.
+    Return the run to which a process belongs; None if it belongs to none. A process whose environment can be read and
+    has no mark belongs to no run. A person who looks at a run's data in a shell is therefore not taken for a node of
+    the run.
     """
     environment = process.environ()
     if environment:

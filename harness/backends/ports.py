@@ -38,8 +38,8 @@ class Ports:
 
     def take(self) -> int:
         """
-        Return one more port on which nobody listens and which no other run holds. Raises HarnessError if there
-        is none left.
+        Return one more port on which nobody listens and which no other run holds. Raises HarnessError if there is none
+        left.
         """
         for port in self._candidates:
             lock = os.open(self._folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

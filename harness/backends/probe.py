@@ -48,22 +48,21 @@ def grpc(at: Address, timeout: float) -> float:
 
 def http(at: Address, timeout: float) -> float:
     """
-    Send `OPTIONS *` and read the status line; any status will do. The request asks for no resource of the server
-    (RFC 9110, 9.3.7).
+    Send `OPTIONS *` and read the status line; any status will do. The request asks for no resource of the server (RFC
+    9110, 9.3.7).
 
-    A health route would do more than is needed here, and may call others: the health route of an app calls its
-    sidecar.
+    A health route would do more than is needed here, and may call others: the health route of an app calls its sidecar.
     """
     return _exchange(at, timeout, f"OPTIONS * HTTP/1.1\r\nHost: {at}\r\n\r\n".encode(), len(b"HTTP/1.1 200"))
 
 
 def end(at: Address, timeout: float) -> float:
     """
-    Open a connection, end our side of it, and wait until the other side ends its side. Data that the other side
-    sends before is ignored. The other side may also reset the connection, if it was still sending.
+    Open a connection, end our side of it, and wait until the other side ends its side. Data that the other side sends
+    before is ignored. The other side may also reset the connection, if it was still sending.
 
-    Every server ends a connection after its client has ended it. Toxiproxy does so too: it cannot pass on that only
-    one side has ended.
+    Every server ends a connection after its client has ended it. Toxiproxy does so too: it cannot pass on that only one
+    side has ended.
     """
     with socket.create_connection((at.host, at.port), timeout) as connection:
         begin = time.monotonic()
@@ -78,17 +77,17 @@ def client(timeout: float) -> httpx.Client:
     """
     Return an HTTP client for one request to a node, on a connection of its own. The caller must close it.
 
-    httpx loads the machine's certificates for each client that it creates, which takes some 40 ms of CPU. Nodes do
-    not use TLS, so this client gets none. It also ignores the proxy settings of the environment, because nodes are
-    on this machine.
+    httpx loads the machine's certificates for each client that it creates, which takes some 40 ms of CPU. Nodes do not
+    use TLS, so this client gets none. It also ignores the proxy settings of the environment, because nodes are on this
+    machine.
     """
     return httpx.Client(timeout=timeout, verify=_NO_TLS, trust_env=False)
 
 
 def health_route(node: str, target: Target) -> str | None:
     """
-    Return the route at which a node reports that it is ready, on the port at which it is probed; None if the node
-    does not speak HTTP there.
+    Return the route at which a node reports that it is ready, on the port at which it is probed; None if the node does
+    not speak HTTP there.
     """
     role = names.role(node)
     program = target.app if role == names.APP else target.services.get(role)

@@ -35,8 +35,8 @@ class Spec:
     """
     How a node is started, and how the harness finds out that it is ready.
 
-    `ready` returns at once whether the node is ready. It may raise OSError, for example when the connection is
-    refused; this counts as not ready. `patience` is how many seconds the node has to become ready.
+    `ready` returns at once whether the node is ready. It may raise OSError, for example when the connection is refused;
+    this counts as not ready. `patience` is how many seconds the node has to become ready.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Spec:
 
 class Child(Controlled):
     """
-    A node's process and all processes that it starts in its process group. Where the node is a wrapper (`npm
-    start`, `uv run`), the processes that do the work are in that group, and they are killed, stopped and paused
-    together with it. After `kill`, `spawn` starts the node again as it was.
+    A node's process and all processes that it starts in its process group. Where the node is a wrapper (`npm start`,
+    `uv run`), the processes that do the work are in that group, and they are killed, stopped and paused together with
+    it. After `kill`, `spawn` starts the node again as it was.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -93,8 +93,8 @@ class Child(Controlled):
 
     def await_ready(self) -> None:
         """
-        Return once the node is ready. Raises NodeError, with the end of the node's log, if the node ends or is
-        not ready in time.
+        Return once the node is ready. Raises NodeError, with the end of the node's log, if the node ends or is not
+        ready in time.
         """
         waiting = tenacity.Retrying(
             stop=tenacity.stop_after_delay(self.spec.patience),
@@ -137,8 +137,8 @@ class Child(Controlled):
     @override
     def stop(self, grace: float) -> Death:
         """
-        Send SIGTERM to the process group, then SIGKILL to those of its processes that still run after `grace`
-        seconds. Raises NodeError as `kill`.
+        Send SIGTERM to the process group, then SIGKILL to those of its processes that still run after `grace` seconds.
+        Raises NodeError as `kill`.
         """
         process, started = self._running()
         self._expected = True
@@ -161,8 +161,7 @@ class Child(Controlled):
     @override
     def pause(self) -> None:
         """
-        Send SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if the node does
-        not run.
+        Send SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if the node does not run.
         """
         process, _ = self._running()
         _signal(process, signal.SIGSTOP)
@@ -177,8 +176,8 @@ class Child(Controlled):
     @override
     def throttle(self, share: float) -> None:
         """
-        Limit the process to `share` of one core from now on. The limit does not include other processes of its
-        group. Raises NodeError if the node does not run.
+        Limit the process to `share` of one core from now on. The limit does not include other processes of its group.
+        Raises NodeError if the node does not run.
         """
         self._running()
         self.unthrottle()
@@ -195,8 +194,8 @@ class Child(Controlled):
     @override
     def consumed(self) -> tuple[float, float]:
         """
-        Return (seconds of CPU that the process used since it started, seconds for which it has been held back).
-        Raises NodeError if the node does not run.
+        Return (seconds of CPU that the process used since it started, seconds for which it has been held back). Raises
+        NodeError if the node does not run.
         """
         self._running()
         try:
@@ -206,12 +205,12 @@ class Child(Controlled):
 
     def fill(self) -> None:
         """
-        Make every write of the process to a file fail from now on. If the process ends because of this, that
-        does not count as a death that nobody asked for. Raises NodeError if the node does not run.
+        Make every write of the process to a file fail from now on. If the process ends because of this, that does not
+        count as a death that nobody asked for. Raises NodeError if the node does not run.
 
-        The limit applies to the offset in the file at which a process writes. It does not apply to sockets and
-        pipes (RLIMIT_FSIZE, setrlimit(2)). Processes that this process starts later inherit the limit; other
-        processes of its group that run already do not have it.
+        The limit applies to the offset in the file at which a process writes. It does not apply to sockets and pipes
+        (RLIMIT_FSIZE, setrlimit(2)). Processes that this process starts later inherit the limit; other processes of its
+        group that run already do not have it.
         """
         process, _ = self._running()
         _, hard_limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
@@ -259,8 +258,8 @@ class Child(Controlled):
 
     def usage(self) -> tuple[float, int] | None:
         """
-        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the process
-        does not run.
+        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the process does not
+        run.
         """
         if self._meter is None:
             return None
@@ -281,8 +280,8 @@ class Child(Controlled):
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """
-    Send a signal to the whole process group of a node. The node's process leads the group, because it has a session
-    of its own.
+    Send a signal to the whole process group of a node. The node's process leads the group, because it has a session of
+    its own.
     """
     with suppress(ProcessLookupError):  # the process has just ended: its exit status says how
         os.killpg(process.pid, number)
@@ -290,8 +289,8 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 def _is_gone(group: int, within: float) -> bool:
     """
-    Wait at most `within` seconds until a process group has no process left; return whether that happened. Zombies
-    do not count: in a container without an init process nobody reaps them, so they would stay for ever.
+    Wait at most `within` seconds until a process group has no process left; return whether that happened. Zombies do
+    not count: in a container without an init process nobody reaps them, so they would stay for ever.
     """
     deadline = time.monotonic() + within
     while _is_there(group):

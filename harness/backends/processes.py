@@ -146,8 +146,8 @@ class Processes(wired.Wired[Child], Wipes, Fills):
 
 def _written_ns(path: Path) -> int:
     """
-    Return when a file was last written to (nanoseconds since the epoch); 0 if the path is not a file or does not
-    exist any more. The node may rename and remove files while this runs.
+    Return when a file was last written to (nanoseconds since the epoch); 0 if the path is not a file or does not exist
+    any more. The node may rename and remove files while this runs.
     """
     try:
         status = path.stat()

@@ -28,8 +28,8 @@ class Socket:
     @classmethod
     def parse(cls, line: str) -> Self:
         """
-        Read a line of /proc/net/tcp or tcp6. Addresses there are 32-bit words in hexadecimal, each in the
-        machine's byte order.
+        Read a line of /proc/net/tcp or tcp6. Addresses there are 32-bit words in hexadecimal, each in the machine's
+        byte order.
         """
         _, local, remote, state, *_ = line.split()
         words = bytes.fromhex(remote.partition(":")[0])
@@ -52,8 +52,8 @@ def connections(port: int) -> int:
     """
     Return how many TCP connections to this machine's listener at `port` are established.
 
-    Only this run uses the port, so the function does not check who listens there. The table has thousands of lines
-    on a busy machine; of each line, only as much is parsed as is needed to see that it belongs to another port.
+    Only this run uses the port, so the function does not check who listens there. The table has thousands of lines on a
+    busy machine; of each line, only as much is parsed as is needed to see that it belongs to another port.
     """
     address = f":{port:04X}"
     lines = (line.split(maxsplit=4) for line in _HERE.read_text(encoding="ascii").splitlines()[1:])

@@ -18,8 +18,8 @@ _NAME = "harness"
 
 def client(at: Address, timeout: float) -> redis.Redis:
     """
-    Return a client that fails at once when the store does not answer. By default redis-py would retry, and so make
-    the caller wait for as long as the store is away.
+    Return a client that fails at once when the store does not answer. By default redis-py would retry, and so make the
+    caller wait for as long as the store is away.
     """
     return redis.Redis(at.host, at.port, socket_timeout=timeout, client_name=_NAME, retry=Retry(NoBackoff(), 0))
 

@@ -55,8 +55,7 @@ class Topology:
 
     def stages(self) -> tuple[tuple[Spec, ...], ...]:
         """
-        Return the nodes in the order in which they need each other. All nodes of one stage can be started at
-        once.
+        Return the nodes in the order in which they need each other. All nodes of one stage can be started at once.
 
         Toxiproxy is ready after the first stage. Its proxies must be created then.
         """
@@ -185,8 +184,7 @@ class Topology:
 
     def _announcing(self) -> Mapping[str, str]:
         """
-        Return the variables that tell an app to announce activity points; empty if no step of the plan aims at
-        one.
+        Return the variables that tell an app to announce activity points; empty if no step of the plan aims at one.
         """
         if self.points is None:
             return {}

@@ -41,8 +41,8 @@ from harness.names import Node
 @dataclass(frozen=True)
 class Way:
     """
-    One link through Toxiproxy: the address at which Toxiproxy listens, the address to which it forwards, and the
-    probe that shows whether the link carries data.
+    One link through Toxiproxy: the address at which Toxiproxy listens, the address to which it forwards, and the probe
+    that shows whether the link carries data.
     """
 
     listen: Address
@@ -52,16 +52,15 @@ class Way:
 
 def use(toxiproxy: Address) -> None:
     """
-    Set the address of Toxiproxy. Its Python client keeps the address on a class, so there is one for the whole
-    process.
+    Set the address of Toxiproxy. Its Python client keeps the address on a class, so there is one for the whole process.
     """
     APIConsumer.host, APIConsumer.port = toxiproxy.host, toxiproxy.port
 
 
 def announced(plan: Plan) -> str:
     """
-    Return the activity points that the apps must announce, in the format of the variable POINTS; empty if no step
-    of the plan aims at one.
+    Return the activity points that the apps must announce, in the format of the variable POINTS; empty if no step of
+    the plan aims at one.
     """
     aims = (step.aim for step in plan.steps if step.aim is not None)
     return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))

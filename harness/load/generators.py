@@ -1,7 +1,7 @@
 """
-Who makes the load of a run: a Locust that the harness starts, or a Locust that started the harness.
+The programs that make the load of a run: a Locust that the harness starts, or a Locust that started the harness.
 
-Either way Locust says when the load began and ended in the run's `journal/load.jsonl`.
+In both cases Locust writes to the run's `journal/load.jsonl` when the load began and when it ended.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Generator(Protocol):
 
     def start(self) -> None:
         """
-        Let the load begin soon.
+        Let the load begin soon; do not wait for it.
         """
 
     def alive(self) -> bool:
@@ -40,13 +40,13 @@ class Generator(Protocol):
 
     def stop(self) -> None:
         """
-        End the load now, in good order. Must be safe to call twice.
+        End the load now, in an orderly way. Must be safe to call twice.
         """
 
 
 class LoadTimes:
     """
-    When a run's load began and ended, as the generator wrote it down.
+    When a run's load began and ended, as the generator wrote it.
     """
 
     def __init__(self, run: RunDir) -> None:
@@ -57,7 +57,7 @@ class LoadTimes:
 
     def poll(self) -> None:
         """
-        Read what was written since the last poll.
+        Read what was written since the last call.
         """
         for row in self._tail.poll():
             if row["event"] == "started":
@@ -69,7 +69,7 @@ class LoadTimes:
 
 class Locust(Generator):
     """
-    A headless Locust, started by the harness.
+    A headless Locust that the harness starts.
     """
 
     def __init__(self, run: RunDir, scenarios: Path) -> None:
@@ -104,7 +104,8 @@ class Locust(Generator):
     @override
     def stop(self) -> None:
         """
-        Send SIGTERM, on which Locust finishes and still takes the answers that it waits for. Send SIGKILL after 30 s.
+        Send SIGTERM and wait for at most 30 s, then send SIGKILL. On SIGTERM Locust sends no more starts, but still
+        takes the answers that it waits for.
         """
         if self._process is None or self._process.poll() is not None:
             return
@@ -118,8 +119,8 @@ class Locust(Generator):
 
 class Attached(Generator):
     """
-    The Locust that started this harness: told on standard output that the system is up, it ends the load by
-    closing our standard input (or by dying, which closes it too).
+    The Locust that started this harness. A line on our standard output tells it that the system is up. It ends the load
+    by closing our standard input, which also happens if it dies.
     """
 
     def __init__(self, run: RunDir) -> None:

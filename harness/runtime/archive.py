@@ -43,8 +43,8 @@ async def fetch(
     client: httpx.AsyncClient, part: Part, archive: Archive, into: Path, heard: Callable[[str], None]
 ) -> str:
     """
-    Put the part's program from its archive at `into/<name>`. Return, in words, the checksum with which the archive
-    was compared.
+    Put the part's program from its archive at `into/<name>`. Return, in words, the checksum with which the archive was
+    compared.
 
     Raises ProvisionError if the archive cannot be downloaded or does not have the expected SHA-256.
     """
@@ -83,8 +83,8 @@ async def _download(client: httpx.AsyncClient, url: str, file: Path, heard: Call
 
 def _listed(sums: str, archive: Archive) -> str:
     """
-    Return the archive's checksum from the output of sha256sum. A line there is the checksum, two spaces or a space
-    and an asterisk, and the name.
+    Return the archive's checksum from the output of sha256sum. A line there is the checksum, two spaces or a space and
+    an asterisk, and the name.
     """
     match = re.search(rf"^([0-9a-f]{{64}}) [ *]{re.escape(archive.name)}$", sums, re.MULTILINE)
     if match is None:
@@ -96,8 +96,8 @@ def _unpack(part: Part, archive: Archive, packed: Path, wanted: str) -> None:
     """
     Unpack one member of the archive. No path in the archive decides where a file is written.
 
-    This does not run in a thread: a process started in the meantime would inherit the open file, and Linux refuses
-    to run a program that is open for writing.
+    This does not run in a thread: a process started in the meantime would inherit the open file, and Linux refuses to
+    run a program that is open for writing.
     """
     got = sha256(packed)
     if got != wanted:

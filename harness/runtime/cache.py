@@ -27,8 +27,8 @@ from harness.runtime.parts import Part
 
 class Provenance(Value):
     """
-    How a binary of the cache was obtained, the checksum with which its source was compared, its own SHA-256 (hex),
-    and when it was installed (UTC).
+    How a binary of the cache was obtained, the checksum with which its source was compared, its own SHA-256 (hex), and
+    when it was installed (UTC).
     """
 
     how: str
@@ -51,8 +51,8 @@ def root() -> Path:
 
 def place(part: Part) -> Path:
     """
-    Return the path of a part's binary in the cache, whether it exists or not. Each release has a folder of its own,
-    so several releases can be in the cache.
+    Return the path of a part's binary in the cache, whether it exists or not. Each release has a folder of its own, so
+    several releases can be in the cache.
     """
     release = part.module.path.split("/")[2] if part.module else part.name
     return root() / f"{release}-{part.version}" / part.name
@@ -79,12 +79,11 @@ def sha256(file: Path) -> str:
 @contextmanager
 def staging(wait: Callable[[], None]) -> Iterator[Path]:
     """
-    An empty folder on the cache's file system for the one provision that may run at a time. It is removed
-    afterwards.
+    An empty folder on the cache's file system for the one provision that may run at a time. It is removed afterwards.
 
-    `wait` is called once if another provision has to end first. The kernel frees the lock when the last process
-    that holds it ends. Programs started with `close_fds=False` hold it too, so a program that outlives this process
-    still has the folder to itself. Raises ProvisionError if the cache cannot be written.
+    `wait` is called once if another provision has to end first. The kernel frees the lock when the last process that
+    holds it ends. Programs started with `close_fds=False` hold it too, so a program that outlives this process still
+    has the folder to itself. Raises ProvisionError if the cache cannot be written.
     """
     folder = root() / ".staging"
     try:

@@ -34,8 +34,8 @@ estimates.
 @dataclass(frozen=True)
 class Check:
     """
-    The result of one check. `ok` is False if something must be fixed. `found` is also False for something optional
-    that is missing. `mend` says how to fix it.
+    The result of one check. `ok` is False if something must be fixed. `found` is also False for something optional that
+    is missing. `mend` says how to fix it.
     """
 
     name: str

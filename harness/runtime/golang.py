@@ -61,8 +61,8 @@ class Go:
 @dataclass(frozen=True)
 class Job:
     """
-    Parts of one module, the Go toolchain that builds them, and an empty folder to build them in. `heard` is called
-    with the current state, in a few words.
+    Parts of one module, the Go toolchain that builds them, and an empty folder to build them in. `heard` is called with
+    the current state, in a few words.
     """
 
     go: Go
@@ -82,9 +82,8 @@ class Job:
 @dataclass(frozen=True)
 class Source:
     """
-    A module's source on this machine: its folder, a description in words, the checksum with which it was compared
-    (in words), the go.mod to use in place of its own (None: its own), and the number of packages that go into the
-    parts.
+    A module's source on this machine: its folder, a description in words, the checksum with which it was compared (in
+    words), the go.mod to use in place of its own (None: its own), and the number of packages that go into the parts.
     """
 
     folder: Path

@@ -27,8 +27,7 @@ _BUILD_TIMEOUT = 900.0
 
 def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> None:
     """
-    Build every image that compose.yaml names and that is not on this machine, and those of the overlays in
-    `overlays`.
+    Build every image that compose.yaml names and that is not on this machine, and those of the overlays in `overlays`.
 
     Stand-ins that exist are built again. Raises UsageError for an unknown overlay, and ProvisionError if an image
     cannot be built or no Docker engine answers.
@@ -57,8 +56,7 @@ def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> Non
 
 def docker(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> str:
     """
-    Run a docker command and return what it prints. Raises ProvisionError, with its last error messages, if it
-    fails.
+    Run a docker command and return what it prints. Raises ProvisionError, with its last error messages, if it fails.
     """
     try:
         done = subprocess.run(
@@ -96,8 +94,8 @@ def _make(stand_in: StandIn, progress: Say) -> None:
 
 def _label(name: str) -> str | None:
     """
-    Return what the label of a local image says that it is made of; empty if the image is no stand-in, None if there
-    is no such image.
+    Return what the label of a local image says that it is made of; empty if the image is no stand-in, None if there is
+    no such image.
     """
     try:
         return docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
@@ -107,8 +105,8 @@ def _label(name: str) -> str | None:
 
 def _ours(name: str, dockerfile: str, locked: str, progress: Say) -> None:
     """
-    Build one of the project's own images by its Dockerfile, on top of this machine's Python with the packages that
-    the harness uses.
+    Build one of the project's own images by its Dockerfile, on top of this machine's Python with the packages that the
+    harness uses.
     """
     base = f"{name.partition(':')[0]}-python:local"
     _make(StandIn(base, python.rootfs(shipped.ROOT / locked), python.words(), python.settings()), progress)

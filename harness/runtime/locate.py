@@ -38,8 +38,8 @@ class Located:
 @dataclass(frozen=True)
 class Search:
     """
-    The result of a search for a part. `passed_over` lists the programs that were found and do not fit. `refused`
-    says why the path that the user gave cannot be used; in that case no other place was searched.
+    The result of a search for a part. `passed_over` lists the programs that were found and do not fit. `refused` says
+    why the path that the user gave cannot be used; in that case no other place was searched.
     """
 
     part: Part
@@ -65,8 +65,7 @@ def search(dapr_version: str, of: Parts = parts) -> tuple[Search, ...]:
 
 def found(searches: tuple[Search, ...]) -> dict[str, Located]:
     """
-    Return what was found, by the part's name. Raises ProvisionError if the user named a program that cannot be
-    used.
+    Return what was found, by the part's name. Raises ProvisionError if the user named a program that cannot be used.
     """
     if refused := [search.refused for search in searches if search.refused]:
         raise ProvisionError("\n".join(refused))
@@ -77,8 +76,8 @@ def locate_all(dapr_version: str) -> dict[str, Path]:
     """
     Return the paths of daprd, placement, scheduler, toxiproxy-server and redis-server, by these names.
 
-    Raises ProvisionError, with what the user can do, if one is missing, and UsageError if `dapr_version` cannot be
-    a version.
+    Raises ProvisionError, with what the user can do, if one is missing, and UsageError if `dapr_version` cannot be a
+    version.
     """
     searches = search(dapr_version)
     here = found(searches)

@@ -35,8 +35,8 @@ def find(names: Sequence[str], packages: Sequence[str], folder: Path, beside_pat
     """
     Return the programs `names`, all from the PATH or all from `packages`, which are unpacked below `folder`.
 
-    `beside_path` is a pattern, relative to `/`, for more folders of programs. It is for packages whose programs are
-    not on the PATH.
+    `beside_path` is a pattern, relative to `/`, for more folders of programs. It is for packages whose programs are not
+    on the PATH.
 
     Return None if this machine has neither the programs nor apt-get. Raises ProvisionError if apt-get fails.
     """
@@ -70,8 +70,8 @@ def _system_path(beside: str) -> str:
 
 def _download(packages: Sequence[str], folder: Path) -> list[Path]:
     """
-    Download the packages, and the packages that they need and that are not installed. Nothing is installed, and no
-    lock is taken.
+    Download the packages, and the packages that they need and that are not installed. Nothing is installed, and no lock
+    is taken.
     """
     (folder / "partial").mkdir(parents=True)
     _run(

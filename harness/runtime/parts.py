@@ -19,8 +19,8 @@ _PLATFORMS = {("Linux", "x86_64"): "linux_amd64", ("Linux", "aarch64"): "linux_a
 @dataclass(frozen=True)
 class Archive:
     """
-    A tar.gz of an official release: its URL, the URL of the file that publishes its SHA-256, and the SHA-256 that
-    is pinned here (None: not pinned).
+    A tar.gz of an official release: its URL, the URL of the file that publishes its SHA-256, and the SHA-256 that is
+    pinned here (None: not pinned).
     """
 
     url: str
@@ -38,8 +38,7 @@ class Archive:
 @dataclass(frozen=True)
 class Module:
     """
-    A Go module at a version, the build tags that it needs, and the Go variables that its releases set to their
-    version.
+    A Go module at a version, the build tags that it needs, and the Go variables that its releases set to their version.
     """
 
     path: str
@@ -57,9 +56,9 @@ class Part:
     One program.
 
     `ask` are the arguments that make it print its version and exit; `answer` finds the version in what it prints.
-    `beside` is the name of a program on the PATH: this part is looked for in the same folder. A part without
-    `module` cannot be built. A part without `archive` has no release for this machine. With `at_least`, a newer
-    version fits too.
+    `beside` is the name of a program on the PATH: this part is looked for in the same folder. A part without `module`
+    cannot be built. A part without `archive` has no release for this machine. With `at_least`, a newer version fits
+    too.
     """
 
     name: str
@@ -75,8 +74,7 @@ class Part:
     @property
     def variable(self) -> str:
         """
-        The environment variable in which the user can give a path to the program: HARNESS_DAPRD,
-        HARNESS_TOXIPROXY, ...
+        The environment variable in which the user can give a path to the program: HARNESS_DAPRD, HARNESS_TOXIPROXY, ...
         """
         return f"HARNESS_{self.name.removesuffix('-server').replace('-', '_').upper()}"
 
@@ -107,8 +105,7 @@ def parts(dapr_version: str) -> tuple[Part, ...]:
 
 def for_images(dapr_version: str) -> tuple[Part, ...]:
     """
-    Return the parts of the stand-ins for official images: all parts except Redis, whose image also needs its
-    client.
+    Return the parts of the stand-ins for official images: all parts except Redis, whose image also needs its client.
     """
     return (*parts(dapr_version)[:-1], _toxiproxy_cli())
 
@@ -142,8 +139,8 @@ def for_docker(_: str = "") -> tuple[Part, ...]:
 
 def _dapr(version: str) -> Iterator[Part]:
     """
-    Return the three parts of Dapr that a run needs. Only daprd has a flag --version. The others log their version
-    and then refuse an empty trust domain; until then they have opened nothing (cmd/placement/app/app.go).
+    Return the three parts of Dapr that a run needs. Only daprd has a flag --version. The others log their version and
+    then refuse an empty trust domain; until then they have opened nothing (cmd/placement/app/app.go).
     """
     yield _dapr_part("daprd", version, ask=("--version",))
     yield _dapr_part("placement", version, ask=("--trust-domain=",))
@@ -157,8 +154,8 @@ def _dapr_part(name: str, version: str, ask: tuple[str, ...]) -> Part:
     Sources: Dapr's Makefile for the archive names and the variables (genArchiveBinary, DEFAULT_LDFLAGS), and its
     release workflow for the checksums.
 
-    Without the tag stablecomponents daprd has no components and panics. The names of the other programs are so
-    common that a program of that name on the PATH is taken for Dapr's only if it is in the same folder as daprd.
+    Without the tag stablecomponents daprd has no components and panics. The names of the other programs are so common
+    that a program of that name on the PATH is taken for Dapr's only if it is in the same folder as daprd.
     """
     module = Module(
         path="github.com/dapr/dapr",

@@ -16,11 +16,10 @@ from harness.runtime.versions import DAPR
 
 def install(progress: Callable[[str], None]) -> str:
     """
-    Build the plugin into the cache, link it to the folder in which docker looks for plugins, and return its
-    version.
+    Build the plugin into the cache, link it to the folder in which docker looks for plugins, and return its version.
 
-    A plugin that is already there and is not the harness's is not replaced. Raises ProvisionError in that case, or
-    if the plugin cannot be built or linked.
+    A plugin that is already there and is not the harness's is not replaced. Raises ProvisionError in that case, or if
+    the plugin cannot be built or linked.
     """
     located = provision(dapr_version=DAPR, progress=progress, of=for_docker)["docker-compose"]
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "cli-plugins")

@@ -25,10 +25,10 @@ def provision(*, dapr_version: str, progress: Callable[[str], None], of: Parts =
     Return all parts for a Dapr release, by name; by default daprd, placement, scheduler, toxiproxy-server,
     redis-server.
 
-    `progress` gets a line at each step, and every 15 s in between. Each program is put into the cache as soon as it
-    is complete. So a call that is interrupted leaves nothing incomplete, and the next call continues from there.
-    Raises ProvisionError, with everything that was tried and what the user can do, if a part cannot be obtained;
-    UsageError if `dapr_version` cannot be a version.
+    `progress` gets a line at each step, and every 15 s in between. Each program is put into the cache as soon as it is
+    complete. So a call that is interrupted leaves nothing incomplete, and the next call continues from there. Raises
+    ProvisionError, with everything that was tried and what the user can do, if a part cannot be obtained; UsageError if
+    `dapr_version` cannot be a version.
     """
     searches = search(dapr_version, of)
     here = found(searches)

@@ -30,16 +30,16 @@ def words() -> str:
 
 def settings() -> Sequence[str]:
     """
-    Return the settings of an image with this Python, as lines of a Dockerfile. The interpreter has the same path in
-    the image as on this machine, because it may have been built for that path.
+    Return the settings of an image with this Python, as lines of a Dockerfile. The interpreter has the same path in the
+    image as on this machine, because it may have been built for that path.
     """
     return (f"ENV PATH={_interpreter().parent}", 'CMD ["python3"]')
 
 
 def rootfs(locked: Path) -> Rootfs:
     """
-    Return the interpreter that the harness runs on, pip, and each package that the file `locked` pins, if exactly
-    that version is installed.
+    Return the interpreter that the harness runs on, pip, and each package that the file `locked` pins, if exactly that
+    version is installed.
     """
     files = Rootfs()
     interpreter = _interpreter()
@@ -71,9 +71,9 @@ def _site_packages(interpreter: Path) -> Path:
 
 def _installed(name: str, version: str | None) -> Iterator[tuple[Path, str]]:
     """
-    Return the files of an installed package, each with its path below the folder for packages. Return nothing if
-    the package is not installed in that version: then the lock file pins it for another platform, or pip will
-    report that it is missing.
+    Return the files of an installed package, each with its path below the folder for packages. Return nothing if the
+    package is not installed in that version: then the lock file pins it for another platform, or pip will report that
+    it is missing.
     """
     try:
         package = metadata.distribution(name)

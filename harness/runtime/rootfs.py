@@ -67,8 +67,8 @@ class Rootfs:
 
     def tree(self, source: Path, at: str, *, leave_out: Callable[[Path], bool] = lambda _: False) -> None:
         """
-        Add a folder and everything below it, except what `leave_out` returns True for, and the libraries that
-        its files need.
+        Add a folder and everything below it, except what `leave_out` returns True for, and the libraries that its files
+        need.
         """
         found = []
         for folder, folders, files in os.walk(source):
@@ -86,8 +86,7 @@ class Rootfs:
 
     def write(self, to: IO[bytes]) -> None:
         """
-        Write the image's only layer, as `docker import` reads it. The owners of files on this machine are not
-        kept.
+        Write the image's only layer, as `docker import` reads it. The owners of files on this machine are not kept.
         """
         with tarfile.open(fileobj=to, mode="w|") as tar:
             for at, (mode, owner) in self._folders.items():

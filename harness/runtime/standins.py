@@ -31,8 +31,7 @@ PROMETHEUS = "prom/prometheus:v3.5.0"
 @dataclass(frozen=True)
 class StandIn:
     """
-    One image: its official name, its files, a description of them in words, and its settings as lines of a
-    Dockerfile.
+    One image: its official name, its files, a description of them in words, and its settings as lines of a Dockerfile.
     """
 
     name: str
@@ -59,8 +58,7 @@ def sentry(version: str, say: Say) -> StandIn:
 
 def _distroless(program: Located, name: str) -> StandIn:
     """
-    Return an image as Dapr's docker/Dockerfile defines it: one binary in the root folder of
-    distroless/static:nonroot.
+    Return an image as Dapr's docker/Dockerfile defines it: one binary in the root folder of distroless/static:nonroot.
     """
     files = Rootfs()
     files.program(program.path, f"/{program.part}")
@@ -129,8 +127,8 @@ def prometheus(folder: Path) -> StandIn:
 
 def postgres(folder: Path) -> StandIn:
     """
-    Return the image of PostgreSQL, like the official image but with one database and one user only. They are
-    created at the first start, in the way in which the official image creates them.
+    Return the image of PostgreSQL, like the official image but with one database and one user only. They are created at
+    the first start, in the way in which the official image creates them.
 
     The image contains a shell, because `initdb` starts the server through one.
     """
