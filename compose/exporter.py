@@ -18,7 +18,7 @@ from typing import Any
 
 _HELP = {
     "harness_fault_in_force": ("gauge", "1 while a fault is applied to a node or link, 0 once it is healed"),
-    "harness_faults_total": ("counter", "what the controller wrote of its faults: intent, applied, felt, healed, ..."),
+    "harness_faults_total": ("counter", "fault events that the controller wrote: intent, applied, felt, healed, ..."),
     "harness_calls_total": ("counter", "calls of clients that were sent"),
     "harness_answers_total": ("counter", "calls of clients by outcome: ok, fail or unknown"),
     "harness_attempts_total": ("counter", "executions of an activity's body that began"),

@@ -63,7 +63,7 @@ class Node(Controlled):
         """
         Return what the engine reports about the container now: Status, Running, Pid, StartedAt, ExitCode and so on.
         """
-        with self._told("look at"):
+        with self._asking("look at"):
             self._container.reload()
             state: dict[str, Any] = self._container.attrs["State"]
         self._pid = state["Pid"] or self._pid
@@ -73,7 +73,7 @@ class Node(Controlled):
         """
         Start the container unless it runs, without waiting until it is ready.
         """
-        with self._told("start"):
+        with self._asking("start"):
             self._container.start()
         self.state()
         self._expected = False
@@ -82,7 +82,7 @@ class Node(Controlled):
     def kill(self) -> Death:
         born = self._running()
         self._expected = True
-        with self._told("kill"):
+        with self._asking("kill"):
             self._container.kill()
         return self._end(born)
 
@@ -90,20 +90,20 @@ class Node(Controlled):
     def stop(self, grace: float) -> Death:
         born = self._running()
         self._expected = True
-        with self._told("stop"):
+        with self._asking("stop"):
             self._container.stop(timeout=round(grace))
         return self._end(born)
 
     @override
     def pause(self) -> None:
         self._running()
-        with self._told("pause"):
+        with self._asking("pause"):
             self._container.pause()
 
     @override
     def resume(self) -> None:
         if self.state()["Paused"]:
-            with self._told("resume"):
+            with self._asking("resume"):
                 self._container.unpause()
 
     @override
@@ -116,7 +116,7 @@ class Node(Controlled):
         """
         Set the limit from the compose file again, or all cores of the machine if the compose file has no limit.
         """
-        with self._told("look at"):
+        with self._asking("look at"):
             cores = self._container.client.info()["NCPU"]
         self._limit(self._cores or cores)
 
@@ -175,7 +175,7 @@ class Node(Controlled):
         joined = self._container.attrs["NetworkSettings"]["Networks"]
         for name, endpoint in joined.items():
             network = endpoint["NetworkID"] or name
-            with self._told("disconnect"):
+            with self._asking("disconnect"):
                 self._container.client.networks.get(network).disconnect(self._container)
             self._left[network] = endpoint["Aliases"]
         return len(joined)
@@ -185,7 +185,7 @@ class Node(Controlled):
         Connect the container to these networks again, with the same aliases as before.
         """
         for network, aliases in list(self._left.items()):
-            with self._told("reconnect"):
+            with self._asking("reconnect"):
                 self._container.client.networks.get(network).connect(self._container, aliases=aliases)
             del self._left[network]
 
@@ -218,7 +218,7 @@ class Node(Controlled):
         """
         Return how many files the container keeps over its restarts, and the names of the volumes that hold them.
         """
-        with self._told("look at"):
+        with self._asking("look at"):
             self._container.reload()
             mounts = [mount for mount in self._container.attrs["Mounts"] if mount["Type"] == "volume"]
             files = sum(self._files(mount["Destination"]) for mount in mounts)
@@ -253,7 +253,7 @@ class Node(Controlled):
         return str(state["StartedAt"])
 
     def _end(self, born: str) -> Death:
-        with self._told("wait for"):
+        with self._asking("wait for"):
             self._container.wait(timeout=_ENDS_WITHIN)
         state = self.state()
         if state["StartedAt"] != born:
@@ -261,7 +261,7 @@ class Node(Controlled):
         return Death(self._pid, _seconds(born), _status(state["ExitCode"]))
 
     def _read(self) -> Reading:
-        with self._told("measure"):
+        with self._asking("measure"):
             stats = self._container.stats(stream=False, one_shot=True)
         try:
             cpu, memory = stats["cpu_stats"], stats["memory_stats"]["stats"]
@@ -275,7 +275,7 @@ class Node(Controlled):
             raise NodeError(f"{self.name} does not run: there is no {error} to measure") from error
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _asking(self, what: str) -> Iterator[None]:
         """
         Turn an error of the engine into a NodeError that says what could not be done.
         """

@@ -1,11 +1,11 @@
 """
-The checker tried on a run's own evidence: one defect at a time is planted in a copy, and the invariants that name it
-must catch it.
+A test of the checker on a run's own evidence. One defect at a time is planted in a copy of the evidence, and the
+invariants that name the defect must catch it.
 
-A defect is one row of one table that is not as it was: of an instance that completed, of one that was compensated, or
-of a start that got no answer. Where a run has none, the defect cannot be planted, which is told and never counted as
-caught. A harmless change is one, too, but breaks no promise: no invariant may find more than before. What is tried is
-the general invariants; a target's own are for its own tests.
+A defect is a change of one row of one table. The row belongs to an instance that completed, to one that was
+compensated, or to a start that got no answer. If a run has no such row, the defect cannot be planted. This is reported,
+and never counted as caught. A harmless change is planted in the same way but breaks no promise, so no invariant may
+find more than before. Only the general invariants are tested. A target's own invariants have tests of their own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.evidence.tables import path
 from harness.model import Plan, Planted
 
 _VICTIMS = """
-    WITH one AS (
+    WITH victim AS (
         SELECT
             (SELECT min(instance_id) FROM classes WHERE class = 'completed' AND told = 'accepted' AND starts = 1)
                 AS completed,
@@ -36,24 +36,24 @@ _VICTIMS = """
             (SELECT min(instance_id) FROM classes WHERE class = 'rejected') AS rejected
     ), pair AS (
         SELECT pairs.ordinal
-        FROM pairs, one
-        WHERE pairs.instance_id = one.compensated AND pairs.compensations > 0
+        FROM pairs, victim
+        WHERE pairs.instance_id = victim.compensated AND pairs.compensations > 0
         ORDER BY pairs.ordinal
         LIMIT 1
     )
     SELECT
-        one.*,
-        (SELECT created_ns FROM classes WHERE instance_id = one.completed) AS began_ns,
-        (SELECT completed_ns FROM classes WHERE instance_id = one.completed) AS ended_ns,
-        (SELECT outcome FROM classes WHERE instance_id = one.completed) AS completing,
-        (SELECT outcome FROM classes WHERE instance_id = one.rejected) AS rejecting,
+        victim.*,
+        (SELECT created_ns FROM classes WHERE instance_id = victim.completed) AS began_ns,
+        (SELECT completed_ns FROM classes WHERE instance_id = victim.completed) AS ended_ns,
+        (SELECT outcome FROM classes WHERE instance_id = victim.completed) AS completing,
+        (SELECT outcome FROM classes WHERE instance_id = victim.rejected) AS rejecting,
         (SELECT forward FROM effect_pairs JOIN pair USING (ordinal)) AS forward,
         (SELECT compensation FROM effect_pairs JOIN pair USING (ordinal)) AS compensation
-    FROM one
+    FROM victim
 """
 """
-Whose rows are changed, and what conditions may name: instances, when the completed one began and ended, the outcomes of
-the completed and the rejected one, an effect pair.
+The rows that are changed, and the names that conditions may use: the ids of instances, when the completed one began and
+ended, the outcomes of the completed and of the rejected one, and an effect pair.
 """
 
 _VICTIM_TYPES = {
@@ -72,9 +72,11 @@ _VICTIM_TYPES = {
 @dataclass(frozen=True)
 class Defect:
     """
-    What becomes of the first row of `table` of which `about` is true: it is `gone`, it is there `twice`, or values of
-    it (column -> SQL) are `new`; of one that is there twice, the second's. Where the row is `of` another table, one of
-    `table` that has the new values alone is added.
+    A change of the first row of `table` for which the condition `about` is true.
+
+    `gone`: the row is removed. `twice`: the row is there twice. `new` (column -> SQL) gives values that the row gets;
+    with `twice`, only the second copy gets them. With `of`, the first row of the table `of` is looked for instead, and
+    a row is added to `table` that has only the values in `new`.
     """
 
     table: Table
@@ -94,7 +96,7 @@ _BEFORE = "lag(task_id) OVER (PARTITION BY instance_id, event ORDER BY position)
 _JOB = {"kind": "'activity'", "name": "'run-activity'", "task_id": "1"}
 
 DEFECTS: Mapping[str, Defect] = {
-    # Of the last row of a ledger nobody can tell that it is gone by its place alone.
+    # If the last row of a ledger is removed, its position alone does not show that it is missing.
     "forward_deleted": Defect(
         EFFECTS, f"{_COMPLETED} AND position < max(position) OVER (PARTITION BY source)", gone=True
     ),
@@ -204,9 +206,9 @@ DEFECTS: Mapping[str, Defect] = {
         f"event = 'timerFired' AND {_OF_RETRY}",
         new={"at_ns": "at_ns - 10000000000", "fire_at_ns": "at_ns - 10000000000"},
     ),
-    # A firing that is gone would leave a gap, and where rows are missing tries are not counted.
+    # If the firing were removed, there would be a gap, and tries are not counted if rows are missing.
     "retry_not_waited": Defect(HISTORY, f"event = 'timerFired' AND {_OF_RETRY}", new={"event": "'eventRaised'"}),
-    # The second try of a call becomes its third, for whose second no timer was set.
+    # The timer before a try becomes another event, so no timer was set for that try.
     "retry_timer_missing": Defect(HISTORY, f"event = 'timerCreated' AND {_OF_RETRY}", new={"event": "'eventRaised'"}),
     "retried_after_success": Defect(
         HISTORY,
@@ -267,7 +269,10 @@ DEFECTS: Mapping[str, Defect] = {
     "kind_changed/compensated": Defect(OPERATIONS, "instance_id = compensated", new={"kind": "'no such kind'"}),
     "kind_changed/rejected": Defect(OPERATIONS, "instance_id = rejected", new={"kind": "'no such kind'"}),
 }
-"""The names are those that invariants give in `catches`; what follows a slash tells ways of one defect apart."""
+"""
+The names are those that invariants give in `catches`. The text after a slash distinguishes several ways to plant one
+defect.
+"""
 
 HARMLESS: Mapping[str, Defect] = {
     "attempt_at_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000000"}),
@@ -294,17 +299,18 @@ HARMLESS: Mapping[str, Defect] = {
     ),
 }
 """
-What may be without any promise broken: bodies run again, times as close as they may be, rows in another order in their
-files, a word from Dapr or its scheduler that was true when it was said.
+Changes that break no promise: bodies that ran again, times as close together as they may be, rows in another order in
+their files, and answers of Dapr or its scheduler that were true when they were given.
 """
 
 
 def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
     """
-    Plant one defect after the other in copies of `evidence`, a folder of Parquet files; which of the invariants that
-    name it caught it? Then the harmless changes: of those, which of all invariants raised an alarm?
+    Plant one defect after the other in copies of `evidence`, a folder of Parquet files, and return for each which of
+    the invariants that name it caught it. Then plant the harmless changes, and return for each which of all invariants
+    raised an alarm.
 
-    The evidence itself is not touched. Raises EvidenceError if it lacks what the defects are about.
+    The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need.
     """
     texts = invariant.load(invariant.GENERAL)
     catches = {name: invariant.parse(text).catches for name, text in texts.items()}
@@ -323,8 +329,11 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
             caught: tuple[str, ...] = ()
             if planted:
                 with open_database(plan, copy) as database:
-                    found = [examine(database, telling, one, texts[one], "general") for one in expected or texts]
-                caught = tuple(one.name for one in found if one.violations > before[one.name])
+                    findings = [
+                        examine(database, telling, invariant_name, texts[invariant_name], "general")
+                        for invariant_name in expected or texts
+                    ]
+                caught = tuple(finding.name for finding in findings if finding.violations > before[finding.name])
                 shutil.copy(path(evidence, defect.table), path(copy, defect.table))
             yield Planted(
                 defect=name,
@@ -338,14 +347,14 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
 
 def naming(defect: str, catches: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """
-    The invariants that name a defect, by what each catches.
+    Return the invariants that name a defect. `catches` maps an invariant to the defects that it names.
     """
-    return tuple(sorted(one for one, caught in catches.items() if defect.partition("/")[0] in caught))
+    return tuple(sorted(name for name, defects in catches.items() if defect.partition("/")[0] in defects))
 
 
 def _plant(defect: Defect, evidence: Path, copy: Path, victims: Row) -> bool:
     """
-    Write the table of `evidence` with the defect to `copy`. False, and nothing written, if there is no row for it.
+    Write the table of `evidence` with the defect to `copy`. Return False, and write nothing, if there is no row for it.
     """
     with duckdb.connect() as connection:
         rows = connection.read_parquet(str(path(evidence, defect.table)), file_row_number=True)
@@ -355,8 +364,8 @@ def _plant(defect: Defect, evidence: Path, copy: Path, victims: Row) -> bool:
         about = [
             duckdb.ConstantExpression(victims[name]).cast(type_).alias(name) for name, type_ in _VICTIM_TYPES.items()
         ]
-        told = source.select(duckdb.StarExpression(), *about)
-        lines = told.select(f"file_row_number AS line, {defect.about} AS meant").filter("meant")
+        with_victims = source.select(duckdb.StarExpression(), *about)
+        lines = with_victims.select(f"file_row_number AS line, {defect.about} AS meant").filter("meant")
         first = lines.order("line").limit(1).fetchall()
         if not first:
             return False
@@ -371,7 +380,7 @@ def _plant(defect: Defect, evidence: Path, copy: Path, victims: Row) -> bool:
         if defect.twice:
             parts.append(rows.filter(f"file_row_number = {line}").select(kept))
         if not defect.gone:
-            parts.append(told.filter(f"file_row_number = {line}").select(changed))
+            parts.append(with_victims.filter(f"file_row_number = {line}").select(changed))
         together = parts[0]
         for part in parts[1:]:
             together = together.union(part)

@@ -279,7 +279,7 @@ def _init(environment: Environment, **_: Any) -> None:
         return
     if isinstance(runner, MasterRunner):
         for user in environment.user_classes:
-            user.fixed_count = options.shares  # one user a worker
+            user.fixed_count = options.shares  # one user per worker
     elif options.host:
         _planned(options.scenario, options.seed, options.target)
     if options.host or not options.headless:

@@ -123,6 +123,9 @@ def _search(part: Part) -> Search:
 
 
 def _users(part: Part, path: Path) -> Search:
+    """
+    Check the program at the path that the user gave. It is used, or the search is refused: no other place is searched.
+    """
     version = ask(part, path)
     if version is not None and part.fits(version):
         return Search(part, Located(part.name, path.absolute(), version, part.variable))

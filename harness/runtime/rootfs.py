@@ -80,9 +80,9 @@ class Rootfs:
         """
         Add files, each with its path in the image, and the libraries that they need.
         """
-        there = list(files)
-        self._files.update((PurePosixPath(at), source) for source, at in there)
-        self._need([source for source, _ in there])
+        pairs = list(files)
+        self._files.update((PurePosixPath(at), source) for source, at in pairs)
+        self._need([source for source, _ in pairs])
 
     def write(self, to: IO[bytes]) -> None:
         """
@@ -115,7 +115,7 @@ class Rootfs:
             return
         environment = {**os.environ, "LC_ALL": "C", "LD_LIBRARY_PATH": ":".join(map(str, self._library_folders()))}
         try:
-            told = subprocess.run(
+            output = subprocess.run(
                 ("ldd", *binaries),  # noqa: S607 - the ldd of this machine
                 env=environment,
                 capture_output=True,
@@ -124,11 +124,11 @@ class Rootfs:
                 errors="replace",
             ).stdout
         except OSError as error:
-            raise ProvisionError(f"`ldd`, which tells the libraries of a program, does not run: {error}") from error
-        if missing := sorted(set(_MISSING.findall(told))):
+            raise ProvisionError(f"`ldd`, which lists the libraries of a program, does not run: {error}") from error
+        if missing := sorted(set(_MISSING.findall(output))):
             raise ProvisionError(f"not on this machine: {', '.join(missing)}, which {binaries[0]} or another needs")
         gathered = {file.resolve() for file in self._files.values()}
-        for name in set(_LIBRARY.findall(told)):
+        for name in set(_LIBRARY.findall(output)):
             library = Path(os.path.normpath(name))
             # A library that is already among the files is found in the image as it is here: relative to the file that
             # needs it. Its path there may differ from the path here.
