@@ -1,6 +1,6 @@
 """
 The reference target: order processing as a durable workflow on Dapr.
 
-It knows nothing of the harness that attacks it; what both must know is in docs/target-contract.md, and here in
-`target.contract`.
+The target knows nothing of the harness that attacks it. What both must know is described in docs/target-contract.md,
+and implemented here in `target.contract`.
 """

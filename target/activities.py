@@ -1,5 +1,6 @@
 """
-The activities of the order workflow: each one change of the world, safe to be executed again at any point.
+The activities of the order workflow. Each makes one change to the outside world, and can safely be executed again at
+any point.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Body = Callable[[Mapping[str, Any]], Any]
 
 class Activities:
     """
-    The bodies of the activities, over an inventory and the providers.
+    The bodies of the activities. They use an inventory and the providers.
 
     `releases=False` plants the defect skip_release.
     """
@@ -32,19 +33,20 @@ class Activities:
 
     def reserve_stock(self, order: Mapping[str, Any]) -> bool:
         """
-        Is the stock reserved? False if there is not enough.
+        Reserve the stock; return False if there is not enough.
         """
         return self._inventory.reserve(order["order_id"], order["sku"], order["quantity"])
 
     def quote(self, order: Mapping[str, Any]) -> int | None:
         """
-        A provider's price in cents; None if it does not answer.
+        Return a provider's price in cents; None if the provider does not answer.
         """
         return self._logistics.quote(order["provider"], order["order_id"], order["quantity"])
 
     def register_shipment(self, order: Mapping[str, Any]) -> str | None:
         """
-        The shipment's id; None if the provider refuses for good, which trying again does not change.
+        Register a shipment and return its id; None if the provider refuses permanently, so that another try would not
+        help.
         """
         try:
             return self._logistics.register(
@@ -55,21 +57,21 @@ class Activities:
 
     def cancel_shipment(self, order: Mapping[str, Any]) -> None:
         """
-        Cancel the order's shipment, committed or not.
+        Cancel the order's shipment, whether it was committed or not.
         """
         self._logistics.cancel(order["provider"], order["order_id"])
 
     def release_stock(self, order: Mapping[str, Any]) -> None:
         """
-        Release what was reserved for the order.
+        Release the stock that was reserved for the order.
         """
         if self._releases:
             self._inventory.release(order["order_id"], order["sku"])
 
     def register_with(self, runtime: WorkflowRuntime, attempts: Attempts, points: Points) -> None:
         """
-        Make the activities known to the worker, each under its versioned name, every execution written down, and its
-        activity points announced.
+        Register the activities with the worker, each under its versioned name. Every execution is recorded in
+        `attempts`, and its activity points are announced to `points`.
         """
         bodies: Mapping[str, Body] = {
             workflows.RESERVE: self.reserve_stock,

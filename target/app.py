@@ -1,8 +1,8 @@
 """
-The app: an HTTP interface over the order workflow, and the worker that runs it.
+The app: an HTTP interface to the order workflow, and the worker that runs the workflow.
 
-    POST /orders          202 accepted (also if it was before), 422 not an order, 503 not now
-    GET  /orders/{id}     its status and output, 404 if there is none
+    POST /orders          202 accepted, now or by an earlier request; 422 not an order; 503 not accepted now
+    GET  /orders/{id}     the order's status and output; 404 if there is no such order
     GET  /healthz         200 once the worker is connected and the sidecar answers
 """
 
@@ -35,7 +35,7 @@ _LATE_BY = 0.5
 
 class Order(BaseModel):
     """
-    An order as a client sends it. Its id becomes the workflow's.
+    An order as a client sends it. Its id is also the id of its workflow instance.
     """
 
     order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -46,7 +46,7 @@ class Order(BaseModel):
 
 class Orders:
     """
-    Starting orders, and looking at them. Safe to share between threads.
+    Starts orders and looks them up. Safe to share between threads.
 
     `early=True` plants the defect early_ack.
     """
@@ -57,12 +57,13 @@ class Orders:
 
     def start(self, order: Order) -> None:
         """
-        Return once the engine has accepted the order, now or before. Raises grpc.RpcError if that is not known.
+        Return once the engine has accepted the order, now or before. Raises grpc.RpcError if it is not known whether it
+        has.
 
-        Dapr runs an id again once its workflow has ended, so it is asked first. Two starts of one id that
-        overlap can still both be sent: while the order runs the engine refuses the second; one that arrives
-        after its end would run it again, and find every effect done already, because the activities are
-        idempotent by order.
+        Dapr runs an id again if its workflow has ended, so this method first asks whether the id is known. If two
+        starts of one id overlap, both can still be sent. While the order runs, the engine refuses the second. If the
+        second arrives after the order's end, the engine runs the order again. That run finds every effect done already,
+        because the activities are idempotent by order.
         """
         if self._early:
             threading.Thread(target=self._later, args=(order,), daemon=True).start()
@@ -86,7 +87,7 @@ class Orders:
 
     def get(self, order_id: str) -> dict[str, Any] | None:
         """
-        An order's status and output; None if the engine does not know it.
+        Return an order's status and output; None if the engine does not know the order.
         """
         state = self._client.get_workflow_state(order_id)
         if state is None:
@@ -96,7 +97,7 @@ class Orders:
 
 def build(environment: Environment) -> FastAPI:
     """
-    The app over real Dapr, as `environment` says where to find it.
+    Return the app on real Dapr, with the addresses and settings of `environment`.
     """
     planted = environment.defect
     points = Points.read()
@@ -140,7 +141,8 @@ def build(environment: Environment) -> FastAPI:
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
-        # Not on a thread of the pool: all of those may be waiting for an engine that does not answer.
+        # This is `async`, so it needs no thread of the pool. All threads may be waiting for an engine that does not
+        # answer.
         try:
             (await sidecar.get("/v1.0/healthz")).raise_for_status()
         except httpx.HTTPError as error:
@@ -152,7 +154,7 @@ def build(environment: Environment) -> FastAPI:
 
 def main() -> None:
     """
-    Serve until stopped.
+    Serve until the process is stopped.
     """
     environment = Environment.read()
     uvicorn.run(build(environment), host=environment.host, port=environment.port, log_level="warning")

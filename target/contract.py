@@ -1,5 +1,5 @@
 """
-What this application and whoever runs it must agree on: environment, attempts, effects (docs/target-contract.md).
+The contract between this application and whoever runs it: environment, attempts, effects (docs/target-contract.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Self
 @dataclass(frozen=True)
 class Environment:
     """
-    What a process of this application is told when it is started.
+    The settings that a process of this application gets when it is started.
     """
 
     node: str
@@ -33,7 +33,7 @@ class Environment:
     @classmethod
     def read(cls) -> Self:
         """
-        From the environment variables; those that only the app gets are empty for the providers.
+        Read the environment variables. Those that only the app gets are empty for the providers.
         """
         sidecar = os.environ.get("DAPR_HTTP_ENDPOINT") or f"http://127.0.0.1:{os.environ.get('DAPR_HTTP_PORT', '')}"
         return cls(
@@ -51,7 +51,7 @@ class Environment:
 
 def effect(instance_id: str, name: str, key: str, attributes: Mapping[str, object]) -> dict[str, object]:
     """
-    One row of a ledger: an effect that is being committed now, by this process's clock (nanoseconds UTC).
+    Return one row of a ledger: an effect that is committed now, by this process's clock (nanoseconds UTC).
     """
     return {
         "instance_id": instance_id,
@@ -66,8 +66,8 @@ class Attempts:
     """
     The append-only file of activity executions: one line at the start of a body, one at its end.
 
-    Each line is one write() to a file opened for appending, so a killed process tears at most its last line, and
-    the next one begins on a line of its own.
+    Each line is one write() to a file opened for appending. So a process that is killed leaves at most its last line
+    incomplete, and the next process begins on a new line.
     """
 
     def __init__(self, file: Path, node: str) -> None:
@@ -79,7 +79,7 @@ class Attempts:
 
     def begin(self, instance_id: str, activity: str, task_id: int) -> str:
         """
-        Write that a body begins; return the attempt's id.
+        Write that a body begins, and return the attempt's id.
         """
         attempt_id = uuid.uuid4().hex
         self._write(
@@ -97,7 +97,7 @@ class Attempts:
 
     def end(self, attempt_id: str, error: BaseException | None) -> None:
         """
-        Write that a body ended, well or with an error.
+        Write that a body ended, normally (`error` is None) or with an error.
         """
         self._write(
             {

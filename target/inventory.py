@@ -1,5 +1,5 @@
 """
-Stock in the state store, through Dapr's API: get, change and save as one change, with optimistic concurrency.
+Stock in the state store, through Dapr's API. A document is read, changed and saved with optimistic concurrency.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNGUARDED_PAUSE = 0.25
 
 class ContendedError(Exception):
     """
-    Others kept saving the same document first.
+    At every try, somebody else saved the same document first.
     """
 
 
@@ -31,7 +31,8 @@ class Inventory:
     """
     The stock documents of one state store. Safe to share between threads.
 
-    `guarded=False` plants the defect lost_update: documents are saved whoever saved them meanwhile.
+    `guarded=False` plants the defect lost_update: a document is saved even if somebody else has saved it since it was
+    read.
     """
 
     def __init__(self, client: DaprClient, store: str, *, guarded: bool = True) -> None:
@@ -41,7 +42,8 @@ class Inventory:
 
     def reserve(self, order_id: str, sku: str, quantity: int) -> bool:
         """
-        Reserve stock for an order, once however often it is called; False if there is not enough.
+        Reserve stock for an order; return False if there is not enough. The stock is reserved once, however often this
+        is called.
 
         Raises ContendedError or grpc.RpcError if it could not be done now.
         """
@@ -53,7 +55,8 @@ class Inventory:
 
     def release(self, order_id: str, sku: str) -> None:
         """
-        Release what was reserved for an order, once however often it is called; nothing if nothing was.
+        Release the stock that was reserved for an order, once, however often this is called. If none was reserved, none
+        is released. Raises as `reserve`.
         """
         self._change(sku, lambda document: stock.release(document, order_id))
 
@@ -73,7 +76,7 @@ class Inventory:
                     self._store, key, json.dumps(changed), etag=stored.etag or None, options=_FIRST_WRITE
                 )
             except grpc.RpcError as error:
-                # ABORTED: the etag is not the current one (Dapr state API); whoever was first has won, look again.
+                # ABORTED: the etag is not the current one (Dapr state API). Somebody else was first: read it again.
                 if error.code() is not grpc.StatusCode.ABORTED:
                     raise
                 time.sleep(random.uniform(0.002, 0.03))

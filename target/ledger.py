@@ -1,8 +1,9 @@
 """
-The ledger: what the outside world keeps of shipments, in SQLite, outside the part of the system that is attacked.
+The ledger: the outside world's record of shipments, in SQLite, outside the part of the system that is attacked.
 
-A shipment and its row in the ledger are committed in one transaction, synced to disk: a ledger that is written after
-the effect would lose the row when a crash comes between, and call an effect that happened none.
+A shipment and its row in the ledger are committed in one transaction, which is synced to disk. If the row were written
+after the effect, a crash between the two would lose the row, and an effect that happened would seem not to have
+happened.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ _SCHEMA = """
 
 class ClosedError(Exception):
     """
-    The order was cancelled: nothing can be shipped for it any more.
+    The order was cancelled, so nothing can be shipped for it any more.
     """
 
 
 @dataclass(frozen=True)
 class Shipment:
     """
-    What a provider ships: for which order, by whom, how much, at which price in cents.
+    What a provider ships: for which order, by which provider, the quantity, and the price in cents.
     """
 
     order_id: str
@@ -59,7 +60,7 @@ class Shipment:
 
 class Ledger:
     """
-    The providers' durable store. To be used from one thread.
+    The durable store of the providers. To be used from one thread.
     """
 
     def __init__(self, file: Path) -> None:
@@ -70,7 +71,7 @@ class Ledger:
 
     def tried(self, order_id: str) -> int:
         """
-        Count one more try to register a shipment for an order; return which one it is, from 1.
+        Count one more try to register a shipment for an order, and return the number of this try, from 1.
         """
         row = self._db.execute(
             "INSERT INTO tries VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count", (order_id,)
@@ -79,7 +80,8 @@ class Ledger:
 
     def ship(self, key: str, shipment: Shipment) -> str:
         """
-        Commit a shipment under an idempotency key and return its id, the key; the second time nothing happens.
+        Commit a shipment under an idempotency key, and return its id, which is the key. If the key was used before,
+        nothing happens.
 
         Raises ClosedError if the order was cancelled before.
         """
@@ -98,7 +100,7 @@ class Ledger:
 
     def cancel(self, order_id: str) -> int:
         """
-        Cancel every shipment of an order and let none be committed later; return how many were cancelled now.
+        Cancel every shipment of an order, and let none be committed later. Return how many were cancelled now.
         """
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -113,7 +115,7 @@ class Ledger:
 
     def effects(self) -> Iterator[dict[str, object]]:
         """
-        Every effect, in order of commit, as docs/target-contract.md has it.
+        Return every effect in order of commit, in the format of docs/target-contract.md.
         """
         rows = self._db.execute("SELECT instance_id, effect, key, at_ns, attributes FROM effects ORDER BY position")
         for instance_id, name, key, at_ns, attributes in rows:

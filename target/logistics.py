@@ -1,5 +1,5 @@
 """
-The logistics providers as the order workflow sees them: over HTTP, at their word.
+The logistics providers as the order workflow sees them: over HTTP, and their answers are taken as true.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _TIMEOUT = 3.0
 
 class RefusedError(Exception):
     """
-    The provider said no, and will not say anything else.
+    The provider refused, and will always refuse.
     """
 
 
 class Logistics:
     """
-    Client of the providers. Safe to share between threads.
+    A client of the providers. Safe to share between threads.
 
-    `same_key=False` plants the defect double_ship: every try of a registration takes a new idempotency key.
+    `same_key=False` plants the defect double_ship: every try of a registration uses a new idempotency key.
     """
 
     def __init__(self, url: str, *, same_key: bool = True) -> None:
@@ -33,7 +33,8 @@ class Logistics:
 
     def quote(self, provider: str, order_id: str, quantity: int) -> int | None:
         """
-        The price in cents that a provider asks for; None if it does not answer in time, or not with a price.
+        Return the price in cents that a provider asks for; None if it does not answer in time, or does not answer with
+        a price.
         """
         try:
             answer = self._client.get(
@@ -47,9 +48,9 @@ class Logistics:
 
     def register(self, provider: str, order_id: str, kind: str, quantity: int, price: int) -> str:
         """
-        Register a shipment and return its id; the same one however often it is called for the same order.
+        Register a shipment and return its id. The id is the same however often this is called for the same order.
 
-        Raises RefusedError if the provider refuses for good, httpx.HTTPError if the outcome is not known.
+        Raises RefusedError if the provider refuses permanently, and httpx.HTTPError if the outcome is not known.
         """
         key = f"{order_id}/ship" if self._same_key else f"{order_id}/ship/{uuid.uuid4().hex}"
         answer = self._client.post(
@@ -64,7 +65,7 @@ class Logistics:
 
     def cancel(self, provider: str, order_id: str) -> None:
         """
-        Cancel an order's shipment, whether or not it was ever committed; from then on it cannot be.
+        Cancel an order's shipment, whether or not it was ever committed. From then on it cannot be committed.
 
         Raises httpx.HTTPError if the outcome is not known.
         """

@@ -1,7 +1,7 @@
 """
-Trouble that the providers make when they are told to (docs/target-contract.md, "Services that misbehave").
+Misbehaviour that the providers show on request (docs/target-contract.md, "Services that misbehave").
 
-Which requests meet it follows from counting, not from chance: of a share of 0.25 every fourth.
+Which requests are affected follows from counting, not from chance: with a share of 0.25 it is every fourth.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class Misbehaviour:
     """
-    What is done to requests: the shares that are asked for now, and how often each was done so far.
+    What is done to requests: the shares that are requested now, and how often each kind has been done so far.
 
-    errors: 503, and nothing happened. slow: `delay` seconds later than else. lost: done, and the connection breaks
-    in place of the answer. twice: done two times, as a proxy has it that repeats a request whose answer it lost.
+    errors: the answer is 503, and nothing happened. slow: the request is handled `delay` seconds later. lost: the
+    request is handled, and the connection breaks in place of the answer. twice: the request is handled two times, as if
+    a proxy had lost the answer and repeated the request.
 
-    Not two answers to one request: HTTP/1.1 has no way to tell the second from the answer to the next request.
+    A request never gets two answers: in HTTP/1.1 the second could not be told from the answer to the next request.
     """
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class Misbehaviour:
 
     def ask(self, wanted: Mapping[str, float]) -> None:
         """
-        From now on misbehave so. Raises ValueError for a share that is not known, or not from 0 to 1.
+        Set the misbehaviour from now on. Raises ValueError for an unknown share, or one that is not from 0 to 1.
         """
         shares = {name: share for name, share in wanted.items() if name != "delay"}
         unknown = sorted(shares.keys() - set(SHARES))
@@ -47,7 +48,7 @@ class Misbehaviour:
 
     async def treat(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """
-        Handle a request, as well as is asked for.
+        Handle a request, with the misbehaviour that is requested now.
         """
         if self._meets("slow"):
             await asyncio.sleep(self._delay)
@@ -62,7 +63,7 @@ class Misbehaviour:
 
     def _meets(self, name: str) -> bool:
         """
-        Is it this request's turn? Of a share s, n requests meet floor(n * s).
+        Return whether this request is affected. With a share s, floor(n * s) of the first n requests are affected.
         """
         share = self._shares.get(name, 0.0)
         self._met[name] += 1

@@ -1,6 +1,6 @@
 """
-Activity points: on request, an execution of an activity says where it stands and waits until it may go on
-(docs/target-contract.md, "Activity points").
+Activity points: on request, an execution of an activity announces that it has reached a point, and waits until it may
+continue (docs/target-contract.md, "Activity points").
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Execution:
 
 class Points:
     """
-    Announces points to `url`: those in `points`, each `activity:point`. Safe to share between threads.
+    Announces points to `url`: those in `points`, each written `activity:point`. Safe to share between threads.
 
-    Nobody being there, or an answer that says no, is no reason to fail an activity.
+    If nobody is there, or the answer is an error, the activity continues all the same.
     """
 
     def __init__(self, url: str, points: Collection[str]) -> None:
@@ -50,13 +50,13 @@ class Points:
     @classmethod
     def read(cls) -> Self:
         """
-        From the environment: POINTS_URL and POINTS, which are there only if somebody wants to know.
+        Read the environment variables POINTS_URL and POINTS. They are set only if somebody waits for announcements.
         """
         return cls(os.environ.get("POINTS_URL", ""), os.environ.get("POINTS", "").split(","))
 
     def reach(self, execution: Execution, point: str) -> None:
         """
-        Return when the execution may go on: at once, unless somebody waits for it here.
+        Return when the execution may continue. This is at once, unless the point is to be announced.
         """
         if f"{execution.activity}:{point}" not in self._points:
             return
@@ -67,13 +67,13 @@ class Points:
 
     def returns(self, execution: Execution) -> None:
         """
-        The body is about to return; what this thread sends to the sidecar next is its result.
+        Note that the body is about to return. What this thread sends to the sidecar next is the body's result.
         """
         self._returned.execution = execution
 
     def sends(self) -> None:
         """
-        This thread is about to send a result to the sidecar.
+        Note that this thread is about to send a result to the sidecar, and announce the point after_return.
         """
         execution = getattr(self._returned, "execution", None)
         self._returned.execution = None
@@ -83,9 +83,9 @@ class Points:
 
 class BeforeSending(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     """
-    Stands between the worker, which has the result of an activity, and the call that gives it to the sidecar.
+    Intercepts the call that carries an activity's result from the worker to the sidecar.
 
-    The SDK makes both in the thread that executed the body (dapr-ext-workflow 1.18, `_execute_activity`).
+    The SDK makes that call in the thread that executed the body (dapr-ext-workflow 1.18, `_execute_activity`).
     """
 
     def __init__(self, points: Points) -> None:
@@ -93,7 +93,7 @@ class BeforeSending(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
 
     def intercept_unary_unary(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
         """
-        Let every call through; the one that carries a result, when it may go on.
+        Let every call through. A call that carries a result waits until it may continue.
         """
         if details.method.endswith("/CompleteActivityTask"):
             self._points.sends()

@@ -1,15 +1,16 @@
 """
 Three logistics providers in one process, and the ledger of what they ship: the outside world.
 
-    GET    /providers/{name}/quote?order_id=&quantity=    200 a price; some never answer for some orders
-    POST   /providers/{name}/shipments                    200 committed, 422 refused for good, 410 cancelled, 503
+    GET    /providers/{name}/quote?order_id=&quantity=    200 a price; for some orders a provider never answers
+    POST   /providers/{name}/shipments                    200 committed, 422 refused, 410 cancelled, 503 try again
     DELETE /providers/{name}/shipments/{order_id}         200 cancelled, whether or not it was ever committed
     GET    /effects                                       the ledger, JSON lines
     GET    /healthz
-    GET    /misbehave                                     how often each kind of trouble was made so far
-    PUT    /misbehave                                     the same, after it was said what to make from now on
+    GET    /misbehave                                     how often each kind of misbehaviour was done so far
+    PUT    /misbehave                                     set the misbehaviour from now on; answers as GET
 
-An order's kind says how the provider treats it. Served by aiohttp, which can drop a connection as a lost answer does.
+An order's kind decides how the provider treats it. The server is aiohttp, because it can drop a connection, which is
+how an answer gets lost.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ _MISBEHAVIOUR = web.AppKey("misbehaviour", Misbehaviour)
 
 def price(provider: str, order_id: str, quantity: int) -> int | None:
     """
-    What a provider asks for an order, in cents; None if it never answers for this one.
+    Return the price in cents that a provider asks for an order; None if the provider never answers for this order.
 
-    It follows from the names alone, so that anybody can work out what the cheapest choice was. For one order in
-    sixteen one provider keeps silent, never more than one.
+    The price follows from the names alone, so anybody can compute which choice was the cheapest. For one order in
+    sixteen one provider does not answer; there is never more than one.
     """
     order = hashlib.sha256(order_id.encode()).digest()
     if order[0] < _SILENT_IN_256 and PROVIDERS[order[1] % len(PROVIDERS)] == provider:
@@ -52,7 +53,7 @@ def price(provider: str, order_id: str, quantity: int) -> int | None:
 
 async def quote(request: web.Request) -> web.Response:
     """
-    A price, or silence.
+    Answer with a price, or do not answer in time.
     """
     asked = price(request.match_info["name"], request.query["order_id"], int(request.query["quantity"]))
     if asked is None:
@@ -86,14 +87,14 @@ async def ship(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """
-    Cancel what was shipped for an order, and whatever might still be.
+    Cancel every shipment of an order, and let none be committed later.
     """
     return web.json_response({"cancelled": request.app[_LEDGER].cancel(request.match_info["order_id"])})
 
 
 async def effects(request: web.Request) -> web.StreamResponse:
     """
-    The ledger, in order of commit.
+    Answer with the ledger, in order of commit.
     """
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
@@ -104,14 +105,14 @@ async def effects(request: web.Request) -> web.StreamResponse:
 
 async def healthz(_: web.Request) -> web.Response:
     """
-    Here.
+    Answer that the service runs.
     """
     return web.json_response({"providers": PROVIDERS})
 
 
 async def misbehave(request: web.Request) -> web.Response:
     """
-    Make trouble as asked.
+    Misbehave as requested from now on.
     """
     try:
         request.app[_MISBEHAVIOUR].ask(await request.json())
@@ -122,7 +123,7 @@ async def misbehave(request: web.Request) -> web.Response:
 
 async def misbehaved(request: web.Request) -> web.Response:
     """
-    How often which trouble was made.
+    Answer how often each kind of misbehaviour was done.
     """
     return web.json_response(request.app[_MISBEHAVIOUR].done)
 
@@ -130,7 +131,7 @@ async def misbehaved(request: web.Request) -> web.Response:
 @web.middleware
 async def troubled(request: web.Request, handler: Handler) -> web.StreamResponse:
     """
-    Only what a provider does can go wrong; what the harness asks for cannot.
+    Apply the misbehaviour only to what a provider does, not to the requests of the harness.
     """
     if not request.path.startswith("/providers/"):
         return await handler(request)
@@ -139,7 +140,7 @@ async def troubled(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def build(ledger: Ledger) -> web.Application:
     """
-    The service over a ledger.
+    Return the service for a ledger.
     """
     app = web.Application(middlewares=[troubled])
     app[_LEDGER] = ledger
@@ -160,7 +161,7 @@ def build(ledger: Ledger) -> web.Application:
 
 def main() -> None:
     """
-    Serve until stopped.
+    Serve until the process is stopped.
     """
     environment = Environment.read()
     ledger = Ledger(environment.data / "ledger.sqlite")

@@ -1,8 +1,8 @@
 """
-The stock document of one SKU, and what may happen to it. Pure: documents in, documents out.
+The stock document of one SKU, and its changes. The functions are pure: they take documents and return documents.
 
-A document keeps its movements, so that what happened can be read back from the document itself: there is no moment
-at which the stock has changed and the record of it has not.
+A document contains its movements, so what happened can be read from the document itself. There is no moment at which
+the stock has changed but the record of the change is missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class InsufficientError(Exception):
 
 def new(sku: str) -> Document:
     """
-    The document of a SKU that nobody has touched yet, as the catalogue has it.
+    Return the document of a SKU that has had no movement yet, with the units of the catalogue.
     """
     units = _SCARCE_UNITS if sku.startswith("scarce-") else _PLENTY_UNITS
     return {"sku": sku, "initial": units, "available": units, "movements": [], "closed": []}
@@ -37,7 +37,8 @@ def new(sku: str) -> Document:
 
 def reserve(document: Document, order_id: str, quantity: int) -> Document | None:
     """
-    The document after `quantity` was reserved for an order; None if it is reserved already, or closed.
+    Return the document after `quantity` was reserved for an order; None if it is reserved already, or the order is
+    closed.
 
     Raises InsufficientError if there is not enough.
     """
@@ -50,9 +51,9 @@ def reserve(document: Document, order_id: str, quantity: int) -> Document | None
 
 def release(document: Document, order_id: str) -> Document | None:
     """
-    The document after an order's reservation was released; None if that was done already.
+    Return the document after an order's reservation was released; None if that was done already.
 
-    Where nothing is reserved the order is closed, so that a try that was cut off and comes back late reserves nothing.
+    If nothing is reserved, the order is closed. So an interrupted try to reserve that arrives late reserves nothing.
     """
     if _has(document, order_id, RELEASE) or order_id in document["closed"]:
         return None

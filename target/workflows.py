@@ -1,12 +1,12 @@
 """
-The order workflow, as code that only decides: whatever touches the world is an activity.
+The order workflow. Its code only decides; everything that touches the outside world is an activity.
 
     reserve stock --> ask three providers at once --> register with the cheapest that answered --> completed
          |                     | none answers                  | refused, or given up
       rejected                 +-------------------------------+--> cancel, release --> compensated
 
-It must be deterministic, because the engine runs it again from its history: no clock, no chance, no I/O.
-Names carry versions, so that instances in flight meet the code they began with.
+The code must be deterministic, because the engine runs it again from its history: no clock, no randomness, no I/O. The
+names have versions, so that instances in flight continue with the code with which they began.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ REGISTER = "register_shipment_v1"
 CANCEL = "cancel_shipment_v1"
 RELEASE = "release_stock_v1"
 
-# The store may be away for some seconds: asked again at a constant pace, for half a minute.
+# The store may be away for some seconds, so a call is tried again at a constant interval, for half a minute.
 STORE = RetryPolicy(
     first_retry_interval=timedelta(milliseconds=500), max_number_of_attempts=60, backoff_coefficient=1.0
 )
-# A provider in trouble is given more and more time: 0.3, 0.6, 1.2, 2 s; then the order is compensated.
+# A provider in trouble gets more and more time: the waits are 0.3, 0.6, 1.2 and 2 s. Then the order is compensated.
 PROVIDER = RetryPolicy(
     first_retry_interval=timedelta(milliseconds=300),
     max_number_of_attempts=5,
     backoff_coefficient=2.0,
     max_retry_interval=timedelta(seconds=2),
 )
-# To give up on a compensation would be to leave it half done.
+# If a compensation were given up, it would be left half done.
 COMPENSATION = RetryPolicy(
     first_retry_interval=timedelta(seconds=1), max_number_of_attempts=600, backoff_coefficient=1.0
 )
@@ -50,7 +50,8 @@ Quotes = dict[str, int | None]
 
 def cheapest(quotes: Mapping[str, int | None]) -> str | None:
     """
-    The provider that asks for least among those that answered, by name where prices are equal; None if none did.
+    Return the provider with the lowest price among those that answered; the first by name if prices are equal; None if
+    none answered.
     """
     answered = [(price, name) for name, price in quotes.items() if price is not None]
     return min(answered)[1] if answered else None
@@ -58,12 +59,12 @@ def cheapest(quotes: Mapping[str, int | None]) -> str | None:
 
 def order_v1(ctx: DaprWorkflowContext, order: Order) -> Generator[Any, Any, dict[str, Any]]:
     """
-    One order, from its acceptance to its end. `order` holds order_id, kind, sku and quantity.
+    One order, from its acceptance to its end. `order` contains order_id, kind, sku and quantity.
     """
     try:
         reserved = yield ctx.call_activity(RESERVE, input=order, retry_policy=STORE)
     except TaskFailedError:
-        # A try whose answer was lost may have reserved all the same.
+        # A try whose answer was lost may still have reserved the stock.
         yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
         return _result(order, "compensated", reason="given up on the stock")
     if not reserved:
@@ -91,8 +92,8 @@ def order_v1(ctx: DaprWorkflowContext, order: Order) -> Generator[Any, Any, dict
     except TaskFailedError:
         reason = "given up on the provider"
 
-    # The shipment may have been committed although its answer was lost: cancelled first, or it could leave
-    # while its stock is already somebody else's.
+    # The shipment may have been committed although its answer was lost. It is cancelled before the stock is released,
+    # because otherwise it could leave when its stock is already reserved for another order.
     yield ctx.call_activity(CANCEL, input=shipping, retry_policy=COMPENSATION)
     yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
     return _result(order, "compensated", quotes, provider=provider, reason=reason)

@@ -1,8 +1,9 @@
 """
-What a backend is: the one seam between the harness and the system it attacks.
+The interface between the harness and the system that it attacks.
 
-Every backend can bring the system up and down. What else it can do is declared by optional powers, small
-protocols that it also satisfies, so that a plan which needs a power it lacks is refused before anything starts.
+Every backend can start the system and end it. Everything else that a backend can do is declared as an optional power. A
+power is a small protocol that the backend class also inherits. A plan that needs a power which the backend does not
+have is refused before anything starts.
 """
 
 from __future__ import annotations
@@ -14,58 +15,17 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
-from harness.model import Value
+from harness.backends.endpoints import Address, Endpoints
 
 Say = Callable[[str], None]
 """Takes one line of progress for the user."""
 
 
-class Address(Value):
-    """
-    A TCP address on this machine.
-    """
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """
-        `host:port`.
-        """
-        return f"{self.host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """
-        `http://host:port`.
-        """
-        return f"http://{self}"
-
-
-class Endpoints(Value):
-    """
-    Where the running system can be reached; saved as `endpoints.json` for the load generator.
-
-    `apps` and `sidecars` are by node; `redis` is the store itself and `scheduler` the scheduler itself, past
-    Toxiproxy, for evidence; `links` are the listeners of Toxiproxy.
-    """
-
-    backend: str = "processes"
-    apps: Mapping[str, Address]
-    sidecars: Mapping[str, Address]
-    services: Mapping[str, Address]
-    redis: Address
-    scheduler: Address
-    links: Mapping[str, Address]
-    points: Address | None = None
-    """Where the harness takes announcements of activity points; None if the plan aims at none."""
-
-
 @dataclass(frozen=True)
 class Death:
     """
-    How a process ended: which one it was (pid and start time, seconds since the epoch) and its exit status
-    (negative: the signal that killed it).
+    How a process ended: which process it was (pid, and start time in seconds since the epoch) and its exit status. A
+    status of -N means that signal N killed it.
     """
 
     pid: int
@@ -88,19 +48,21 @@ class Toxic:
 
 class Backend(Protocol):
     """
-    Where the system runs.
+    The place where the system runs.
     """
 
     def up(self, say: Say) -> Endpoints:
         """
-        Start everything and return once every node answers as ready.
+        Start everything and return once every node answers that it is ready.
 
-        Raises NodeError, with the end of the node's log, if one does not. Must leave nothing running then.
+        Raises NodeError, with the end of the node's log, if a node does not become ready. In that case nothing is left
+        running.
         """
 
     def quiesce(self) -> None:
         """
-        Stop whatever could still change evidence (app replicas and sidecars); stores and ledgers stay up.
+        Stop everything that could still change evidence: replicas of the app and their sidecars. Stores and ledgers
+        stay up.
         """
 
     def down(self) -> None:
@@ -110,17 +72,18 @@ class Backend(Protocol):
 
     def leave(self) -> None:
         """
-        Let everything run on when this process ends, until `harness down`. After `up`, and instead of `down`.
+        Let everything continue to run after this process ends, until `harness down`. It is called after `up`, and in
+        place of `down`.
         """
 
     def deaths(self) -> Mapping[str, Death]:
         """
-        Nodes that ended although nobody asked them to, so far.
+        Return the nodes that have ended so far although nobody asked them to, each with how it ended.
         """
 
     def usage(self) -> Mapping[str, tuple[float, int]]:
         """
-        Node -> (CPU since the last call in percent of one core, resident bytes), for nodes that run.
+        Return, for each node that runs: (CPU since the last call in percent of one core, resident memory in bytes).
         """
 
 
@@ -132,29 +95,31 @@ class Kills(Protocol):
 
     def kill(self, node: str) -> Death:
         """
-        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
+        Send SIGKILL and wait for the exit status of that process. Raises NodeError if the node does not run.
         """
 
     def stop(self, node: str, grace: float) -> Death:
         """
-        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
+        Send SIGTERM, then SIGKILL if the node still runs after `grace` seconds. Raises NodeError if the node does not
+        run.
         """
 
     def start(self, node: str) -> None:
         """
-        Start a node as it was, unless it runs; return once it is ready. Raises NodeError if it is not in time.
+        Start a node again as it was, unless it runs already, and return once it is ready. Raises NodeError if the node
+        is not ready in time.
         """
 
 
 @runtime_checkable
 class Store(Protocol):
     """
-    Power to speak to the state store itself.
+    Power to connect to the state store itself.
     """
 
     def store(self) -> Address:
         """
-        Where Redis listens, past Toxiproxy.
+        Return the address at which Redis itself listens, not the listener at Toxiproxy.
         """
 
 
@@ -166,121 +131,126 @@ class Misbehaves(Protocol):
 
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
         """
-        Tell a service what to do from now on, {} for nothing, None for what it does; return how often it did each
-        kind so far. Raises NodeError if it does not answer as the contract says.
+        Tell a service how to misbehave from now on: `wanted` is as in the contract, {} ends all misbehaviour, and None
+        changes nothing. Return how often the service did each kind of misbehaviour so far. Raises NodeError if the
+        service does not answer as the contract says.
         """
 
 
 @runtime_checkable
 class Wipes(Kills, Store, Protocol):
     """
-    Power to take from a node, while it does not run, what it keeps over its restarts.
+    Power to remove the files that a node keeps over its restarts, while the node does not run.
     """
 
     def wipe(self, node: str) -> int:
         """
-        Remove the node's files; return how many there were.
+        Remove the node's files and return how many there were.
         """
 
 
 @runtime_checkable
-class Pauses(Protocol):
+class Probes(Protocol):
     """
-    Power to stop a node in its tracks, and to let it go on.
+    Power to ask a node whether it answers.
+    """
+
+    def probe_node(self, node: str, timeout: float) -> float:
+        """
+        Ask the node directly, not through Toxiproxy, and return the seconds that the smallest exchange takes. Raises as
+        Links.probe.
+        """
+
+
+@runtime_checkable
+class Pauses(Probes, Protocol):
+    """
+    Power to stop a node where it is, and to let it continue.
     """
 
     def pause(self, node: str) -> None:
         """
-        SIGSTOP. Raises NodeError if the node does not run.
+        Send SIGSTOP, or freeze the container. Raises NodeError if the node does not run.
         """
 
     def resume(self, node: str) -> None:
         """
-        SIGCONT; of a node that does not run, or is not paused, no error.
-        """
-
-    def probe_node(self, node: str, timeout: float) -> float:
-        """
-        Seconds that the node takes to answer the smallest exchange, asked directly. Raises as Links.probe.
+        Undo `pause`. Does nothing if the node does not run or is not paused.
         """
 
 
 @runtime_checkable
 class Starves(Protocol):
     """
-    Power to hold a node to a share of CPU.
+    Power to limit the CPU that a node gets.
     """
 
     def throttle(self, node: str, share: float) -> None:
         """
-        Let the node use no more than `share` of one core from now on. Raises NodeError if it does not run.
+        Limit the node to `share` of one core from now on. Raises NodeError if the node does not run.
         """
 
     def unthrottle(self, node: str) -> None:
         """
-        Let the node run as it wants; of one that does not run, or was not held back, no error.
+        Remove the limit that `throttle` set. Does nothing if the node does not run or has no limit.
         """
 
     def consumed(self, node: str) -> tuple[float, float]:
         """
-        Seconds of CPU that the node's process used so far, and seconds for which `throttle` has kept it stopped.
-        Raises NodeError if it does not run.
+        Return (seconds of CPU that the node's process used so far, seconds for which `throttle` held it back). Raises
+        NodeError if the node does not run.
         """
 
 
 @runtime_checkable
 class Fills(Kills, Protocol):
     """
-    Power to let a node find its disk full.
+    Power to make a node find its disk full.
     """
 
     def fill(self, node: str) -> None:
         """
-        Every write of the node to a file fails from now on; that it ends of it is no surprise. Raises NodeError if it
-        does not run.
+        Make every write of the node to a file fail from now on. If the node ends because of this, that does not count
+        as a death that nobody asked for. Raises NodeError if the node does not run.
         """
 
     def empty(self, node: str) -> None:
         """
-        Let the node write again; of one that does not run, or could write, no error.
+        Let the node write again. Does nothing if the node does not run or can write.
         """
 
     def written_ns(self, node: str) -> int:
         """
-        When a file that the node keeps was last written to (nanoseconds since the epoch); 0 if it keeps none.
+        Return when the node last wrote to one of the files that it keeps (nanoseconds since the epoch); 0 if it keeps
+        none.
         """
 
     def ended(self, node: str) -> Death | None:
         """
-        How the node's process ended, if it did.
+        Return how the node's process ended; None if it has not ended.
         """
 
 
 @runtime_checkable
-class Isolates(Protocol):
+class Isolates(Probes, Protocol):
     """
-    Power to take a node off its networks.
+    Power to disconnect a node from its networks.
     """
 
     def isolate(self, node: str) -> int:
         """
-        Take the node off every network, without closing a connection; return how many there were. Raises NodeError if
-        it does not run.
+        Disconnect the node from every network, without closing a connection. Return how many networks there were.
+        Raises NodeError if the node does not run.
         """
 
     def reconnect(self, node: str) -> None:
         """
-        Put it back on the networks that it was taken off; of one that was taken off none, no error.
+        Connect the node again to the networks from which `isolate` disconnected it. Does nothing if there are none.
         """
 
     def connections(self, node: str) -> int:
         """
-        How many connections the node has now, those of probes left out.
-        """
-
-    def probe_node(self, node: str, timeout: float) -> float:
-        """
-        See Pauses.
+        Return how many connections the node has now, without those of probes.
         """
 
 
@@ -297,7 +267,7 @@ class Links(Protocol):
 
     def remove_toxic(self, link: str, name: str) -> None:
         """
-        Take a toxic off a link; one that is not there is no error.
+        Remove a toxic from a link. Does nothing if the link has no such toxic.
         """
 
     def disable(self, link: str) -> None:
@@ -307,23 +277,24 @@ class Links(Protocol):
 
     def enable(self, link: str) -> None:
         """
-        Open the link's listener again; one that is open is no error.
+        Open the link's listener again. Does nothing if it is open.
         """
 
     def users(self, link: str) -> int:
         """
-        How many connections go through the link now, those of probes left out.
+        Return how many connections go through the link now, without those of probes.
         """
 
     def probe(self, link: str, timeout: float) -> float:
         """
-        Seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout` seconds,
-        ConnectionError if the link does not carry it.
+        Return the seconds that one smallest exchange takes through the link. Raises TimeoutError after `timeout`
+        seconds, and ConnectionError if the link breaks or refuses the connection.
         """
 
     def probe_end(self, link: str, timeout: float) -> float:
         """
-        Seconds from our end of a connection through the link to the other side's end of it. Raises as `probe`.
+        Open a connection through the link, end our side of it, and return the seconds until the other side ends its
+        side. Raises as `probe`.
         """
 
 
@@ -340,4 +311,7 @@ POWERS: Mapping[BackendName, tuple[type, ...]] = {
     BackendName.PROCESSES: (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
     BackendName.COMPOSE: (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
 }
-"""What each backend can do, so that a plan can be refused without importing one; a test holds their classes to it."""
+"""
+What each backend can do. With this table a plan can be refused without importing a backend. A test checks that the
+backend classes agree with it.
+"""

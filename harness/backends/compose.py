@@ -1,5 +1,5 @@
 """
-The `compose` backend: every node a container of the target's compose file, every link through Toxiproxy.
+The `compose` backend: every node is a container of the target's compose file, and every link goes through Toxiproxy.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Any
 import tenacity
 from toxiproxy import Toxiproxy
 from toxiproxy.proxy import Proxy
+from typing_extensions import override
 
 from harness import names
 from harness.backends import composefile, containers, guard, ports, probe, ready, wired
-from harness.backends.base import Address, Death, Endpoints, Say
+from harness.backends.base import Death, Isolates, Say, Wipes
 from harness.backends.composefile import HEALTH, TOXIPROXY
 from harness.backends.container import Node
 from harness.backends.containers import ENGINE_ERRORS, DockerEngine
+from harness.backends.endpoints import Address, Endpoints
 from harness.backends.process import POLL
 from harness.errors import NodeError
 from harness.model import Plan
@@ -32,12 +34,12 @@ _PATIENCE = 60.0
 _QUICK = 5.0
 
 
-class Compose(wired.Wired[Node]):
+class Compose(wired.Wired[Node], Wipes, Isolates):
     """
-    The whole system as containers. Powers: Kills, Pauses, Links, Store, Wipes, Misbehaves,
-    Starves, Isolates.
+    The whole system as containers.
 
-    A disk cannot be filled for one container alone (Fills): its volumes have no size of their own.
+    The power Fills is missing. A container's volumes have no size limit of their own, so it is not possible to fill the
+    disk of one container alone.
     """
 
     def __init__(self, plan: Plan, run: RunDir, files: composefile.Files) -> None:
@@ -50,9 +52,10 @@ class Compose(wired.Wired[Node]):
 
     # --- Backend ---
 
+    @override
     def up(self, say: Say) -> Endpoints:
         """
-        Start everything; see Backend. The order is the compose file's own.
+        Start everything, in the order that the compose file gives.
         """
         try:
             self._engine = self._exits.enter_context(closing(containers.connect()))
@@ -61,16 +64,16 @@ class Compose(wired.Wired[Node]):
             self._variables = composefile.settings(self._plan, self._run, self._files.ports, lease.take)
             self._let_write()
             services = self._services()
-            images = {of["image"]: of.get("pull_policy", "") for of in services.values()}
+            images = {service["image"]: service.get("pull_policy", "") for service in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
             points = self._announcements(services, lease.take, say)
             self._start(services, say)
             self._find()
             self._find_links()
-            for name, of in services.items():
+            for name, service in services.items():
                 if name not in self._nodes:
-                    say(f"{name} at {', '.join(_published(of))}")
+                    say(f"{name} at {', '.join(_published(service))}")
             say("waiting for every node to answer")
             wired.await_all(self._await_ready, self._plan.nodes)
         except BaseException:
@@ -78,17 +81,16 @@ class Compose(wired.Wired[Node]):
             raise
         return self._endpoints("compose", points)
 
+    @override
     def quiesce(self) -> None:
-        """
-        See Backend.
-        """
         for node, container in self._nodes.items():
             if names.node(node).replica is not None and container.state()["Running"]:
                 container.kill()
 
+    @override
     def down(self) -> None:
         """
-        See Backend. The logs of all containers are kept; nothing else of them is.
+        Stop everything that `up` started. The logs of the containers are kept; everything else of them is removed.
         """
         if self._engine is None:
             return
@@ -99,47 +101,43 @@ class Compose(wired.Wired[Node]):
             self._engine = None
             self._exits.close()
 
+    @override
     def deaths(self) -> Mapping[str, Death]:
-        """
-        See Backend.
-        """
         try:
-            found = self._engine.containers.list(
+            exited = self._engine.containers.list(
                 all=True,
                 sparse=True,
                 filters={"label": f"{containers.LABEL}={self._run.path}", "status": "exited"},
             )
         except ENGINE_ERRORS as error:
             raise NodeError(f"the Docker engine no longer answers: {error}") from error
-        ended = {one.attrs["Labels"].get(containers.NODE) for one in found}
+        ended = {container.attrs["Labels"].get(containers.NODE) for container in exited}
         return {
             node: death
             for node, container in self._nodes.items()
             if node in ended and (death := container.death()) is not None
         }
 
+    @override
     def usage(self) -> Mapping[str, tuple[float, int]]:
-        """
-        See Backend.
-        """
         with ThreadPoolExecutor(max_workers=len(self._nodes)) as pool:
             readings = zip(self._nodes, pool.map(Node.usage, self._nodes.values()), strict=True)
             return {node: usage for node, usage in readings if usage is not None}
 
     # --- Kills ---
 
+    @override
     def start(self, node: str) -> None:
-        """
-        See Kills.
-        """
         self._nodes[node].start()
         self._await_ready(node)
 
     # --- Wipes ---
 
+    @override
     def wipe(self, node: str) -> int:
         """
-        See Wipes. The container goes with its volumes, and is made anew, so that no image need hold a shell.
+        Remove the node's container and its volumes, and create them again; return how many files there were. No program
+        runs inside the container for this, so an image needs no shell.
         """
         files, volumes = self._nodes[node].keeps()
         try:
@@ -156,29 +154,25 @@ class Compose(wired.Wired[Node]):
 
     # --- Isolates ---
 
+    @override
     def isolate(self, node: str) -> int:
-        """
-        See Isolates.
-        """
         return self._nodes[node].isolate()
 
+    @override
     def reconnect(self, node: str) -> None:
-        """
-        See Isolates.
-        """
         self._nodes[node].reconnect()
 
+    @override
     def connections(self, node: str) -> int:
-        """
-        See Isolates.
-        """
         return self._nodes[node].connections()
 
     # --- Links ---
 
+    @override
     def users(self, link: str) -> int:
         """
-        See Links. A probe closes its connection before it returns.
+        How many connections go through the link now. A probe closes its connection before it returns, so no probe is
+        counted.
         """
         return self._nodes[TOXIPROXY].users(self._listeners[link])
 
@@ -190,20 +184,22 @@ class Compose(wired.Wired[Node]):
     @property
     def _project(self) -> str:
         """
-        Two runs that begin in the same second, in two folders, have the same name.
+        The name of the Compose project. Two runs that begin in the same second, in two folders, have the same run name,
+        so the project name also contains a hash of the path.
         """
         path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
         return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
 
     def _announcements(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
         """
-        Where containers reach the harness: at the gateway of the apps' network, an address of this machine that only it
-        and its containers can use. Raises NodeError if it is none.
+        Return the address at which containers reach the harness; None if no step of the plan aims at an activity point.
+        It is the gateway of the apps' network, an address of this machine that only this machine and its containers can
+        use. Raises NodeError if that gateway is not an address of this machine.
         """
         points = wired.announced(self._plan)
         if not points:
             return None
-        self._start([TOXIPROXY], say)  # every network that has a link comes with it
+        self._start([TOXIPROXY], say)  # this also creates every network that has a link
         app = next(node for node in self._plan.nodes if names.role(node) == names.APP)
         network = next(iter(services[app].get("networks") or {"default": None}))
         at = Address(host=containers.gateway(self._engine, self._run.path, network), port=take())
@@ -220,7 +216,8 @@ class Compose(wired.Wired[Node]):
 
     def _let_write(self) -> None:
         """
-        Let the target's programs, which are not root, append to their attempts files, and to nothing else of the run.
+        Let the target's programs, which do not run as root, append to their attempts files, and to nothing else of the
+        run.
         """
         if os.getuid() != 0:
             return
@@ -233,12 +230,13 @@ class Compose(wired.Wired[Node]):
 
     def _services(self) -> dict[str, Any]:
         """
-        What of the compose files is to run: Toxiproxy, the plan's nodes, and all that overlays add.
+        Return the services of the compose files that must run: Toxiproxy, the plan's nodes, and all services that
+        overlays add.
         """
-        of_base_file = self._command(composefile.Files(self._files.paths[:1])).services()
+        in_base_file = self._command(composefile.Files(self._files.paths[:1])).services()
         wanted = {TOXIPROXY, *self._plan.nodes}
-        every = self._command(self._files).services()
-        return {name: of for name, of in every.items() if name in wanted or name not in of_base_file}
+        in_all_files = self._command(self._files).services()
+        return {name: service for name, service in in_all_files.items() if name in wanted or name not in in_base_file}
 
     def _start(self, services: Collection[str], say: Say) -> None:
         try:
@@ -248,7 +246,7 @@ class Compose(wired.Wired[Node]):
 
     def _ailing(self) -> str:
         """
-        The end of the log of the first container that ended or is not healthy.
+        Return the end of the log of the first container that ended or is not healthy; empty if there is none.
         """
         for name, container in containers.of_run(self._engine, self._run.path).items():
             state = container.attrs["State"]
@@ -258,7 +256,8 @@ class Compose(wired.Wired[Node]):
 
     def _find(self) -> None:
         """
-        The containers, and where each node is asked. Raises NodeError if one has not the label of the run.
+        Find the containers, and the address at which each node is probed. Raises NodeError if a container does not have
+        the label of the run.
         """
         found = containers.of_run(self._engine, self._run.path)
         if missing := [name for name in (TOXIPROXY, *self._plan.nodes) if name not in found]:
@@ -272,16 +271,17 @@ class Compose(wired.Wired[Node]):
 
     def _find_links(self) -> None:
         """
-        The links, which Toxiproxy knows from its own configuration. Raises NodeError if one of the plan's is not there.
+        Find the links. Toxiproxy reads its proxies from a configuration of its own. Raises NodeError if a link of the
+        plan is not among them.
         """
         wired.use(self._at(TOXIPROXY))
-        there = self._configured()
-        if missing := [link for link in self._plan.links if link not in there]:
+        proxies = self._configured()
+        if missing := [link for link in self._plan.links if link not in proxies]:
             raise NodeError(f"Toxiproxy has no proxy called {', '.join(missing)}; the compose file must define them")
-        self._proxies = {link: there[link] for link in self._plan.links}
-        self._listeners = {link: int(there[link].listen.rpartition(":")[2]) for link in self._plan.links}
+        self._proxies = {link: proxies[link] for link in self._plan.links}
+        self._listeners = {link: int(proxies[link].listen.rpartition(":")[2]) for link in self._plan.links}
         self._links = {
-            link: wired.Way(self._at(link), there[link].upstream, probe.of_link(link, self._plan.target))
+            link: wired.Way(self._at(link), proxies[link].upstream, probe.of_link(link, self._plan.target))
             for link in self._plan.links
         }
 
@@ -300,7 +300,8 @@ class Compose(wired.Wired[Node]):
 
     def _await_ready(self, node: str) -> None:
         """
-        Return once a node is ready. Raises NodeError, with the end of its log, if it ends or takes too long.
+        Return once a node is ready. Raises NodeError, with the end of the node's log, if the node ends or is not ready
+        in time.
         """
         container, deadline = self._nodes[node], time.monotonic() + _PATIENCE
         while not self._is_ready(node):
@@ -315,7 +316,8 @@ class Compose(wired.Wired[Node]):
 
     def _is_ready(self, node: str) -> bool:
         """
-        By its health route where it has one, as the `processes` backend asks; a store by its answer to PING.
+        Return whether a node is ready. A node with a health route is asked there, as in the `processes` backend; a
+        store must answer PING; every other node must answer a probe.
         """
         at, _ = self._probes[node]
         health = self._variables.get(composefile.port(node) + HEALTH)
@@ -334,6 +336,6 @@ class Compose(wired.Wired[Node]):
 
 def _published(service: Mapping[str, Any]) -> list[str]:
     """
-    Where a service's ports are on this machine.
+    Return the addresses on this machine at which a service's ports are published.
     """
     return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]

@@ -1,5 +1,6 @@
 """
-A target's compose file: what the harness tells it, by environment variables, and what it must hold to serve a plan.
+A target's compose file: the environment variables by which the harness configures it, and what it must contain to serve
+a plan.
 
 The variables are described in docs/target-contract.md, "In containers".
 """
@@ -26,18 +27,21 @@ from harness.rundir import RunDir
 TOXIPROXY = "toxiproxy"
 HEALTH = "_HEALTH"
 NOBODY = 65532
-"""Whom programs of the target run as where the harness is root; else as its own user, who owns the run directory."""
+"""
+The user id with which the target's programs run if the harness runs as root. Otherwise they run as the user of the
+harness, who owns the run directory.
+"""
 
 _PORT = re.compile(r"\bHARNESS_PORT_[A-Z0-9_]+")
 _UNJUDGED = re.compile(r"""^x-unjudged: ["']?(.*?)["']?$""", re.MULTILINE)
 _AS_THEY_ARE = ("--no-build", "--pull", "never")
-"""Images are had before, where it can be said what is missing."""
+"""Compose must neither build nor pull. `containers.have_images` has done that before, with a better error message."""
 
 
 @dataclass(frozen=True)
 class Files:
     """
-    The compose file of a target, and those laid over it, in that order.
+    The compose file of a target, then the overlay files, in the order in which Compose merges them.
     """
 
     paths: tuple[Path, ...]
@@ -45,17 +49,18 @@ class Files:
     @property
     def ports(self) -> frozenset[str]:
         """
-        The variables for published ports that they name.
+        The variables for published ports that occur in the files.
         """
         return frozenset(name for path in self.paths for name in _PORT.findall(path.read_text(encoding="utf-8")))
 
 
 def of(plan: Plan, overlays: Sequence[str] = (), *, judged: bool = True) -> Files:
     """
-    The compose files of a plan's target; the overlay NAME of `compose.yaml` is `compose.NAME.yaml` beside it.
+    Return the compose files of a plan's target. The overlay NAME of `compose.yaml` is the file `compose.NAME.yaml` in
+    the same folder.
 
-    Raises UsageError if there is no such file, if they publish too little for the plan, or if the run is to be judged
-    and a file says that it cannot be.
+    Raises UsageError if a file does not exist, if the files publish too few ports for the plan, or if the run is to be
+    judged and a file says (`x-unjudged`) that a run with it cannot be judged.
     """
     base = plan.target.compose
     if base is None:
@@ -79,7 +84,7 @@ def of(plan: Plan, overlays: Sequence[str] = (), *, judged: bool = True) -> File
 
 def port(name: str) -> str:
     """
-    The variable for the published port of a node, or of a link's listener.
+    Return the name of the variable for the published port of a node, or of a link's listener.
     """
     kind = "LINK_" if isinstance(names.parse(name), names.Link) else ""
     return f"HARNESS_PORT_{kind}{re.sub('[^A-Z0-9]+', '_', name.upper())}"
@@ -91,7 +96,7 @@ def _needed(plan: Plan) -> frozenset[str]:
 
 def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[], int]) -> dict[str, str]:
     """
-    The variables of one run: what it is told, and a free port for every one that may be published.
+    Return the environment variables of one run: the settings of the run, and a free port for every variable in `ports`.
     """
     user = f"{NOBODY}:{NOBODY}" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
     return {
@@ -112,7 +117,7 @@ def _silent(_: str) -> None:
 
 class Command:
     """
-    The `docker compose` command on some files, as one project, with the variables of one run.
+    The `docker compose` command for some files, as one project, with the environment variables of one run.
     """
 
     def __init__(self, files: Files, project: str, variables: Mapping[str, str]) -> None:
@@ -122,30 +127,30 @@ class Command:
 
     def services(self) -> Mapping[str, Any]:
         """
-        Service -> what the files say of it, merged and with every variable filled in.
+        Return, for each service, its definition in the files, merged and with every variable filled in.
         """
-        found: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))["services"]
-        return found
+        services: Mapping[str, Any] = json.loads(self._run("config", "--format", "json"))["services"]
+        return services
 
     def up(self, services: Collection[str], say: Say) -> None:
         """
-        Start services and what they depend on, in the files' own order, and say when each was started.
+        Start services and the services on which they depend, in the order of the files. Report each one as it starts.
         """
         self._run("up", "--detach", *_AS_THEY_ARE, *services, say=say)
 
     def create(self, service: str) -> None:
         """
-        Make the container of a service, and its volumes, without starting it.
+        Create the container of a service, and its volumes, without starting it.
         """
         self._run("up", "--no-start", "--no-deps", *_AS_THEY_ARE, service)
 
     def _run(self, *arguments: str, say: Say = _silent) -> str:
         """
-        What it prints. Raises NodeError with what it complains of.
+        Run the command and return what it prints. Raises NodeError, with the last error messages, if it fails.
         """
         started = re.compile(rf"Container {re.escape(self._project)}-(.+)-\d+\s+Started")
-        named = [word for path in self._files.paths for word in ("--file", str(path))]
-        command = ["docker", "compose", *named, "--project-name", self._project, "--progress", "plain", *arguments]
+        files = [word for path in self._files.paths for word in ("--file", str(path))]
+        command = ["docker", "compose", *files, "--project-name", self._project, "--progress", "plain", *arguments]
         with tempfile.TemporaryFile("w+", errors="replace") as printed:
             try:
                 process = subprocess.Popen(
@@ -156,7 +161,7 @@ class Command:
                     stderr=subprocess.PIPE,
                     text=True,
                     errors="replace",
-                    start_new_session=True,  # a Ctrl-C at the terminal is for the harness alone
+                    start_new_session=True,  # a Ctrl-C at the terminal must reach only the harness
                 )
             except OSError as error:
                 raise NodeError(f"`docker` cannot be started: {error}; install it with its Compose plugin") from error

@@ -1,7 +1,7 @@
 """
-One node as a container: killed, stopped, paused, held to a share of CPU, and watched.
+One node as a container: it is killed, stopped, paused, limited in CPU, disconnected, and observed.
 
-Container, image and volume are foreign objects of the Docker SDK, which has no types.
+Containers, images and volumes are objects of the Docker SDK, which has no types.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from harness.backends import sockets
 from harness.backends.base import Death
 from harness.backends.containers import ENGINE_ERRORS
+from harness.backends.wired import Controlled
 from harness.errors import NodeError
 
 _BY_SIGNAL = 128
-"""The engine reports a process that a signal ended as 128 + its number, as a shell does."""
+"""The engine reports the exit status of a process that a signal ended as 128 + the signal's number, as a shell does."""
 _ENDS_WITHIN = 60
 _CORE = 1_000_000_000
 
@@ -31,8 +34,9 @@ _CORE = 1_000_000_000
 @dataclass(frozen=True)
 class Reading:
     """
-    What a container used since it started, in seconds: CPU, and time for which its CPU limit kept its threads from
-    running; and its resident bytes now. `at` is a monotonic clock.
+    What a container used since it started: `cpu` is its CPU time, `throttled` is the time for which a CPU limit kept
+    its threads from running (both in seconds), `rss` is its resident memory now (in bytes). `at` is the time of the
+    reading (seconds of a monotonic clock).
     """
 
     at: float
@@ -41,9 +45,9 @@ class Reading:
     rss: int
 
 
-class Node:
+class Node(Controlled):
     """
-    A node's container. After `kill`, `start` brings it back as it was, with the same ports.
+    A node's container. After `kill`, `start` starts it again as it was, with the same ports.
     """
 
     def __init__(self, name: str, container: Any) -> None:
@@ -57,9 +61,9 @@ class Node:
 
     def state(self) -> dict[str, Any]:
         """
-        What the engine says of it now: Status, Running, Pid, StartedAt, ExitCode and so on.
+        Return what the engine reports about the container now: Status, Running, Pid, StartedAt, ExitCode and so on.
         """
-        with self._told("look at"):
+        with self._asking("look at"):
             self._container.reload()
             state: dict[str, Any] = self._container.attrs["State"]
         self._pid = state["Pid"] or self._pid
@@ -67,66 +71,57 @@ class Node:
 
     def start(self) -> None:
         """
-        Start it unless it runs, without waiting.
+        Start the container unless it runs, without waiting until it is ready.
         """
-        with self._told("start"):
+        with self._asking("start"):
             self._container.start()
         self.state()
         self._expected = False
 
+    @override
     def kill(self) -> Death:
-        """
-        SIGKILL, and wait for the exit status of that very process. Raises NodeError if it does not run.
-        """
         born = self._running()
         self._expected = True
-        with self._told("kill"):
+        with self._asking("kill"):
             self._container.kill()
         return self._end(born)
 
+    @override
     def stop(self, grace: float) -> Death:
-        """
-        SIGTERM, then SIGKILL if it still runs after `grace` seconds. Raises NodeError if it does not run.
-        """
         born = self._running()
         self._expected = True
-        with self._told("stop"):
+        with self._asking("stop"):
             self._container.stop(timeout=round(grace))
         return self._end(born)
 
+    @override
     def pause(self) -> None:
-        """
-        Freeze every process of it. Raises NodeError if it does not run.
-        """
         self._running()
-        with self._told("pause"):
+        with self._asking("pause"):
             self._container.pause()
 
+    @override
     def resume(self) -> None:
-        """
-        Let it go on, if it is paused.
-        """
         if self.state()["Paused"]:
-            with self._told("resume"):
+            with self._asking("resume"):
                 self._container.unpause()
 
+    @override
     def throttle(self, share: float) -> None:
-        """
-        Hold it to `share` of one core from now on. Raises NodeError if it does not run.
-        """
         self._running()
         self._limit(share)
 
+    @override
     def unthrottle(self) -> None:
         """
-        Give it back the limit that its compose file gives it; every core if that gives none.
+        Set the limit from the compose file again, or all cores of the machine if the compose file has no limit.
         """
-        with self._told("look at"):
+        with self._asking("look at"):
             cores = self._container.client.info()["NCPU"]
         self._limit(self._cores or cores)
 
     def _limit(self, cores: float) -> None:
-        # The SDK's `update` knows quotas only, which the engine refuses for a container that was made with `cpus`.
+        # The SDK's `update` can only set quotas. The engine refuses one for a container created with `cpus`.
         command = ("docker", "update", "--cpus", f"{cores:.3f}", self._container.id)
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_ENDS_WITHIN)
@@ -134,40 +129,38 @@ class Node:
             said = getattr(error, "stderr", None) or error
             raise NodeError(f"the CPU limit of {self.name} cannot be set: {said}") from error
 
+    @override
     def consumed(self) -> tuple[float, float]:
-        """
-        Seconds of CPU, and seconds for which a limit held it back, since it started. Raises NodeError if it does not
-        run.
-        """
         self._running()
         reading = self._read()
         return reading.cpu, reading.throttled
 
     def usage(self) -> tuple[float, int] | None:
         """
-        (CPU in percent of one core since the last call, resident bytes); None if it does not run.
+        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the container does
+        not run.
         """
         try:
             now, before = self._read(), self._last
         except NodeError:
             return None
         self._last = now
-        if before is None or now.cpu < before.cpu:  # started again meanwhile
+        if before is None or now.cpu < before.cpu:  # it was started again in between
             return 0.0, now.rss
         return 100 * (now.cpu - before.cpu) / (now.at - before.at), now.rss
 
     def death(self) -> Death | None:
         """
-        How it ended, if nobody asked it to.
+        Return how the container ended; None if it has not ended, or if the harness asked it to.
         """
         if self._expected:
             return None
         ended = self.ended()
-        return None if self._expected else ended  # it may have been killed between the two looks
+        return None if self._expected else ended  # the harness may have killed it since the first check
 
     def ended(self) -> Death | None:
         """
-        How it ended, if it did.
+        Return how the container ended; None if it has not ended.
         """
         state = self.state()
         if state["Running"] or state["Status"] != "exited":
@@ -176,39 +169,42 @@ class Node:
 
     def isolate(self) -> int:
         """
-        Take it off its networks; return how many there were. Raises NodeError if it does not run.
+        Disconnect the container from its networks and return how many there were. Raises NodeError if it does not run.
         """
         self._running()
         joined = self._container.attrs["NetworkSettings"]["Networks"]
-        for name, how in joined.items():
-            with self._told("disconnect"):
-                self._container.client.networks.get(how["NetworkID"] or name).disconnect(self._container)
-            self._left[how["NetworkID"] or name] = how["Aliases"]
+        for name, endpoint in joined.items():
+            network = endpoint["NetworkID"] or name
+            with self._asking("disconnect"):
+                self._container.client.networks.get(network).disconnect(self._container)
+            self._left[network] = endpoint["Aliases"]
         return len(joined)
 
     def reconnect(self) -> None:
         """
-        Put it back on them, under the names that it had there.
+        Connect the container to these networks again, with the same aliases as before.
         """
         for network, aliases in list(self._left.items()):
-            with self._told("reconnect"):
+            with self._asking("reconnect"):
                 self._container.client.networks.get(network).connect(self._container, aliases=aliases)
             del self._left[network]
 
     def connections(self) -> int:
         """
-        How many established TCP connections it has with others.
+        Return how many established TCP connections the container has with other containers or machines.
         """
-        return sum(1 for one in self._sockets() if one.state == sockets.ESTABLISHED and not one.remote.is_loopback)
+        return sum(1 for end in self._sockets() if end.state == sockets.ESTABLISHED and not end.remote.is_loopback)
 
     def users(self, port: int) -> int:
         """
-        How many TCP connections to its listener at `port`, in its own network, are established.
+        Return how many TCP connections to the container's listener at `port` are established. `port` is a port in the
+        container's own network.
 
-        Read from /proc of this machine: an image need hold no program that could be asked, and Toxiproxy itself
-        counts bytes, not connections. Raises NodeError if the engine's processes are not here.
+        The number is read from /proc of this machine, because the image may contain no program that could report it,
+        and Toxiproxy itself counts bytes, not connections. Raises NodeError if the engine's processes do not run on
+        this machine.
         """
-        states = [one.state for one in self._sockets() if one.port == port]
+        states = [end.state for end in self._sockets() if end.port == port]
         if sockets.LISTEN not in states:
             raise NodeError(f"{self.name} has no listener at {port} that could be seen; does its engine run elsewhere?")
         return states.count(sockets.ESTABLISHED)
@@ -220,9 +216,9 @@ class Node:
 
     def keeps(self) -> tuple[int, list[str]]:
         """
-        How many files it keeps over its restarts, and the names of the volumes that they are in.
+        Return how many files the container keeps over its restarts, and the names of the volumes that hold them.
         """
-        with self._told("look at"):
+        with self._asking("look at"):
             self._container.reload()
             mounts = [mount for mount in self._container.attrs["Mounts"] if mount["Type"] == "volume"]
             files = sum(self._files(mount["Destination"]) for mount in mounts)
@@ -238,7 +234,7 @@ class Node:
 
     def log_end(self, lines: int = 8) -> str:
         """
-        The last lines that it printed, indented.
+        Return the last lines that the container printed, indented.
         """
         try:
             text = self._container.logs(tail=lines).decode(errors="replace")
@@ -248,7 +244,8 @@ class Node:
 
     def _running(self) -> str:
         """
-        When it was started, as the engine writes it: with the container's id, that very process.
+        Return when the container was started, as the engine writes it. Together with the container's id this identifies
+        the process. Raises NodeError if it does not run.
         """
         state = self.state()
         if not state["Running"]:
@@ -256,7 +253,7 @@ class Node:
         return str(state["StartedAt"])
 
     def _end(self, born: str) -> Death:
-        with self._told("wait for"):
+        with self._asking("wait for"):
             self._container.wait(timeout=_ENDS_WITHIN)
         state = self.state()
         if state["StartedAt"] != born:
@@ -264,7 +261,7 @@ class Node:
         return Death(self._pid, _seconds(born), _status(state["ExitCode"]))
 
     def _read(self) -> Reading:
-        with self._told("measure"):
+        with self._asking("measure"):
             stats = self._container.stats(stream=False, one_shot=True)
         try:
             cpu, memory = stats["cpu_stats"], stats["memory_stats"]["stats"]
@@ -278,9 +275,9 @@ class Node:
             raise NodeError(f"{self.name} does not run: there is no {error} to measure") from error
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _asking(self, what: str) -> Iterator[None]:
         """
-        What the engine complains of, as ours.
+        Turn an error of the engine into a NodeError that says what could not be done.
         """
         try:
             yield
@@ -290,13 +287,13 @@ class Node:
 
 def _status(code: int) -> int:
     """
-    An exit code as Python has it: negative for the signal that ended the process.
+    Turn an exit code of the engine into one as Python has it: negative if a signal ended the process.
     """
     return _BY_SIGNAL - code if code > _BY_SIGNAL else code
 
 
 def _seconds(moment: str) -> float:
     """
-    The engine's time, with nanoseconds and a Z, as seconds since the epoch.
+    Turn a time of the engine (ISO 8601 with nanoseconds and a Z) into seconds since the epoch.
     """
     return datetime.fromisoformat(moment).timestamp()

@@ -1,8 +1,9 @@
 """
-What runs left in a Docker engine, known by a label: containers, networks and volumes, and nothing else.
+What runs have left in a Docker engine: containers, networks and volumes. They are recognised by a label, and nothing
+without the label is touched.
 
-Run as a module this is the guard of a run in containers: the processes of a dead harness first (one may still be
-starting containers), then whatever carries the run's label.
+Run as a module, this is the guard of a run in containers. It first ends the processes of the harness that died (one of
+them may still be starting containers), then everything that has the label of the run.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ from harness.backends.base import Say
 from harness.errors import NodeError
 
 LABEL = "harness.run"
-"""On every container, network and volume: the absolute path of the run directory that it belongs to."""
+"""A label on every container, network and volume. Its value is the absolute path of the run directory."""
 NODE = "com.docker.compose.service"
-"""Compose's own label on a container: its service, which is a node of the plan."""
+"""Compose's own label on a container. Its value is the name of the service, which is a node of the plan."""
 NETWORK = "com.docker.compose.network"
-"""Its label on a network: the name in the compose file."""
+"""Compose's own label on a network. Its value is the network's name in the compose file."""
 WATCHER = __name__
 
 _IN_FLIGHT = 1.0
-"""Seconds within which the engine has done, or dropped, what a client asked of it that is gone."""
+"""Seconds after which the engine has done, or dropped, every request of a client that does not exist any more."""
 _TRIES = 20
 _NEVER_PULLED = ("never", "build")
 _CONFLICTS = (404, 409)
-"""Gone meanwhile, or still being removed."""
+"""HTTP status codes of a removal: the object is gone already (404), or is still being removed (409)."""
 
 DockerEngine = Any
 """A docker.DockerClient; the SDK has no types."""
@@ -52,9 +53,10 @@ log = structlog.get_logger(__name__)
 
 def connect() -> DockerEngine:
     """
-    The engine that the `docker` command uses, too: that of DOCKER_HOST, or of the chosen context. Close it.
+    Connect to the engine that the `docker` command uses too: the one of DOCKER_HOST, or of the current context. The
+    caller must close it.
 
-    Raises NodeError if none answers.
+    Raises NodeError if no engine answers.
     """
     try:
         if "DOCKER_HOST" in os.environ:
@@ -71,26 +73,26 @@ def connect() -> DockerEngine:
 
 def of_run(engine: DockerEngine, run: Path) -> Mapping[str, Any]:
     """
-    Node -> its container, running or not.
+    Return, for each node of a run, its container, running or not.
     """
-    return {one.labels[NODE]: one for one in _containers(engine, run) if NODE in one.labels}
+    return {found.labels[NODE]: found for found in _containers(engine, run) if NODE in found.labels}
 
 
 def owners(engine: DockerEngine) -> frozenset[Path]:
     """
-    The run directories that something in the engine belongs to.
+    Return the run directories to which some object in the engine belongs.
     """
     everything = [*engine.containers.list(all=True, filters={"label": LABEL}, sparse=True)]
     everything += [*engine.networks.list(filters={"label": LABEL}), *engine.volumes.list(filters={"label": LABEL})]
-    # Without a run the label is empty: a system that somebody started with the compose command alone.
-    return frozenset(Path(owner) for one in everything if (owner := (one.attrs.get("Labels") or {}).get(LABEL)))
+    # The label is empty on a system that somebody started with the compose command alone: it belongs to no run.
+    return frozenset(Path(owner) for thing in everything if (owner := (thing.attrs.get("Labels") or {}).get(LABEL)))
 
 
 def remove(engine: DockerEngine, run: Path) -> int:
     """
-    Keep the logs of a run's containers, then remove them, their networks and their volumes, until there are none.
+    Save the logs of a run's containers, then remove its containers, networks and volumes, until there are none left.
 
-    Returns how many there were. Raises NodeError if some cannot be removed.
+    Return how many there were. Raises NodeError if some cannot be removed.
     """
     removed: set[str] = set()
     for attempt in range(_TRIES):
@@ -101,14 +103,15 @@ def remove(engine: DockerEngine, run: Path) -> int:
             time.sleep(0.1)
         for kind in found:
             with ThreadPoolExecutor(max_workers=8) as pool:
-                list(pool.map(_remove, kind, (None if one.id in removed else run / "logs" for one in kind)))
-            removed |= {one.id for one in kind}
+                list(pool.map(_remove, kind, (None if thing.id in removed else run / "logs" for thing in kind)))
+            removed |= {thing.id for thing in kind}
     raise NodeError(f"the containers, networks and volumes of {run} cannot be removed: see `docker ps`")
 
 
 def save_log(container: Any, logs: Path) -> None:
     """
-    Append what a container printed since it was made to `<node>.log`, if there is such a folder.
+    Append everything that a container has printed since it was created to `<node>.log` in the folder `logs`. Does
+    nothing if that folder does not exist.
     """
     if not logs.is_dir():
         return
@@ -119,22 +122,24 @@ def save_log(container: Any, logs: Path) -> None:
 
 def gateway(engine: DockerEngine, run: Path, network: str) -> str:
     """
-    The address at which containers of one of a run's networks reach the engine's machine.
+    Return the address at which containers on a network of a run reach the engine's machine. Raises NodeError if the run
+    has no such network.
     """
     labels = [f"{LABEL}={run}", f"{NETWORK}={network}"]
     found = engine.networks.list(filters={"label": labels})
     if not found:
         raise NodeError(f"there is no network {network} with the label {LABEL} in the compose file's project")
     settings = found[0].attrs["IPAM"]["Config"][0]
-    # An engine that chose the address itself may not tell it: it takes the first of the network.
+    # If the engine chose the gateway itself, it may not report it. It then uses the first address of the network.
     return str(settings.get("Gateway") or ip_network(settings["Subnet"])[1])
 
 
 def have_images(engine: DockerEngine, wanted: Mapping[str, str], say: Say) -> None:
     """
-    Pull what is not here and may be pulled; `wanted` is image -> Compose's pull policy.
+    Pull the images that are not on this machine and may be pulled. `wanted` maps an image to Compose's pull policy for
+    it.
 
-    Raises NodeError for what cannot be had.
+    Raises NodeError if an image is missing and cannot be pulled.
     """
     for image, policy in wanted.items():
         try:
@@ -152,7 +157,7 @@ def have_images(engine: DockerEngine, wanted: Mapping[str, str], say: Say) -> No
 
 def _of(engine: DockerEngine, run: Path) -> Iterator[list[Any]]:
     """
-    What is there of a run, kind by kind, in the order in which it can be removed.
+    Return what exists of a run, kind by kind, in the order in which the kinds can be removed.
     """
     wanted = {"label": f"{LABEL}={run}"}
     kinds = (
@@ -167,40 +172,41 @@ def _containers(engine: DockerEngine, run: Path) -> list[Any]:
     return list(engine.containers.list(all=True, filters={"label": f"{LABEL}={run}"}, ignore_removed=True))
 
 
-def _remove(one: Any, logs: Path | None) -> None:
+def _remove(thing: Any, logs: Path | None) -> None:
     """
-    Remove a container, a network or a volume; what is in the way is tried again.
+    Remove a container, a network or a volume. A conflict is not an error: the caller tries again.
     """
     try:
-        if isinstance(one, Container):
+        if isinstance(thing, Container):
             with suppress(APIError):  # it does not run
-                one.kill()
+                thing.kill()
             if logs is not None:
-                save_log(one, logs)
-            one.remove(force=True, v=True)
+                save_log(thing, logs)
+            thing.remove(force=True, v=True)
         else:
-            one.remove()
+            thing.remove()
     except NotFound:
         return
     except APIError as error:
         if error.status_code not in _CONFLICTS:
-            log.warning("could not be removed", what=one.name, error=str(error))
+            log.warning("could not be removed", what=thing.name, error=str(error))
 
 
 def end_run(engine: DockerEngine, run: Path) -> None:
     """
-    End and remove whatever belongs to a run, processes and containers, also what is being started at this moment.
+    End and remove everything that belongs to a run, processes and containers, including those that are just being
+    started.
     """
-    asked = guard.end_run(run)
+    ended = guard.end_run(run)
     remove(engine, run)
-    if asked:
+    if ended:
         time.sleep(_IN_FLIGHT)
         remove(engine, run)
 
 
 def _watch(run: Path) -> None:
     """
-    What the guard does once the harness is gone.
+    What the guard does once the harness has ended.
     """
     with closing(connect()) as engine:
         end_run(engine, run)

@@ -1,10 +1,10 @@
 """
-The guard: a small process that outlives the harness and ends whatever a dead one left running.
+The guard: a small process that outlives the harness and ends everything that a dead harness left running.
 
-It waits for its standard input to close, which the kernel does when the harness ends, however it ends. Then
-it kills every process that carries the run's mark. The mark, an environment variable given to each node, is
-inherited by children of nodes and needs no bookkeeping, so there is no moment at which a node is not yet known.
-A node that hides its environment (Redis writes its title over it) is known by its working directory.
+The guard waits until its standard input is closed. The kernel closes it when the harness ends, in whatever way it ends.
+Then the guard kills every process that carries the run's mark. The mark is an environment variable that each node gets.
+Children of nodes inherit it, and the guard needs no list of processes, so there is no moment at which it does not know
+a node. A node that hides its environment (Redis writes its title over it) is recognised by its working directory.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _PACKAGE = "harness.backends."
 
 class Guard:
     """
-    The guard of one run, from here until the block is left; `watcher` is the module that it runs as.
+    The guard of one run, from its creation until the `with` block is left. `watcher` is the module that the process
+    runs.
 
-    It runs in a session of its own, so that a Ctrl-C at the terminal does not end it.
+    The process has a session of its own, so that a Ctrl-C at the terminal does not end it.
     """
 
     def __init__(self, run: Path, watcher: str = __name__) -> None:
@@ -51,27 +52,28 @@ class Guard:
 
     def release(self) -> None:
         """
-        Let it end and end nothing: the run's nodes are to run on.
+        Let the guard end without ending anything, because the run's nodes are to continue.
         """
         self._end(_STAY)
 
     def _end(self, word: bytes) -> None:
         """
-        Let it act, now rather than when the harness ends, and wait for it.
+        Let the guard act now and not only when the harness ends, and wait for it.
         """
         self._process.communicate(word)
 
 
 def told_to_end() -> bool:
     """
-    Wait for the end of the harness; False if what it started is to stay. For the guard's own process.
+    For the guard's own process: wait for the end of the harness, and return whether its processes must be ended. False
+    after `release`.
     """
     return sys.stdin.buffer.read() != _STAY
 
 
 def guarded() -> frozenset[Path]:
     """
-    The run directories that a living guard watches over: those of runs that go on.
+    Return the run directories that a living guard watches: those of runs that still go on.
     """
     found = set()
     for process in psutil.process_iter():
@@ -86,14 +88,14 @@ def guarded() -> frozenset[Path]:
 
 def marked(run: Path) -> Iterator[psutil.Process]:
     """
-    Processes of this user that belong to `run`.
+    Return the processes of this user that belong to `run`.
     """
     return (process for process, owner in _owned() if owner == run)
 
 
 def owners() -> frozenset[Path]:
     """
-    The run directories that processes of this user belong to.
+    Return the run directories to which processes of this user belong.
     """
     return frozenset(owner for _, owner in _owned())
 
@@ -114,8 +116,9 @@ def _owned() -> Iterator[tuple[psutil.Process, Path]]:
 
 def _owner(process: psutil.Process) -> Path | None:
     """
-    The run that a process belongs to. One that shows any environment, and no mark in it, belongs to none: somebody
-    who looks at a run's data is no node of it.
+    Return the run to which a process belongs; None if it belongs to none. A process whose environment can be read and
+    has no mark belongs to no run. A person who looks at a run's data in a shell is therefore not taken for a node of
+    the run.
     """
     environment = process.environ()
     if environment:
@@ -127,9 +130,9 @@ def _owner(process: psutil.Process) -> Path | None:
 
 def end_run(run: Path) -> int:
     """
-    Kill every process of `run` until there is none; return how many there were.
+    Kill every process of `run` until there is none, and return how many there were.
 
-    SIGKILL also ends a stopped process, so nothing stays paused.
+    SIGKILL also ends a stopped process, so none stays paused.
     """
     killed: set[int] = set()
     while found := list(marked(run)):

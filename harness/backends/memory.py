@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing_extensions import override
 
 from harness import names
-from harness.backends.base import Address, Backend, Death, Endpoints, Kills, Links, Pauses, Say, Toxic
+from harness.backends.base import Backend, Death, Kills, Links, Pauses, Say, Toxic
+from harness.backends.endpoints import Address, Endpoints
 from harness.errors import NodeError
 from harness.model import Plan
 

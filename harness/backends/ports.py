@@ -1,9 +1,9 @@
 """
-Free TCP ports that stay ours for a whole run, also while the node that uses one is down.
+Free TCP ports that belong to one run from its beginning to its end, even while the node that uses a port does not run.
 
-The kernel's own choice (bind to port 0) is of no use here: it comes from the range that outgoing connections
-use too, so a port that is free at start may be taken when a killed node wants it back. These ports lie below
-that range (Linux: 32768 and up, ip(7)), and a lock file for each keeps other runs on this machine away.
+The kernel's own choice (bind to port 0) cannot be used here. It comes from the range that outgoing connections use too,
+so a port that was free at the start may be taken when a killed node wants it back. The ports here lie below that range
+(on Linux it begins at 32768, ip(7)). A lock file for each port keeps other runs on this machine from using it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 
 class Ports:
     """
-    A lease on ports, given out one by one; make it with `lease`.
+    A lease on ports, which are given out one by one. It is created by `lease`.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,8 @@ class Ports:
 
     def take(self) -> int:
         """
-        One more port that nobody listens on and no other run holds. Raises HarnessError if there is none left.
+        Return one more port on which nobody listens and which no other run holds. Raises HarnessError if there is none
+        left.
         """
         for port in self._candidates:
             lock = os.open(self._folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -74,7 +75,7 @@ def _is_free(port: int) -> bool:
 @contextmanager
 def lease() -> Iterator[Ports]:
     """
-    A lease on ports that ends with the block, or with the process, however it ends (flock(2)).
+    A lease on ports. It ends with the `with` block, or with the process, in whatever way that ends (flock(2)).
     """
     ports = Ports()
     try:

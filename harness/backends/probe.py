@@ -1,9 +1,10 @@
 """
-The smallest exchange that a link's far end answers, timed: what shows whether a fault on a link is felt.
+Probes: the smallest exchange that the far end of a link answers, with the time that it takes. A probe shows whether a
+fault on a link is felt.
 
-All take the address of a listener of Toxiproxy and a time-out in seconds, and return the seconds that the
-exchange took. They raise TimeoutError when no answer came in time, ConnectionError when the link broke or
-refused.
+Every probe takes the address of a listener at Toxiproxy and a timeout in seconds, and returns the seconds that the
+exchange took. It raises TimeoutError if no answer comes in time, and ConnectionError if the link breaks or refuses the
+connection.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import suppress
 import httpx
 
 from harness import names
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.model import Target
 
 Probe = Callable[[Address, float], float]
@@ -25,40 +26,43 @@ Probe = Callable[[Address, float], float]
 _CHUNK = 4096
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-# RFC 9113, 3.4: a client opens with this and a SETTINGS frame (here: empty, 9 bytes); the server answers with its own.
+# RFC 9113, 3.4: a client begins with this text and a SETTINGS frame (here empty, 9 bytes). The server answers with a
+# SETTINGS frame of its own.
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _HTTP2_FRAME_HEADER = 9
 
 
 def redis(at: Address, timeout: float) -> float:
     """
-    An inline PING (Redis serialization protocol specification).
+    Send an inline PING (Redis serialization protocol specification).
     """
     return _exchange(at, timeout, b"PING\r\n", len(b"+PONG\r\n"))
 
 
 def grpc(at: Address, timeout: float) -> float:
     """
-    The opening of an HTTP/2 connection, which every gRPC server answers without being called.
+    Open an HTTP/2 connection. Every gRPC server answers this, and no method is called.
     """
     return _exchange(at, timeout, _HTTP2_PREFACE, _HTTP2_FRAME_HEADER)
 
 
 def http(at: Address, timeout: float) -> float:
     """
-    `OPTIONS *`, which asks for nothing of the server's own, and the status line, of any status (RFC 9110, 9.3.7).
+    Send `OPTIONS *` and read the status line; any status will do. The request asks for no resource of the server (RFC
+    9110, 9.3.7).
 
-    A health route would do more than is asked here, and may ask others: an app's asks its sidecar.
+    A health route would do more than is needed here, and may call others: the health route of an app calls its sidecar.
     """
     return _exchange(at, timeout, f"OPTIONS * HTTP/1.1\r\nHost: {at}\r\n\r\n".encode(), len(b"HTTP/1.1 200"))
 
 
 def end(at: Address, timeout: float) -> float:
     """
-    Open a connection, say that nothing will be sent, and wait for the other side to close it. What the other side sends
-    first is of no interest; it may also end the connection by a reset, having been talking still.
+    Open a connection, end our side of it, and wait until the other side ends its side. Data that the other side sends
+    before is ignored. The other side may also reset the connection, if it was still sending.
 
-    Any server ends a connection that its client has ended (or Toxiproxy, which hands on no half of an end).
+    Every server ends a connection after its client has ended it. Toxiproxy does so too: it cannot pass on that only one
+    side has ended.
     """
     with socket.create_connection((at.host, at.port), timeout) as connection:
         begin = time.monotonic()
@@ -71,17 +75,19 @@ def end(at: Address, timeout: float) -> float:
 
 def client(timeout: float) -> httpx.Client:
     """
-    For one request by HTTP to a node, on a connection of its own; close it.
+    Return an HTTP client for one request to a node, on a connection of its own. The caller must close it.
 
-    httpx loads the machine's certificates for each client that it makes, some 40 ms of CPU; nodes speak no TLS, so this
-    one knows none. It takes no proxy from the environment either: nodes are on this machine.
+    httpx loads the machine's certificates for each client that it creates, which takes some 40 ms of CPU. Nodes do not
+    use TLS, so this client gets none. It also ignores the proxy settings of the environment, because nodes are on this
+    machine.
     """
     return httpx.Client(timeout=timeout, verify=_NO_TLS, trust_env=False)
 
 
 def health_route(node: str, target: Target) -> str | None:
     """
-    Where a node says that it is ready, at the port at which it is asked; None for what speaks no HTTP there.
+    Return the route at which a node reports that it is ready, on the port at which it is probed; None if the node does
+    not speak HTTP there.
     """
     role = names.role(node)
     program = target.app if role == names.APP else target.services.get(role)
@@ -92,7 +98,7 @@ def health_route(node: str, target: Target) -> str | None:
 
 def of_node(node: str, target: Target) -> Probe:
     """
-    How a node is asked for a sign of life: a sidecar at its HTTP port, every other one at its only port.
+    Return the probe for a node: a sidecar is probed at its HTTP port, every other node at its only port.
     """
     if health_route(node, target) is not None:
         return http
@@ -101,7 +107,7 @@ def of_node(node: str, target: Target) -> Probe:
 
 def of_link(link: str, target: Target) -> Probe:
     """
-    How the far end of a link is asked: an app speaks gRPC to its sidecar.
+    Return the probe for the far end of a link. An app speaks gRPC to its sidecar, so that link is probed by gRPC.
     """
     ends = names.link(link)
     by_grpc = ends.source.role == names.APP and ends.dest.role == names.SIDECAR
@@ -110,7 +116,7 @@ def of_link(link: str, target: Target) -> Probe:
 
 def _exchange(at: Address, timeout: float, request: bytes, answer: int) -> float:
     """
-    Send `request` on a new connection and wait for `answer` bytes.
+    Send `request` on a new connection, wait for `answer` bytes, and return the seconds that this took.
     """
     begin = time.monotonic()
     deadline = begin + timeout

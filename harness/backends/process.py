@@ -1,5 +1,5 @@
 """
-One node as an operating-system process: started, found ready, ended, and never left behind.
+One node as an operating-system process: how it is started, how it becomes ready, and how it ends with its children.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ from pathlib import Path
 
 import psutil
 import tenacity
+from typing_extensions import override
 
 from harness.backends.base import Death
 from harness.backends.throttle import Throttle, cpu_time
+from harness.backends.wired import Controlled
 from harness.errors import NodeError
 
 POLL = 0.02
-"""Seconds between two looks at a condition: a node that is back is seen to be back no later than that."""
+"""Seconds between two looks at a condition. A node that is ready is found ready at most this much later."""
 _GROUP_ENDS_WITHIN = 5.0
-"""Seconds; what got SIGKILL is gone at once, unless the kernel has it wait for a disk."""
+"""Seconds. A process ends at once after SIGKILL, unless it waits for a disk in the kernel."""
 
 
 @dataclass(frozen=True)
 class Spec:
     """
-    How a node is started, and how it shows that it is ready.
+    How a node is started, and how the harness finds out that it is ready.
 
-    `ready` answers at once; a connection that is refused means no (it may raise OSError).
+    `ready` returns at once whether the node is ready. It may raise OSError, for example when the connection is refused;
+    this counts as not ready. `patience` is how many seconds the node has to become ready.
     """
 
     name: str
@@ -45,10 +48,11 @@ class Spec:
     patience: float = 60.0
 
 
-class Child:
+class Child(Controlled):
     """
-    A node's process and whatever it starts in its group: where the node is a wrapper (`npm start`, `uv run`), those are
-    what answers, and they are killed, stopped and paused with it. After `kill`, `start` brings it back as it was.
+    A node's process and all processes that it starts in its process group. Where the node is a wrapper (`npm start`,
+    `uv run`), the processes that do the work are in that group, and they are killed, stopped and paused together with
+    it. After `kill`, `spawn` starts the node again as it was.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -60,7 +64,7 @@ class Child:
 
     def spawn(self) -> None:
         """
-        Start the process, without waiting. Raises NodeError if it runs already or cannot be started.
+        Start the process, without waiting for it. Raises NodeError if it runs already or cannot be started.
         """
         if self._process is not None and self.runs():
             raise NodeError(f"{self.spec.name} runs already (pid {self._process.pid})")
@@ -74,7 +78,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a Ctrl-C at the terminal is for the harness alone
+                    start_new_session=True,  # a Ctrl-C at the terminal must reach only the harness
                 )
             except OSError as error:
                 raise NodeError(f"{self.spec.name} cannot be started: {error}") from error
@@ -83,13 +87,14 @@ class Child:
 
     def runs(self) -> bool:
         """
-        Does the process run, paused or not?
+        Return whether the process runs, paused or not.
         """
         return self._process is not None and self._process.poll() is None
 
     def await_ready(self) -> None:
         """
-        Return once the node is ready. Raises NodeError, with the end of its log, if it ends or takes too long.
+        Return once the node is ready. Raises NodeError, with the end of the node's log, if the node ends or is not
+        ready in time.
         """
         waiting = tenacity.Retrying(
             stop=tenacity.stop_after_delay(self.spec.patience),
@@ -115,10 +120,11 @@ class Child:
         except OSError:
             return False
 
+    @override
     def kill(self) -> Death:
         """
-        SIGKILL, and wait for the exit status of that very process and for the end of its group. Raises NodeError if it
-        does not run, or one of its group lives on.
+        Send SIGKILL, then wait for the exit status of that process and for the end of its process group. Raises
+        NodeError if the node does not run, or if another process of the group does not end.
         """
         process, started = self._running()
         self._expected = True
@@ -128,20 +134,22 @@ class Child:
             raise NodeError(f"{self.spec.name} was killed, and a process that it had started lives on")
         return Death(process.pid, started, status)
 
+    @override
     def stop(self, grace: float) -> Death:
         """
-        SIGTERM, then SIGKILL to what of it still runs after `grace` seconds. Raises NodeError as `kill`.
+        Send SIGTERM to the process group, then SIGKILL to those of its processes that still run after `grace` seconds.
+        Raises NodeError as `kill`.
         """
         process, started = self._running()
         self._expected = True
         deadline = time.monotonic() + grace
         _signal(process, signal.SIGTERM)
-        # Not Popen.wait(grace), which looks only every 50 ms; this becomes readable when the process has ended.
-        ended = os.pidfd_open(process.pid)
+        # Popen.wait(grace) would look only every 50 ms. A pidfd becomes readable at once when the process ends.
+        pidfd = os.pidfd_open(process.pid)
         try:
-            select.select([ended], [], [], grace)
+            select.select([pidfd], [], [], grace)
         finally:
-            os.close(ended)
+            os.close(pidfd)
         if process.poll() is None:
             return self.kill()
         if not _is_gone(process.pid, deadline - time.monotonic()):
@@ -150,26 +158,26 @@ class Child:
                 raise NodeError(f"{self.spec.name} was stopped, and a process that it had started lives on")
         return Death(process.pid, started, process.returncode)
 
+    @override
     def pause(self) -> None:
         """
-        SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if it does not run.
+        Send SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if the node does not run.
         """
         process, _ = self._running()
         _signal(process, signal.SIGSTOP)
-        # The parent is told once the whole process has stopped, waitid(2); an exit ends the wait too, unreaped.
+        # waitid(2) returns once the whole process has stopped. It also returns if the process ends, without reaping it.
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
+    @override
     def resume(self) -> None:
-        """
-        SIGCONT, if it runs.
-        """
         if self._process is not None and self.runs():
             _signal(self._process, signal.SIGCONT)
 
+    @override
     def throttle(self, share: float) -> None:
         """
-        Hold the process, without others of its group, to `share` of one core from now on. Raises NodeError if it does
-        not run.
+        Limit the process to `share` of one core from now on. The limit does not include other processes of its group.
+        Raises NodeError if the node does not run.
         """
         self._running()
         self.unthrottle()
@@ -177,18 +185,17 @@ class Child:
             self._throttle = Throttle(self._meter, share)
             self._throttle.start()
 
+    @override
     def unthrottle(self) -> None:
-        """
-        Let it run as it wants again.
-        """
         if self._throttle is not None:
             self._throttle.stop()
             self._throttle = None
 
+    @override
     def consumed(self) -> tuple[float, float]:
         """
-        Seconds of CPU that it used since it started, and seconds for which it is held back by now. Raises NodeError
-        if it does not run.
+        Return (seconds of CPU that the process used since it started, seconds for which it has been held back). Raises
+        NodeError if the node does not run.
         """
         self._running()
         try:
@@ -198,37 +205,38 @@ class Child:
 
     def fill(self) -> None:
         """
-        From now on every write of the process to a file fails; that it ends of it is no surprise. Raises NodeError if
-        it does not run.
+        Make every write of the process to a file fail from now on. If the process ends because of this, that does not
+        count as a death that nobody asked for. Raises NodeError if the node does not run.
 
-        The limit is on the offset that is written to, and is not for sockets and pipes (RLIMIT_FSIZE, setrlimit(2)). It
-        holds for what the process starts from then on, not for others of its group that run already.
+        The limit applies to the offset in the file at which a process writes. It does not apply to sockets and pipes
+        (RLIMIT_FSIZE, setrlimit(2)). Processes that this process starts later inherit the limit; other processes of its
+        group that run already do not have it.
         """
         process, _ = self._running()
-        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        _, hard_limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         self._expected = True
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, most))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard_limit))
 
     def empty(self) -> None:
         """
-        Let the process write again, if it runs.
+        Let the process write to files again, if it runs.
         """
         if self._process is None or self._process.poll() is not None:
             return
-        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (most, most))
+        _, hard_limit = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (hard_limit, hard_limit))
         self._expected = False
 
     def end(self) -> None:
         """
-        End the process if it runs, paused or not. What cannot be ended is left to the guard.
+        End the process if it runs, paused or not. If it cannot be ended, the guard ends it later.
         """
         with suppress(NodeError):
             self.kill()
 
     def _running(self) -> tuple[subprocess.Popen[bytes], float]:
         """
-        The process and when it started (seconds since the epoch).
+        Return the process and when it started (seconds since the epoch). Raises NodeError if it does not run.
         """
         if self._process is None or self._meter is None or self._process.poll() is not None:
             raise NodeError(f"{self.spec.name} does not run")
@@ -236,13 +244,13 @@ class Child:
 
     def death(self) -> Death | None:
         """
-        How the process ended, if nobody asked it to.
+        Return how the process ended; None if it has not ended, or if the harness asked it to.
         """
         return None if self._expected else self.ended()
 
     def ended(self) -> Death | None:
         """
-        How the process ended, if it did.
+        Return how the process ended; None if it has not ended.
         """
         if self._process is None or self._process.poll() is None:
             return None
@@ -250,7 +258,8 @@ class Child:
 
     def usage(self) -> tuple[float, int] | None:
         """
-        (CPU in percent of one core since the last call, resident bytes); None if it does not run.
+        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the process does not
+        run.
         """
         if self._meter is None:
             return None
@@ -271,16 +280,17 @@ class Child:
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """
-    Send a signal to the whole group of a node's process, which leads it (it has a session of its own).
+    Send a signal to the whole process group of a node. The node's process leads the group, because it has a session of
+    its own.
     """
-    with suppress(ProcessLookupError):  # it has ended just now: its exit status tells how
+    with suppress(ProcessLookupError):  # the process has just ended: its exit status says how
         os.killpg(process.pid, number)
 
 
 def _is_gone(group: int, within: float) -> bool:
     """
-    Is nobody of a process group left, at the latest after so many seconds? One that has ended and is nobody's child any
-    more is a zombie for ever where nobody is init.
+    Wait at most `within` seconds until a process group has no process left; return whether that happened. Zombies do
+    not count: in a container without an init process nobody reaps them, so they would stay for ever.
     """
     deadline = time.monotonic() + within
     while _is_there(group):
@@ -292,7 +302,7 @@ def _is_gone(group: int, within: float) -> bool:
 
 def _is_there(group: int) -> bool:
     try:
-        os.killpg(group, 0)  # at once, and the answer nearly always: the kernel knows no such group
+        os.killpg(group, 0)  # fast, and nearly always enough: usually the kernel knows no such group any more
     except ProcessLookupError:
         return False
     return any(_is_of(process, group) for process in psutil.process_iter())

@@ -1,5 +1,5 @@
 """
-The `processes` backend: every node a process on this machine, every link through Toxiproxy.
+The `processes` backend: every node is a process on this machine, and every link goes through Toxiproxy.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from toxiproxy import Toxiproxy
+from typing_extensions import override
 
 from harness import names
 from harness.backends import guard, ports, sockets, wired
-from harness.backends.base import Address, Death, Endpoints, Say
+from harness.backends.base import Death, Fills, Say, Wipes
+from harness.backends.endpoints import Address, Endpoints
 from harness.backends.process import Child, Spec
 from harness.backends.topology import Topology
 from harness.model import Plan
 from harness.rundir import RunDir
 
 
-class Processes(wired.Wired[Child]):
+class Processes(wired.Wired[Child], Wipes, Fills):
     """
-    The whole system as processes of this machine. Powers: Kills, Pauses, Links, Store, Wipes,
-    Misbehaves, Starves, Fills.
+    The whole system as processes of this machine.
 
     `binaries` maps daprd, placement, scheduler, toxiproxy-server and redis-server to their paths.
     """
@@ -35,10 +36,8 @@ class Processes(wired.Wired[Child]):
 
     # --- Backend ---
 
+    @override
     def up(self, say: Say) -> Endpoints:
-        """
-        Start everything, in the order in which the parts need each other; see Backend.
-        """
         try:
             self._guard = self._exits.enter_context(guard.Guard(self._run.path))
             lease = self._exits.enter_context(ports.lease())
@@ -55,51 +54,42 @@ class Processes(wired.Wired[Child]):
             raise
         return self._endpoints("processes", topology.points)
 
+    @override
     def quiesce(self) -> None:
-        """
-        See Backend.
-        """
         for node, child in self._nodes.items():
             if names.node(node).replica is not None:
                 child.end()
 
+    @override
     def down(self) -> None:
         """
-        See Backend. Data lives in the run directory, so there is nothing to wait for: SIGKILL.
+        Kill everything that `up` started. The data stays in the run directory, so no process needs time to finish.
         """
         for child in reversed(self._nodes.values()):
             child.end()
         self._nodes.clear()
         self._exits.close()
 
+    @override
     def deaths(self) -> Mapping[str, Death]:
-        """
-        See Backend.
-        """
         return {node: death for node, child in self._nodes.items() if (death := child.death()) is not None}
 
+    @override
     def usage(self) -> Mapping[str, tuple[float, int]]:
-        """
-        See Backend.
-        """
         return {node: usage for node, child in self._nodes.items() if (usage := child.usage()) is not None}
 
     # --- Kills ---
 
+    @override
     def start(self, node: str) -> None:
-        """
-        See Kills.
-        """
         if not self._nodes[node].runs():
             self._nodes[node].spawn()
         self._nodes[node].await_ready()
 
     # --- Wipes ---
 
+    @override
     def wipe(self, node: str) -> int:
-        """
-        See Wipes.
-        """
         folder = self._run.data / node
         files = sum(1 for path in folder.rglob("*") if path.is_file())
         shutil.rmtree(folder)
@@ -108,35 +98,29 @@ class Processes(wired.Wired[Child]):
 
     # --- Fills ---
 
+    @override
     def fill(self, node: str) -> None:
-        """
-        See Fills.
-        """
         self._nodes[node].fill()
 
+    @override
     def empty(self, node: str) -> None:
-        """
-        See Fills.
-        """
         self._nodes[node].empty()
 
+    @override
     def written_ns(self, node: str) -> int:
-        """
-        See Fills.
-        """
         return max((_written_ns(path) for path in (self._run.data / node).rglob("*")), default=0)
 
+    @override
     def ended(self, node: str) -> Death | None:
-        """
-        See Fills.
-        """
         return self._nodes[node].ended()
 
     # --- Links ---
 
+    @override
     def users(self, link: str) -> int:
         """
-        See Links. A probe closes its connection before it returns.
+        How many connections go through the link now. A probe closes its connection before it returns, so no probe is
+        counted.
         """
         return sockets.connections(self._links[link].listen.port)
 
@@ -144,7 +128,7 @@ class Processes(wired.Wired[Child]):
 
     def _launch(self, stage: tuple[Spec, ...], say: Say) -> None:
         """
-        Start nodes at once, then wait until all of them are ready.
+        Start all nodes of a stage, then wait until all of them are ready.
         """
         say("starting " + ", ".join(spec.name for spec in stage))
         for spec in stage:
@@ -163,10 +147,11 @@ class Processes(wired.Wired[Child]):
 
 def _written_ns(path: Path) -> int:
     """
-    When a file was last written to; 0 for what is none, or none any more: the node goes on renaming and removing.
+    Return when a file was last written to (nanoseconds since the epoch); 0 if the path is not a file or does not exist
+    any more. The node may rename and remove files while this runs.
     """
     try:
-        of = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return 0
-    return of.st_mtime_ns if stat.S_ISREG(of.st_mode) else 0
+    return status.st_mtime_ns if stat.S_ISREG(status.st_mode) else 0

@@ -1,5 +1,5 @@
 """
-When a node is ready, asked from outside: questions that answer at once, with no for whatever goes wrong.
+Whether a node is ready, found out from outside. These functions return at once; every failure counts as not ready.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ import httpx
 import redis
 
 from harness.backends import probe, store
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 
 _TIMEOUT = 2.0
 
 
 def answers(url: str) -> bool:
     """
-    Does `url` answer 2xx?
+    Return whether `url` answers with a 2xx status.
     """
     try:
         with probe.client(timeout=_TIMEOUT) as client:
@@ -26,7 +26,7 @@ def answers(url: str) -> bool:
 
 def pings(at: Address) -> bool:
     """
-    Does Redis answer as one that has loaded its data?
+    Return whether Redis answers PING, which it does once it has loaded its data.
     """
     try:
         with store.client(at, _TIMEOUT) as client:

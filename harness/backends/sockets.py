@@ -1,5 +1,5 @@
 """
-The TCP sockets of a network namespace, as the kernel's own tables have them: /proc/net/tcp and tcp6, proc(5).
+The TCP sockets of a network namespace, from the kernel's own tables: /proc/net/tcp and tcp6, proc(5).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HERE = Path("/proc/net/tcp")
 @dataclass(frozen=True)
 class Socket:
     """
-    One TCP socket: its local port, its other end, and its state as /proc has it.
+    One TCP socket: its local port, its remote address, and its state as /proc writes it.
     """
 
     port: int
@@ -28,8 +28,8 @@ class Socket:
     @classmethod
     def parse(cls, line: str) -> Self:
         """
-        From a line of /proc/net/tcp or tcp6: addresses are 32-bit words in hexadecimal, each in the machine's byte
-        order.
+        Read a line of /proc/net/tcp or tcp6. Addresses there are 32-bit words in hexadecimal, each in the machine's
+        byte order.
         """
         _, local, remote, state, *_ = line.split()
         words = bytes.fromhex(remote.partition(":")[0])
@@ -43,17 +43,17 @@ class Socket:
 
 def of(table: Path) -> Iterator[Socket]:
     """
-    The sockets in one of the kernel's tables. Raises OSError if it cannot be read.
+    Return the sockets in one of the kernel's tables. Raises OSError if the table cannot be read.
     """
     yield from map(Socket.parse, table.read_text(encoding="ascii").splitlines()[1:])
 
 
 def connections(port: int) -> int:
     """
-    How many TCP connections to this machine's listener at `port` are established.
+    Return how many TCP connections to this machine's listener at `port` are established.
 
-    The port is one of ours, so whoever listens there needs not be looked up; and of the table's lines, thousands on a
-    busy machine, no more is read than tells that they are others'.
+    Only this run uses the port, so the function does not check who listens there. The table has thousands of lines on a
+    busy machine; of each line, only as much is parsed as is needed to see that it belongs to another port.
     """
     address = f":{port:04X}"
     lines = (line.split(maxsplit=4) for line in _HERE.read_text(encoding="ascii").splitlines()[1:])

@@ -1,5 +1,6 @@
 """
-Speaking to the state store itself, past Toxiproxy: by a name, so that the harness is told from the system, and at once.
+A direct connection to the state store, not through Toxiproxy. The connection has a name, so that the harness's own
+connections can be told apart from those of the system.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 
 _NAME = "harness"
 
 
 def client(at: Address, timeout: float) -> redis.Redis:
     """
-    A client that says no when the store does: redis-py's own tries would hold up whoever asks for as long as the store
-    is away.
+    Return a client that fails at once when the store does not answer. By default redis-py would retry, and so make the
+    caller wait for as long as the store is away.
     """
     return redis.Redis(at.host, at.port, socket_timeout=timeout, client_name=_NAME, retry=Retry(NoBackoff(), 0))
 
 
 def others(asking: redis.Redis) -> list[Any]:
     """
-    The ids of the store's connections that are not the harness's.
+    Return the ids of the store's connections that do not belong to the harness.
     """
-    return [one["id"] for one in asking.client_list(_type="normal") if one["name"] != _NAME]
+    return [connection["id"] for connection in asking.client_list(_type="normal") if connection["name"] != _NAME]

@@ -1,5 +1,5 @@
 """
-Holding a process to a share of CPU, without root: SIGSTOP and SIGCONT in turn, as cpulimit does.
+A limit on the CPU of a process, without root: SIGSTOP and SIGCONT in turn, as cpulimit does it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _SLICE = 0.02
 
 class Throttle:
     """
-    Lets a process use no more than `share` seconds of CPU a second, on average since it began.
+    Limits a process to `share` seconds of CPU a second, on average since the limit began.
 
-    A process that wants less is never stopped. One that is killed meanwhile ends this too.
+    A process that needs less is never stopped. If the process ends, the limit ends too.
     """
 
     def __init__(self, process: psutil.Process, share: float) -> None:
@@ -26,17 +26,17 @@ class Throttle:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._hold_back, name=f"throttle {process.pid}", daemon=True)
         self.held = 0.0
-        """Seconds for which the process was stopped so far."""
+        """Seconds for which the process has been stopped so far."""
 
     def start(self) -> None:
         """
-        Begin.
+        Begin to limit the process.
         """
         self._thread.start()
 
     def stop(self) -> None:
         """
-        End, with the process going on; safe to call twice.
+        End the limit and let the process continue. It is safe to call this twice.
         """
         self._over.set()
         self._thread.join()
@@ -64,7 +64,8 @@ class Throttle:
 
 def cpu_time(process: psutil.Process) -> float:
     """
-    Seconds of CPU that a process and all its threads used since it started (utime, stime of /proc/PID/stat, proc(5)).
+    Return the seconds of CPU that a process and all its threads used since it started (utime and stime of
+    /proc/PID/stat, proc(5)).
     """
     times = process.cpu_times()
     return float(times.user + times.system)

@@ -1,12 +1,12 @@
 """
-How each node of the `processes` backend is started, and through which links the nodes reach each other.
+How each node of the `processes` backend is started, and the links through which the nodes reach each other.
 
     client -> app-i -> sidecar-i -> redis
                        sidecar-i -> placement-0, and all sidecars -> scheduler-0
               app-i -> services of the target (the outside world)
 
 Every arrow is a link through Toxiproxy. The command lines follow `dapr run` in self-hosted mode, Dapr 1.18
-(docs: arguments and annotations overview). Nothing here starts anything.
+(documentation: arguments and annotations overview). This module starts nothing itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness import names
 from harness.backends import guard, probe, ready, wired
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
 from harness.backends.wired import Way
@@ -29,12 +29,14 @@ from harness.rundir import RunDir
 PLACEMENT = Node(names.PLACEMENT, 0)
 SIDECARS_TO_SCHEDULER = Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
-"""What nodes get of this process's environment: nothing that could be a secret, nothing that changes Dapr."""
+"""
+The variables of this process's environment that nodes get. None of them can hold a secret or change how Dapr behaves.
+"""
 
 
 class Topology:
     """
-    One system's nodes, addresses and links. `take` gives a free address each time it is called.
+    The nodes, addresses and links of one system. `take` returns another free address at each call.
     """
 
     def __init__(self, plan: Plan, run: RunDir, binaries: Mapping[str, Path], take: Callable[[], Address]) -> None:
@@ -53,9 +55,9 @@ class Topology:
 
     def stages(self) -> tuple[tuple[Spec, ...], ...]:
         """
-        The nodes in the order in which they need each other; those of one stage can start at once.
+        Return the nodes in the order in which they need each other. All nodes of one stage can be started at once.
 
-        Toxiproxy is ready after the first stage, and its proxies must be made then.
+        Toxiproxy is ready after the first stage. Its proxies must be created then.
         """
         target = self._plan.target
         return (
@@ -67,7 +69,7 @@ class Topology:
 
     def _probe(self, node: str) -> tuple[Address, Probe]:
         """
-        Where and how a node is asked for a sign of life.
+        Return the address at which a node is probed, and the probe.
         """
         return self._sidecar_http.get(node, self._at[node]), probe.of_node(node, self._plan.target)
 
@@ -128,7 +130,7 @@ class Topology:
         command = (
             str(self._binaries["scheduler"]),
             *("--port", str(self._at[name].port), "--listen-address", self._at[name].host),
-            # A sidecar learns from the scheduler where to connect, so the scheduler must name the link, not itself.
+            # The scheduler tells each sidecar where to connect, so it must give the address of the link, not its own.
             *("--override-broadcast-host-port", str(self.links[str(SIDECARS_TO_SCHEDULER)].listen)),
             *("--healthz-port", str(health.port), "--healthz-listen-address", health.host),
             *("--etcd-data-dir", str(self._run.data / name)),
@@ -158,7 +160,8 @@ class Topology:
             name,
             command,
             lambda: ready.answers(f"{http.url}/v1.0/healthz"),
-            # One folder for all sidecars: relative paths in the configuration (name resolution by SQLite) are shared.
+            # All sidecars share one folder, so that relative paths in the configuration mean the same file for all of
+            # them (name resolution by SQLite).
             folder=self._run.data / "sidecars",
             env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": target.app_id},
         )
@@ -181,7 +184,7 @@ class Topology:
 
     def _announcing(self) -> Mapping[str, str]:
         """
-        What an app is told if activity points are to be announced; nothing if the plan aims at none.
+        Return the variables that tell an app to announce activity points; empty if no step of the plan aims at one.
         """
         if self.points is None:
             return {}

@@ -1,6 +1,6 @@
 """
-What every backend does the same way, once it has its nodes and knows where they and its links listen: it hands on what
-is done to a node, it asks nodes and links, and it tells Toxiproxy what to do.
+What all backends do in the same way once they have their nodes and know the addresses of nodes and links: pass actions
+on to a node, probe nodes and links, and control Toxiproxy.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import httpx
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import NotFound
 from toxiproxy.proxy import Proxy
+from typing_extensions import override
 
 from harness import names
 from harness.backends import guard, probe
-from harness.backends.base import Address, Death, Endpoints, Toxic
+from harness.backends.base import Backend, Death, Kills, Links, Misbehaves, Pauses, Starves, Store, Toxic
+from harness.backends.endpoints import Address, Endpoints
 from harness.backends.probe import Probe
 from harness.errors import NodeError
 from harness.model import Plan
@@ -28,7 +30,8 @@ from harness.names import Node
 @dataclass(frozen=True)
 class Way:
     """
-    The way of one link through Toxiproxy: where it listens, where it leads, and what shows that it carries.
+    One link through Toxiproxy: the address at which Toxiproxy listens, the address to which it forwards, and the probe
+    that shows whether the link carries data.
     """
 
     listen: Address
@@ -38,14 +41,15 @@ class Way:
 
 def use(toxiproxy: Address) -> None:
     """
-    Say where Toxiproxy is: its Python client keeps the address on a class, so there is one for the whole process.
+    Set the address of Toxiproxy. Its Python client keeps the address on a class, so there is one for the whole process.
     """
     APIConsumer.host, APIConsumer.port = toxiproxy.host, toxiproxy.port
 
 
 def announced(plan: Plan) -> str:
     """
-    The activity points that apps are to announce, as POINTS has them; empty if the plan aims at none.
+    Return the activity points that the apps must announce, in the format of the variable POINTS; empty if no step of
+    the plan aims at one.
     """
     aims = (step.aim for step in plan.steps if step.aim is not None)
     return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
@@ -53,66 +57,69 @@ def announced(plan: Plan) -> str:
 
 def await_all(wait: Callable[[str], None], nodes: Collection[str]) -> None:
     """
-    Wait for nodes side by side, by `wait` for each; raises what the first of them raises to fail.
+    Wait for nodes in parallel, by calling `wait` for each. Raises what the first failing call raises.
 
-    After that, or a Ctrl-C, nobody is waited for: the waiting for the others ends when they are ended, which is for
-    whoever called.
+    After a failure or a Ctrl-C this returns at once. The other calls then end when their nodes are ended, which the
+    caller must do.
     """
     pool = ThreadPoolExecutor(max_workers=len(nodes))
     try:
-        for waited in as_completed([pool.submit(wait, node) for node in nodes]):
-            waited.result()
+        for done in as_completed([pool.submit(wait, node) for node in nodes]):
+            done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Controlled(Protocol):
     """
-    One node as a backend has it, a process or a container. Each does what the power of its name says.
+    One node as a backend holds it: a process or a container.
     """
 
     def kill(self) -> Death:
         """
-        See Kills.
+        Send SIGKILL and return the exit status of that process. Raises NodeError if the node does not run.
         """
 
     def stop(self, grace: float) -> Death:
         """
-        See Kills.
+        Send SIGTERM, then SIGKILL if the node still runs after `grace` seconds; return the exit status. Raises
+        NodeError if the node does not run.
         """
 
     def pause(self) -> None:
         """
-        See Pauses.
+        Stop the node where it is. Raises NodeError if the node does not run.
         """
 
     def resume(self) -> None:
         """
-        See Pauses.
+        Let the node continue. Does nothing if the node does not run or is not paused.
         """
 
     def throttle(self, share: float) -> None:
         """
-        See Starves.
+        Limit the node to `share` of one core from now on. Raises NodeError if the node does not run.
         """
 
     def unthrottle(self) -> None:
         """
-        See Starves.
+        Remove the limit that `throttle` set.
         """
 
     def consumed(self) -> tuple[float, float]:
         """
-        See Starves.
+        Return (seconds of CPU that the node used since it started, seconds for which `throttle` held it back). Raises
+        NodeError if the node does not run.
         """
 
 
 NodeT = TypeVar("NodeT", bound=Controlled)
 
 
-class Wired(Generic[NodeT]):
+class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[NodeT]):
     """
-    The powers Store, Misbehaves, Pauses and Starves, and of Kills and Links what all backends have alike.
+    The part that is the same in every backend. A subclass adds how nodes are started and ended as a whole (Backend,
+    Kills) and how the connections of a link are counted (Links).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -126,7 +133,7 @@ class Wired(Generic[NodeT]):
 
     def _endpoints(self, backend: str, points: Address | None) -> Endpoints:
         """
-        Where clients and collectors find the system.
+        Return the addresses at which clients and collectors reach the system.
         """
         ways = {names.link(name): way.listen for name, way in self._links.items()}
         clients = {str(link.dest): at for link, at in ways.items() if link.source.role == names.CLIENT}
@@ -143,66 +150,46 @@ class Wired(Generic[NodeT]):
             points=points,
         )
 
+    @override
     def leave(self) -> None:
-        """
-        See Backend.
-        """
         if self._guard is not None:
             self._guard.release()
         self._exits.pop_all()
 
+    @override
     def kill(self, node: str) -> Death:
-        """
-        See Kills.
-        """
         return self._nodes[node].kill()
 
+    @override
     def stop(self, node: str, grace: float) -> Death:
-        """
-        See Kills.
-        """
         return self._nodes[node].stop(grace)
 
+    @override
     def pause(self, node: str) -> None:
-        """
-        See Pauses.
-        """
         self._nodes[node].pause()
 
+    @override
     def resume(self, node: str) -> None:
-        """
-        See Pauses.
-        """
         self._nodes[node].resume()
 
+    @override
     def throttle(self, node: str, share: float) -> None:
-        """
-        See Starves.
-        """
         self._nodes[node].throttle(share)
 
+    @override
     def unthrottle(self, node: str) -> None:
-        """
-        See Starves.
-        """
         self._nodes[node].unthrottle()
 
+    @override
     def consumed(self, node: str) -> tuple[float, float]:
-        """
-        See Starves.
-        """
         return self._nodes[node].consumed()
 
+    @override
     def store(self) -> Address:
-        """
-        See Store.
-        """
         return self._probes[names.REDIS][0]
 
+    @override
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:
-        """
-        See Misbehaves.
-        """
         url = f"{self._probes[node][0].url}{self._plan.target.services[names.role(node)].misbehave}"
         try:
             with probe.client(timeout=5) as client:
@@ -211,29 +198,21 @@ class Wired(Generic[NodeT]):
         except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
             raise NodeError(f"{node} cannot be made to misbehave at {url}: {error}") from error
 
+    @override
     def probe_node(self, node: str, timeout: float) -> float:
-        """
-        See Pauses.
-        """
         at, ask = self._probes[node]
         return ask(at, timeout)
 
+    @override
     def probe(self, link: str, timeout: float) -> float:
-        """
-        See Links.
-        """
         return self._links[link].probe(self._links[link].listen, timeout)
 
+    @override
     def probe_end(self, link: str, timeout: float) -> float:
-        """
-        See Links.
-        """
         return probe.end(self._links[link].listen, timeout)
 
+    @override
     def add_toxic(self, link: str, toxic: Toxic) -> None:
-        """
-        See Links.
-        """
         self._proxies[link].add_toxic(
             name=toxic.name,
             type=toxic.type,
@@ -242,23 +221,17 @@ class Wired(Generic[NodeT]):
             attributes=dict(toxic.attributes),
         )
 
+    @override
     def remove_toxic(self, link: str, name: str) -> None:
-        """
-        See Links.
-        """
         try:
             self._proxies[link].destroy_toxic(name)
         except NotFound:
             return
 
+    @override
     def disable(self, link: str) -> None:
-        """
-        See Links.
-        """
         self._proxies[link].disable()
 
+    @override
     def enable(self, link: str) -> None:
-        """
-        See Links.
-        """
         self._proxies[link].enable()

@@ -1,13 +1,13 @@
 """
-The database of a run on Apache Spark: the same queries, translated, over the same files, and the same verdict.
+The database of a run on Apache Spark: the same queries, translated, on the same files, with the same verdict.
 
-Shows that invariants are not bound to one machine. Spark runs in local cluster mode: a master, two workers and two
-executors, each executor a process of its own with one core and one GB, which meet over the network as they would
-on two machines. What the queries mean is in `harness.checkers.translation`.
+This shows that the invariants do not depend on one machine. Spark runs in local cluster mode: a master, two workers and
+two executors. Each executor is a process of its own with one core and one GB. The executors communicate over the
+network, as they would on two machines. The translation of the queries is in `harness.checkers.translation`.
 
-DuckDB is asked first, over tables that have the types and no rows: what it refuses is refused here, in its words, and
-so no query does here what it may not do there (read another file, call a function that only Spark has). Needs the
-extra `spark` and Java 17 or newer.
+Every query first runs in DuckDB, on tables that have the same types and no rows. A query that DuckDB refuses is refused
+here too, with DuckDB's error message. So no query can do here what it may not do there (read another file, call a
+function that only Spark has). Needs the extra `spark` and Java 17 or newer.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from typing_extensions import override
 
 from harness.checkers.database import (
     Database,
@@ -55,7 +56,7 @@ from harness.evidence.tables import path, write
 from harness.model import Plan
 
 MASTER = "local-cluster[2,1,1024]"
-"""Two workers of one core and 1,024 MB, each with an executor."""
+"""Two workers with one core and 1,024 MB each, and one executor on each."""
 
 _OLDEST_JAVA = 17
 _BATCH = 10_000
@@ -67,7 +68,7 @@ _FOREIGN = (
     "SPARK_REMOTE",
     "SPARK_CONNECT_MODE_ENABLED",
 )
-"""What the user's environment may say of another Spark."""
+"""Variables of the user's environment that may refer to another Spark."""
 
 _LOGGING = """\
 rootLogger.level = error
@@ -82,7 +83,7 @@ appender.file.layout.pattern = %d %p %c: %m%n%ex
 
 class SparkDatabase(Database):
     """
-    What can be asked about one run, answered by Spark; `connection` has the same tables without rows.
+    The database of one run, whose queries Spark answers. `connection` has the same tables without rows.
     """
 
     def __init__(
@@ -90,12 +91,10 @@ class SparkDatabase(Database):
     ) -> None:
         super().__init__(connection, missing)
         self._session = session
-        self._made: list[DataFrame] = []
+        self._frames: list[DataFrame] = []
 
+    @override
     def first(self, sql: str, most: int | None, parameters: Parameters = ()) -> tuple[list[Row], int]:
-        """
-        As of any database.
-        """
         kept, count = [], 0
         with self._answering(sql):
             for count, row in enumerate(self._rows(sql, parameters), 1):
@@ -103,10 +102,8 @@ class SparkDatabase(Database):
                     kept.append(row)
         return kept, count
 
+    @override
     def batches(self, sql: str) -> Iterator[list[Row]]:
-        """
-        As of any database.
-        """
         batch = []
         with self._answering(sql):
             for row in self._rows(sql, ()):
@@ -119,19 +116,21 @@ class SparkDatabase(Database):
 
     def forget(self) -> None:
         """
-        Free what the derived tables hold in the executors.
+        Free the memory of the derived tables in the executors.
         """
-        for frame in self._made:
+        for frame in self._frames:
             frame.unpersist()
 
+    @override
     @contextmanager
     def _answering(self, sql: str) -> Iterator[None]:
         with super()._answering(sql):
             try:
                 yield
             except (PySparkException, Py4JError) as error:
-                raise UnansweredError(f"the query failed: {_told(error)}") from error
+                raise UnansweredError(f"the query failed: {_first_line(error)}") from error
 
+    @override
     def _make(self, name: str, sql: str) -> str | None:
         reason = super()._make(name, sql)
         if reason is None:
@@ -139,21 +138,21 @@ class SparkDatabase(Database):
                 frame = self._session.sql(translate(sql)).persist()
                 frame.createTempView(name)
                 frame.count()
-                self._made.append(frame)
+                self._frames.append(frame)
             except SqlglotError as error:
                 reason = problem(error)
             except (PySparkException, Py4JError) as error:
-                reason = _told(error)
+                reason = _first_line(error)
         return reason
 
     def _rows(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """
-        All rows of a query, one partition of them in memory.
+        Return all rows of a query. Only one partition of them is in memory at a time.
         """
         try:
             translated = translate(sql)
         except SqlglotError as error:
-            self._connection.extract_statements(sql)  # DuckDB's own words for what is no SQL at all
+            self._connection.extract_statements(sql)  # if the text is no SQL at all, this raises DuckDB's own error
             raise UnansweredError(f"the query cannot be translated for Spark: {problem(error)}") from error
         self._connection.execute(sql, parameters)
         arguments = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
@@ -166,12 +165,13 @@ class SparkDatabase(Database):
 @contextmanager
 def cluster() -> Iterator[Opening]:
     """
-    A Spark cluster of this machine's, and what opens the database of a run on it.
+    Start a Spark cluster on this machine, and return a function that opens the database of a run on it.
 
-    Nothing of it outlives the context, or this process. Raises ProvisionError if it cannot be had.
+    No process of the cluster outlives the context, or this process. Raises ProvisionError if the cluster cannot be
+    started.
     """
     _require_java()
-    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True  # it would print what the verdict says
+    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True  # it would print errors that the verdict reports
     with tempfile.TemporaryDirectory(prefix="harness-spark-") as scratch:
         home = Path(scratch) / "home"
         output = Path(scratch) / "output"
@@ -183,7 +183,7 @@ def cluster() -> Iterator[Opening]:
                     context = SparkContext(conf=_conf(Path(scratch)), gateway=gateway)
             except (PySparkException, Py4JError, OSError) as error:
                 said = output.read_text(errors="replace").strip()[-2_000:]
-                raise ProvisionError(f"Spark did not start: {_told(error)}; it said: {said}") from error
+                raise ProvisionError(f"Spark did not start: {_first_line(error)}; it said: {said}") from error
             try:
                 yield partial(open_on_spark, SparkSession(context))
             finally:
@@ -196,7 +196,7 @@ def open_on_spark(
     session: SparkSession, plan: Plan, evidence: Path, progress: Progress = silent
 ) -> Iterator[SparkDatabase]:
     """
-    The database of a run as `harness.checkers.database.open_database` has it.
+    The database of a run, with the same tables as in `harness.checkers.database.open_database`.
     """
     session_of_run = session.newSession()
     with (
@@ -225,7 +225,7 @@ def open_on_spark(
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Sequence[tuple[str, str]]:
     """
-    The tables that there are and their kinds: evidence is a VIEW of a file, what the plan says is a BASE TABLE.
+    Return the tables and their kinds: evidence is a VIEW of a file, data from the plan is a BASE TABLE.
     """
     return connection.execute(
         "SELECT table_name, table_type FROM information_schema.tables ORDER BY table_name"
@@ -234,7 +234,7 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Sequence[tuple[str, str]]:
 
 def _schema(types: Mapping[str, str]) -> str:
     """
-    Columns and DuckDB's types of them, as Spark has them.
+    Return a schema for Spark, from columns and their types in DuckDB.
     """
     return ", ".join(
         f"`{name}` {exp.DataType.build(type_, dialect='duckdb').sql(dialect='spark')}" for name, type_ in types.items()
@@ -247,9 +247,9 @@ def _value(value: Any) -> Any:
     return [_value(each) for each in value] if isinstance(value, list) else value
 
 
-def _told(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """
-    An error of Spark's without its stack and plan.
+    Return an error of Spark without its stack trace and query plan.
     """
     return str(error).strip().partition("\n")[0]
 
@@ -262,15 +262,16 @@ def _require_java() -> None:
         raise ProvisionError(
             f"{needed}, and there is no `java` {'in JAVA_HOME' if home else 'on PATH'}; install a JDK, or set JAVA_HOME"
         )
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', told)
-    if found is None or int(found[1]) < _OLDEST_JAVA:
-        raise ProvisionError(f"{needed}, and {java} is {told.partition(chr(10))[0]}; install one, or set JAVA_HOME")
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version_found = re.search(r'version "(\d+)', answer)
+    if version_found is None or int(version_found[1]) < _OLDEST_JAVA:
+        raise ProvisionError(f"{needed}, and {java} is {answer.partition(chr(10))[0]}; install one, or set JAVA_HOME")
 
 
 def _furnish(home: Path) -> None:
     """
-    A home for Spark that is ours: executors write beside the programs, and how it logs is read there.
+    Create a home folder for Spark. Executors write next to Spark's programs, and Spark reads its logging configuration
+    there.
     """
     installed = Path(pyspark.__file__).parent
     (home / "conf").mkdir(parents=True)
@@ -282,7 +283,8 @@ def _furnish(home: Path) -> None:
 @contextmanager
 def _environment(home: Path) -> Iterator[None]:
     """
-    The environment in which Spark is to start: this Spark, and nothing that listens beyond loopback.
+    The environment in which Spark starts: no settings of another Spark, and no listener on an address other than
+    loopback.
     """
     before = os.environ.copy()
     for name in _FOREIGN:
@@ -306,7 +308,7 @@ def _conf(scratch: Path) -> SparkConf:
         "spark.local.dir": str(scratch / "local"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.sql.ansi.enabled": "true",  # what cannot be computed is an error, not NULL
+        "spark.sql.ansi.enabled": "true",  # a value that cannot be computed is an error, not NULL
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.codegen.wholeStage": "false",
@@ -321,7 +323,7 @@ def _conf(scratch: Path) -> SparkConf:
 
 def _end(gateway: Any) -> None:
     """
-    End the Java process, so that the next cluster of this process gets one of its own.
+    End the Java process, so that the next cluster of this process gets a Java process of its own.
     """
     gateway.shutdown()
     gateway.proc.stdin.close()

@@ -1,10 +1,11 @@
 """
-DuckDB's SQL as Spark's: sqlglot translates it, and a rule for each thing that sqlglot would let mean something else.
+DuckDB's SQL translated into Spark's. sqlglot does it, with a rule for each case in which sqlglot's translation would
+mean something else.
 
-Spark and DuckDB read much of the same text in different ways and neither complains: a list without its NULLs, an
-aggregate that picks a row whose value is NULL, a number that is cut off where it was rounded. Each rule here is about
-syntax, knows no query, and says which difference it takes away. What Spark does not know at all needs no rule: that
-query fails, and what cannot be answered is UNKNOWN, never HOLDS.
+Spark and DuckDB give different results for much of the same text, and neither reports an error. Examples: a list
+without its NULLs, an aggregate that picks a row whose value is NULL, a number that is cut off where DuckDB rounds it.
+Each rule here is about syntax, knows no query, and names the difference that it removes. Something that Spark does not
+know at all needs no rule. Such a query fails, and a query without an answer makes the verdict UNKNOWN, never HOLDS.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _INTEGERS = exp.DataType.INTEGER_TYPES
 _DOUBLE = exp.DataType.build("DOUBLE")
 _INT = exp.DataType.build("INT")
 _DECIMAL = exp.DataType.build("DECIMAL(38, 9)")
-"""Holds each BIGINT, and a fraction of it."""
+"""Holds every BIGINT, with a fraction."""
 
 _OPERATORS = (exp.Binary, exp.Between, exp.In, exp.BitwiseNot, exp.Neg)
 _NO_OPERATORS = (exp.Connector, exp.Func, exp.Dot, exp.PropertyEQ, exp.Slice)
@@ -29,15 +30,16 @@ _NO_OPERATORS = (exp.Connector, exp.Func, exp.Dot, exp.PropertyEQ, exp.Slice)
 
 def translate(sql: str) -> str:
     """
-    One query of DuckDB as one of Spark. Its marks stay: `?` as they are, `$name` as `:name`.
+    Translate one query of DuckDB into one of Spark. Parameters stay: `?` as it is, `$name` as `:name`.
 
-    Raises SqlglotError if it cannot be read, is no single query, or has something that is known to have no counterpart.
+    Raises SqlglotError if the text cannot be parsed, is not exactly one query, or contains something that is known to
+    have no counterpart in Spark.
     """
     read = sqlglot.parse(sql, read="duckdb")
     if len(read) != 1 or not isinstance(read[0], exp.Query):
         raise UnsupportedError("only a single query can be asked")
     tree = read[0]
-    for node in reversed(list(tree.walk())):  # what is inside before what is around it
+    for node in reversed(list(tree.walk())):  # inner expressions before outer ones
         for kind, rule in _RULES:
             if isinstance(node, kind):
                 rule(node)
@@ -49,14 +51,15 @@ def translate(sql: str) -> str:
 
 def problem(error: SqlglotError) -> str:
     """
-    Why a query cannot be translated, in one line.
+    Return in one line why a query cannot be translated.
     """
     return str(error).partition("\n")[0]
 
 
 def _array_agg(node: exp.ArrayAgg) -> None:
     """
-    A list keeps NULLs and its ORDER BY, and is NULL where there is no row; Spark's drops both, and is empty.
+    DuckDB's list keeps NULLs and its ORDER BY, and is NULL if there is no row. Spark's list drops both, and is empty if
+    there is no row.
     """
     whole = _aggregate(node)
     value = node.this
@@ -78,7 +81,7 @@ def _array_agg(node: exp.ArrayAgg) -> None:
 
 def _compared(keys: list[exp.Expr]) -> exp.Expr:
     """
-    Which of the structs `l` and `r` comes first by their fields k0, k1, ...: -1, 0 or 1.
+    Return an expression that compares the structs `l` and `r` by their fields k0, k1, ...: -1, 0 or 1.
     """
 
     def compared(rest: exp.Expr, numbered: tuple[int, exp.Expr]) -> exp.Expr:
@@ -101,7 +104,8 @@ def _compared(keys: list[exp.Expr]) -> exp.Expr:
 
 def _arg_most(node: exp.ArgMax | exp.ArgMin) -> None:
     """
-    Rows without a value or a key do not count, and of keys that are tuples NULL is the greatest part.
+    In DuckDB, rows without a value or without a key do not count. If the key is a tuple, NULL is greater than every
+    other value of a part of it.
     """
     if node.args.get("count") is not None:
         raise UnsupportedError("arg_max and arg_min of more than one row have no counterpart in Spark")
@@ -120,7 +124,7 @@ def _arg_most(node: exp.ArgMax | exp.ArgMin) -> None:
 
 def _most(node: exp.Max | exp.Min) -> None:
     """
-    Of tuples, too, NULL is the greatest part.
+    In tuples, too, DuckDB takes NULL as greater than every other value.
     """
     if isinstance(node.this, exp.Tuple) and not node.expressions:
         name = "MAX_BY" if isinstance(node, exp.Max) else "MIN_BY"
@@ -129,7 +133,7 @@ def _most(node: exp.Max | exp.Min) -> None:
 
 def _nulls_last(node: exp.Tuple) -> exp.Struct:
     """
-    A tuple as a struct that Spark orders as DuckDB orders the tuple.
+    Return a tuple as a struct that Spark orders in the way in which DuckDB orders the tuple.
     """
     parts = [part for each in node.expressions for part in (each.copy().is_(exp.null()), each.copy())]
     return _struct(*((f"k{number}", part) for number, part in enumerate(parts)))
@@ -137,14 +141,15 @@ def _nulls_last(node: exp.Tuple) -> exp.Struct:
 
 def _bracket(node: exp.Bracket) -> None:
     """
-    Lists are counted from 1, from the end by -1, and hold NULL where nothing is.
+    DuckDB counts the elements of a list from 1, or from the end with -1, and returns NULL for a place where there is
+    none.
     """
     (index,) = node.expressions
     if isinstance(index, exp.Slice):
         raise UnsupportedError("a slice of a list has no counterpart in Spark")
     if index.is_string:
         return
-    if index.is_int:  # sqlglot counts numbers from 0
+    if index.is_int:  # sqlglot has changed a literal index so that it counts from 0
         index = exp.Literal.number(int(index.to_py()) + 1)
     place = exp.cast(_call("NULLIF", index, exp.Literal.number(0)), _INT)
     node.replace(_call("TRY_ELEMENT_AT", node.this, place))
@@ -152,8 +157,8 @@ def _bracket(node: exp.Bracket) -> None:
 
 def _cast(node: exp.Cast) -> None:
     """
-    A fraction that becomes an integer is rounded, a double to the even one; Spark's is cut off. What type a value is of
-    Spark alone knows, before it runs the query.
+    DuckDB rounds a fraction that becomes an integer, and a double that lies halfway to the even integer. Spark cuts the
+    fraction off. Only Spark knows the type of a value, when it runs the query, so the expression decides by TYPEOF.
     """
     to, value = node.to, node.this
     if to.this not in _INTEGERS or value.is_int:
@@ -175,7 +180,8 @@ def _cast(node: exp.Cast) -> None:
 
 def _divided(node: exp.Div) -> None:
     """
-    A quotient is a double, and of zero it is infinite or no number; Spark's of decimals is one, and of zero an error.
+    DuckDB's quotient is a double; a division by zero gives infinity or NaN. In Spark the quotient of decimals is a
+    decimal, and a division by zero is an error.
     """
     over, under = exp.cast(node.this, _DOUBLE), exp.cast(node.expression, _DOUBLE)
     quotient = exp.Div(this=over, expression=under)
@@ -188,7 +194,8 @@ def _divided(node: exp.Div) -> None:
 
 def _hash(node: exp.Anonymous) -> None:
     """
-    Of 64 bits, not 32. The values are others than DuckDB's: a verdict may rest on two of them being equal, no more.
+    DuckDB's hash has 64 bits, and Spark's function of that name has 32, so another function is used. Its values differ
+    from DuckDB's. A verdict may only depend on whether two hashes are equal.
     """
     if node.name.lower() == "hash":
         node.set("this", "XXHASH64")
@@ -198,7 +205,8 @@ def _hash(node: exp.Anonymous) -> None:
 
 def _json(node: exp.JSONExtract | exp.JSONExtractScalar) -> None:
     """
-    Text that is no JSON is an error, and a JSON null is NULL; Spark's get_json_object says NULL to both.
+    In DuckDB, text that is not JSON is an error, and a JSON null is NULL. Spark's get_json_object returns NULL for
+    both.
     """
     path = exp.Literal.string(node.expression.sql(dialect="duckdb").strip("'"))
     parsed = _call("PARSE_JSON", node.this)
@@ -207,7 +215,7 @@ def _json(node: exp.JSONExtract | exp.JSONExtractScalar) -> None:
 
 def _quantile(node: exp.PercentileDisc) -> None:
     """
-    A discrete quantile is one of the values; Spark's is a double, which is none of them where they are large.
+    DuckDB's discrete quantile is one of the values. Spark's is a double, which for large values is not one of them.
     """
     group = node.parent if isinstance(node.parent, exp.WithinGroup) else None
     fraction = node.expression if group is None else node.this
@@ -227,14 +235,14 @@ def _quantile(node: exp.PercentileDisc) -> None:
 
 def _shift(node: exp.BitwiseLeftShift | exp.BitwiseRightShift) -> None:
     """
-    Spark shifts by an INT alone.
+    Spark shifts only by an INT.
     """
     node.set("expression", exp.cast(node.expression, _INT))
 
 
 def _parenthesize(node: exp.Expr) -> None:
     """
-    Operators bind in another order in Spark: who belongs together is said.
+    Spark's operators have another precedence, so parentheses are added.
     """
     if not isinstance(node, _OPERATORS) or isinstance(node, _NO_OPERATORS):
         return
@@ -245,7 +253,7 @@ def _parenthesize(node: exp.Expr) -> None:
 
 def _aggregate(node: exp.Expr) -> exp.Expr:
     """
-    An aggregate with all that is said of it: which rows, over which window.
+    Return an aggregate together with what belongs to it: its FILTER, its treatment of NULLs, and its window.
     """
     while isinstance(node.parent, exp.Filter | exp.IgnoreNulls | exp.Window) and node.arg_key == "this":
         node = node.parent
@@ -254,17 +262,19 @@ def _aggregate(node: exp.Expr) -> exp.Expr:
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """
-    A function of Spark's, written as it is: sqlglot's own would be translated once more.
+    Call a function of Spark by exactly this name. A function of sqlglot's own would be translated once more.
     """
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def _struct(*fields: tuple[str, exp.Expr]) -> exp.Struct:
-    return exp.Struct(expressions=[exp.PropertyEQ(this=exp.to_identifier(name), expression=of) for name, of in fields])
+    return exp.Struct(
+        expressions=[exp.PropertyEQ(this=exp.to_identifier(name), expression=value) for name, value in fields]
+    )
 
 
-def _field(of: str, name: str) -> exp.Expr:
-    return exp.Dot(this=exp.to_identifier(of), expression=exp.to_identifier(name))
+def _field(struct: str, name: str) -> exp.Expr:
+    return exp.Dot(this=exp.to_identifier(struct), expression=exp.to_identifier(name))
 
 
 def _lambda(body: exp.Expr, *names: str) -> exp.Lambda:
@@ -283,4 +293,4 @@ _RULES: tuple[tuple[Any, Callable[[Any], None]], ...] = (
     (exp.PercentileDisc, _quantile),
     ((exp.BitwiseLeftShift, exp.BitwiseRightShift), _shift),
 )
-"""The first that fits a node is used."""
+"""Only the first rule that fits a node is used."""

@@ -100,7 +100,8 @@ def selftest(name: RunName, runs: Out = Path("runs")) -> None:
     from rich.progress import track
 
     from harness import rundir
-    from harness.checkers.selftest import DEFECTS, HARMLESS, tried
+    from harness.checkers.defects import DEFECTS, HARMLESS
+    from harness.checkers.selftest import tried
     from harness.model import SelfTest
 
     folder = rundir.find(runs, name)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import httpx
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 
 MOST = 3000
 """Above this many instances a sample is asked for."""

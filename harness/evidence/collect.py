@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 
-from harness.backends.base import Endpoints
+from harness.backends.endpoints import Endpoints
 from harness.evidence import api, jobs, journals, ledgers, tables
 from harness.evidence.engine import Engine
 from harness.evidence.schema import (

@@ -17,7 +17,7 @@ from dapr.ext.workflow._durabletask.internal import history_events_pb2
 from google.protobuf.message import DecodeError
 
 from harness.backends import store
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
 from harness.evidence import decoding
 from harness.model import Target

@@ -17,7 +17,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
 from harness.model import Target
 

@@ -12,7 +12,7 @@ import httpx
 import redis
 
 from harness.backends import store
-from harness.backends.base import Endpoints
+from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
 from harness.model import HttpLedger, StateLedger, Target
 from harness.names import role

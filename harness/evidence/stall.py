@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from harness.backends.base import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
 from harness.evidence.engine import Engine
 from harness.evidence.journals import attempts

@@ -1,5 +1,5 @@
 """
-Arrival schedules: what is started when, decided by the seed before the load begins.
+Arrival schedules: what is started when. The seed decides it before the load begins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 @dataclass(frozen=True)
 class Arrival:
     """
-    One start: its number from 0, seconds after the load began, instance id, kind, and what is sent.
+    One start: its number (from 0), its time (seconds after the load began), the instance id, the kind, and the body
+    that is sent.
     """
 
     number: int
@@ -31,11 +32,10 @@ class Arrival:
 
 def schedule(load: Load, workflow: Workflow, seed: int, prefix: str = "") -> Iterator[Arrival]:
     """
-    Every arrival of a load, in order of time; instance ids begin with `prefix`.
+    Return every arrival of a load in order of time. Instance ids begin with `prefix`.
 
-    Arrivals are open: a Poisson process of `load.rate` a second (exponential gaps), as independent clients
-    make it, whether or not earlier starts were answered. The same load, workflow and seed give the same
-    schedule.
+    Arrivals are open: they form a Poisson process of `load.rate` a second (exponential gaps), as from independent
+    clients that do not wait for the answers to earlier starts. The same load, workflow and seed give the same schedule.
     """
     rng = random.Random(f"arrivals {seed}")
     kinds = [kind for kind, weight in load.mix.items() if weight > 0]
@@ -52,7 +52,7 @@ def arrival(
     workflow: Workflow, kind: str, instance_id: str, rng: random.Random, *, number: int = 0, at: float = 0.0
 ) -> Arrival:
     """
-    One arrival of `kind`, with the values that `vary` leaves open drawn from `rng`.
+    Return one arrival of `kind`. The values that `vary` leaves open are drawn from `rng`.
     """
     drawn = {name: rng.choice(values) for name, values in workflow.kinds[kind].vary.items()}
     values = {**drawn, "id": instance_id, "kind": kind}
@@ -61,7 +61,7 @@ def arrival(
 
 def fill(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
     """
-    `template` with its placeholders filled: a text that is just `{name}` becomes the value itself, with its
+    Return `template` with its placeholders filled in. A text that is only `{name}` becomes the value itself, with its
     type; a placeholder inside a longer text becomes the value's text. An unknown placeholder stays as it is.
     """
     if isinstance(template, dict):

@@ -1,7 +1,7 @@
 """
-Who makes the load of a run: a Locust that the harness starts, or a Locust that started the harness.
+The programs that make the load of a run: a Locust that the harness starts, or a Locust that started the harness.
 
-Either way Locust says when the load began and ended in the run's `journal/load.jsonl`.
+In both cases Locust writes to the run's `journal/load.jsonl` when the load began and when it ended.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import sys
 import threading
 from pathlib import Path
 from typing import Protocol
+
+from typing_extensions import override
 
 from harness.backends.guard import MARK
 from harness.errors import HarnessError
@@ -29,23 +31,23 @@ class Generator(Protocol):
 
     def start(self) -> None:
         """
-        Let the load begin soon.
+        Let the load begin soon; do not wait for it.
         """
 
     def alive(self) -> bool:
         """
-        Can more load still come? False also when the generator died.
+        Return whether more load can still come. False also if the generator died. Raises HarnessError if it failed.
         """
 
     def stop(self) -> None:
         """
-        End the load now, in good order. Must be safe to call twice.
+        End the load now, in an orderly way. Must be safe to call twice.
         """
 
 
 class LoadTimes:
     """
-    When a run's load began and ended, as the generator wrote it down.
+    When a run's load began and ended, as the generator wrote it.
     """
 
     def __init__(self, run: RunDir) -> None:
@@ -56,7 +58,7 @@ class LoadTimes:
 
     def poll(self) -> None:
         """
-        Read what was written since the last poll.
+        Read what was written since the last call.
         """
         for row in self._tail.poll():
             if isinstance(row, LoadBegan):
@@ -66,9 +68,9 @@ class LoadTimes:
                 self.dropped += row.dropped
 
 
-class Locust:
+class Locust(Generator):
     """
-    A headless Locust, started by the harness.
+    A headless Locust that the harness starts.
     """
 
     def __init__(self, run: RunDir, scenarios: Path) -> None:
@@ -76,10 +78,8 @@ class Locust:
         self._scenarios = scenarios
         self._process: subprocess.Popen[bytes] | None = None
 
+    @override
     def start(self) -> None:
-        """
-        See Generator.
-        """
         with (self._run.logs / "locust.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -93,10 +93,8 @@ class Locust:
                 start_new_session=True,
             )
 
+    @override
     def alive(self) -> bool:
-        """
-        See Generator. Raises HarnessError if Locust failed.
-        """
         if self._process is None:
             return False
         status = self._process.poll()
@@ -104,9 +102,11 @@ class Locust:
             raise HarnessError(f"Locust ended with exit status {status}; see {self._run.logs / 'locust.log'}")
         return status is None
 
+    @override
     def stop(self) -> None:
         """
-        See Generator. Locust takes SIGTERM as a wish to finish; answers that are still awaited may come in.
+        Send SIGTERM and wait for at most 30 s, then send SIGKILL. On SIGTERM Locust sends no more starts, but still
+        takes the answers that it waits for.
         """
         if self._process is None or self._process.poll() is not None:
             return
@@ -118,20 +118,18 @@ class Locust:
             self._process.wait()
 
 
-class Attached:
+class Attached(Generator):
     """
-    The Locust that started this harness: told on standard output that the system is up, it ends the load by
-    closing our standard input (or by dying, which closes it too).
+    The Locust that started this harness. A line on our standard output tells it that the system is up. It ends the load
+    by closing our standard input, which also happens if it dies.
     """
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
         self._over = threading.Event()
 
+    @override
     def start(self) -> None:
-        """
-        See Generator.
-        """
         threading.Thread(target=self._await_end, daemon=True).start()
         print(json.dumps({"run": str(self._run.path)}), flush=True)  # noqa: T201 - the protocol with our parent
 
@@ -139,13 +137,12 @@ class Attached:
         sys.stdin.buffer.read()
         self._over.set()
 
+    @override
     def alive(self) -> bool:
-        """
-        See Generator.
-        """
         return not self._over.is_set()
 
+    @override
     def stop(self) -> None:
         """
-        See Generator: it is Locust that decides.
+        Do nothing: the Locust that started this harness ends the load itself.
         """

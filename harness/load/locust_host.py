@@ -1,12 +1,15 @@
 """
-The harness inside Locust: the user that sends the arrivals, and the listeners around it.
+The harness inside Locust: the user that sends the arrivals, and the listeners for Locust's events.
 
-Importing this module imports Locust, which patches the process for gevent; only `scenarios/locustfile.py` does.
+Importing this module imports Locust, which patches the process for gevent. Only `scenarios/locustfile.py` imports it.
 
-Three ways in. `harness run` starts Locust and names the run directory in HARNESS_LOAD. `locust -f scenarios` is in
-charge itself: then a harness process is started at the test's start, which brings the system up, runs the faults,
-judges, and whose exit code becomes Locust's. And `locust -f scenarios --host URL` sends a scenario's load to a system
-that somebody else runs, from as many workers as one likes: load alone, no fault, no verdict.
+Locust runs in one of three ways. First, `harness run` starts Locust and names the run directory in HARNESS_LOAD.
+
+Second, the user starts `locust -f scenarios`. At the start of the test Locust then starts a harness process, which
+starts the system, runs the faults, and judges. The exit code of that process becomes Locust's.
+
+Third, the user starts `locust -f scenarios --host URL`. This sends a scenario's load to a system that somebody else
+runs, from any number of workers. There is only load: no fault and no verdict.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ from harness.rows import LoadBegan, LoadEnded, LoadRow
 from harness.rundir import RunDir
 
 RUN = "HARNESS_LOAD"
-"""Environment variable: the run directory that Locust shall make load for."""
+"""Environment variable with the run directory for which Locust makes the load."""
 
 _RETRY_PAUSE = 0.5
 _MOST_IN_FLIGHT = 2000
@@ -50,10 +53,10 @@ _MOST_IN_FLIGHT = 2000
 
 class ArrivalUser(FastHttpUser):
     """
-    Sends every arrival of the plan at its time, each in a greenlet of its own; one such user does it all.
+    Sends every arrival of the plan at its time, each in a greenlet of its own. One such user sends the whole load.
 
-    Latency counts from the intended time, so a stalled system is not spared the arrivals it delayed
-    (coordinated omission; G. Tene, wrk2).
+    Latency counts from the intended time, so that delays which a stalled system causes for later arrivals are counted
+    too (coordinated omission; G. Tene, wrk2).
     """
 
     abstract = True
@@ -85,7 +88,7 @@ class ArrivalUser(FastHttpUser):
     @task
     def arrivals(self) -> None:
         """
-        The whole load; then the test ends.
+        Send the whole load, then end the test.
         """
         dropped = 0
         origin_ns = time.time_ns()
@@ -107,7 +110,7 @@ class ArrivalUser(FastHttpUser):
 
     def one(self, arrival: Arrival, intended_ns: int) -> None:
         """
-        One instance: start it, and again on the next replica while the outcome is unknown and tries are left.
+        Start one instance. While the outcome is unknown and tries are left, start it again on the next replica.
         """
         for attempt in range(1, self.load.retries + 2):
             call = start(
@@ -140,7 +143,7 @@ class ArrivalUser(FastHttpUser):
 
 def _end(environment: Environment) -> None:
     """
-    End the test: in headless mode the process, under the web UI the test alone.
+    End the test. In headless mode the process ends too; under the web UI it stays.
     """
     if environment.runner is None or isinstance(environment.runner, WorkerRunner):
         return
@@ -152,10 +155,11 @@ def _end(environment: Environment) -> None:
 
 class Companion:
     """
-    The harness process beside a Locust that is in charge.
+    The harness process that runs beside a Locust which the user started.
 
-    A process of its own, because a run cannot live under gevent: Locust has patched this process's threads, sockets and
-    signals, and a run waits in real threads, asks the scheduler by gRPC, whose core knows no gevent, and takes Ctrl-C.
+    It is a process of its own, because a run cannot live under gevent. Locust has patched this process's threads,
+    sockets and signals. A run waits in real threads, handles Ctrl-C, and calls the scheduler by gRPC, whose core does
+    not work with gevent.
     """
 
     def __init__(self, options: Namespace) -> None:
@@ -166,12 +170,12 @@ class Companion:
             value = getattr(options, flag)
             if value not in (None, ""):
                 command += [f"--{flag.replace('_', '-')}", str(value)]
-        # A session of its own: Ctrl-C is for Locust, which then ends the test in good order.
+        # A session of its own: Ctrl-C must reach only Locust, which then ends the test in an orderly way.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
     def ready(self) -> str | None:
         """
-        Wait until the system is up; return the run directory, or None if the harness gave up.
+        Wait until the system is up. Return the run directory, or None if the harness gave up.
         """
         if self._process.stdout is None:
             return None
@@ -185,7 +189,7 @@ class Companion:
 
     def finish(self) -> int:
         """
-        Say that the load is over, wait for the verdict, and return the harness's exit code.
+        Tell the harness that the load is over, wait for the verdict, and return the harness's exit code.
         """
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -198,7 +202,8 @@ class Companion:
 @dataclass
 class Session:
     """
-    What this Locust works for: a run, and the harness process beside it if Locust is in charge; or work on a host.
+    What this Locust works for: either a run, with the harness process beside it if the user started Locust, or the load
+    on a host.
     """
 
     run: RunDir | None = None
@@ -208,7 +213,9 @@ class Session:
 
 
 SESSION = Session(run=RunDir(Path(os.environ[RUN])) if RUN in os.environ else None)
-"""The one mutable thing here: Locust makes its users itself, so there is no other way to hand them their run."""
+"""
+The only global state of this module. Locust creates its users itself, so there is no other way to pass the run to them.
+"""
 
 
 @events.init_command_line_parser.add_listener
@@ -226,8 +233,8 @@ def _options(parser: LocustArgumentParser) -> None:
 @functools.cache
 def _planned(scenario: str, seed: int | None, target: str) -> Plan:
     """
-    The plan of the scenario. Planning opens two YAML files and no connection, so it can be done under gevent, unlike a
-    run (see Companion). Leaves with exit code 64 and a message if the scenario cannot be used.
+    Return the plan of the scenario. Planning opens two YAML files and no connection, so, unlike a run, it works under
+    gevent (see Companion). Ends the process with exit code 64 and a message if the scenario cannot be used.
     """
     try:
         return Request(scenario, Path(target) if target else None).plan(1 if seed is None else seed)
@@ -238,7 +245,8 @@ def _planned(scenario: str, seed: int | None, target: str) -> Plan:
 
 def _share(runner: Runner | None, options: Namespace) -> Work:
     """
-    This process's share of the load on `--host`. Ids begin with the time, and so differ from those of earlier tests.
+    Return this process's share of the load on `--host`. Instance ids begin with the current time, so they differ from
+    those of earlier tests.
     """
     return of_hosts(
         _planned(options.scenario, options.seed, options.target),
@@ -251,7 +259,8 @@ def _share(runner: Runner | None, options: Namespace) -> Work:
 
 def _bring_up(options: Namespace) -> int | None:
     """
-    Start the harness beside this Locust and wait until the system is up; its exit code if it gave up.
+    Start the harness beside this Locust and wait until the system is up. Return None, or the harness's exit code if it
+    gave up.
     """
     companion = Companion(options)
     run = companion.ready()
@@ -264,14 +273,14 @@ def _bring_up(options: Namespace) -> int | None:
 @events.init.add_listener
 def _init(environment: Environment, **_: Any) -> None:
     """
-    Headless, the system comes up before the test begins: the time that `-t` allows is for the load.
+    In headless mode, start the system before the test begins, because the time that `-t` allows is for the load.
     """
     options, runner = environment.parsed_options, environment.runner
     if SESSION.run is not None or options is None:
         return
     if isinstance(runner, MasterRunner):
         for user in environment.user_classes:
-            user.fixed_count = options.shares  # one user a worker
+            user.fixed_count = options.shares  # one user per worker
     elif options.host:
         _planned(options.scenario, options.seed, options.target)
     if options.host or not options.headless:
@@ -284,7 +293,7 @@ def _init(environment: Environment, **_: Any) -> None:
 @events.test_start.add_listener
 def _test_start(environment: Environment, **_: Any) -> None:
     """
-    Under the web UI each test is a run of its own.
+    Under the web UI, each test is a run of its own.
     """
     options = environment.parsed_options
     if SESSION.run is None and options is not None and options.host:
@@ -299,7 +308,8 @@ def _test_start(environment: Environment, **_: Any) -> None:
 @events.test_stop.add_listener
 def _test_stop(**_: Any) -> None:
     """
-    The load is over. Locust may fire this twice; the verdict is awaited beside it, so the web UI stays alive.
+    The load is over. Locust may fire this event twice. The verdict is awaited in a greenlet, so that the web UI still
+    responds.
     """
     if SESSION.companion is not None:
         SESSION.verdict = gevent.spawn(SESSION.companion.finish)
@@ -309,8 +319,8 @@ def _test_stop(**_: Any) -> None:
 @events.quitting.add_listener
 def _quitting(environment: Environment, **_: Any) -> None:
     """
-    Locust's exit code is the verdict's. Where the harness started Locust, the harness judges, not Locust. On a system
-    of somebody else's there is no verdict, and it is what Locust makes of the answers.
+    Set Locust's exit code to that of the verdict. If the harness started Locust, Locust ends with 0, because the
+    harness judges. For load on a host there is no verdict, and Locust's own exit code stays.
     """
     if SESSION.verdict is not None:
         environment.process_exit_code = SESSION.verdict.get()

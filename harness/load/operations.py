@@ -1,5 +1,5 @@
 """
-Writing down client operations: before the call, and when its answer or error came.
+The record of client operations: one line before each call, and one when its answer or error came.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from harness.rows import Completed, Invoked, OperationRow, Outcome
 
 class Operations:
     """
-    The operations journal of one client. Every call is written before it is sent, so that a client that dies
-    leaves an operation whose outcome is unknown, and never an effect that nobody asked for.
+    The operations journal of one client. Every call is written before it is sent. So a client that dies leaves an
+    operation with an unknown outcome, and never an effect that nobody asked for.
     """
 
     def __init__(self, journal: Journal[OperationRow], client: str, workflow: str) -> None:
@@ -25,7 +25,7 @@ class Operations:
 
     def invoke(self, start: Start, instance_id: str, kind: str, *, attempt: int, intended_ns: int) -> str:
         """
-        Write that a call is about to be sent; return its op_id.
+        Write that a call is about to be sent, and return its op_id.
         """
         self._count += 1
         op_id = f"{self._client}/{self._count}"
@@ -46,6 +46,6 @@ class Operations:
 
     def complete(self, op_id: str, outcome: Outcome, status: int | None, detail: str | None) -> None:
         """
-        Write what came of a call.
+        Write the outcome of a call.
         """
         self._journal.write(Completed(op_id=op_id, at_ns=time.time_ns(), outcome=outcome, status=status, detail=detail))

@@ -1,5 +1,5 @@
 """
-How one instance is started at the target, and what an answer means.
+The request that starts one instance at the target, and the meaning of its answer.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from urllib.parse import quote
 from pydantic import JsonValue
 
 from harness import names
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.model import HttpStart, Load, Workflow
 from harness.rows import Outcome
 
 
 class Replicas(Protocol):
     """
-    Where clients reach the replicas, by node.
+    The addresses at which clients reach the replicas, by node.
     """
 
     @property
@@ -31,14 +31,15 @@ class Replicas(Protocol):
     @property
     def sidecars(self) -> Mapping[str, Address]:
         """
-        Their sidecars.
+        The sidecars of the apps.
         """
 
 
 @dataclass(frozen=True)
 class Start:
     """
-    One HTTP request (POST, JSON body) that starts an instance on one node.
+    One HTTP request (POST, JSON body) that starts an instance on one node. `accepted` and `refused` are the HTTP status
+    codes that mean yes and no.
     """
 
     node: str
@@ -49,7 +50,7 @@ class Start:
 
     def outcome(self, status: int | None) -> Outcome:
         """
-        What an HTTP status means; None (no answer) and anything that is not clearly one or the other is unknown.
+        Return what an HTTP status means. None (no answer), and every status that is in neither list, is unknown.
         """
         if status in self.accepted:
             return "ok"
@@ -60,7 +61,8 @@ class Start:
 
 def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, replicas: Replicas, replica: int) -> Start:
     """
-    The request that starts `instance_id` on a replica; `replica` counts on past the last one (round robin).
+    Return the request that starts `instance_id` on a replica. `replica` may be any number: it is taken modulo the
+    number of replicas (round robin).
     """
     if isinstance(workflow.start, HttpStart):
         node = str(names.app(replica % len(replicas.apps)))

@@ -1,5 +1,5 @@
 """
-What one load generator is to do: the whole load of a run, or its share of a scenario's load on a system that somebody
+The work of one load generator: the whole load of a run, or its share of a scenario's load on a system that somebody
 else runs.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from harness.backends.base import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints
 from harness.errors import UsageError
 from harness.load.arrivals import Arrival, schedule
 from harness.load.start import Replicas
@@ -17,13 +17,14 @@ from harness.model import Load, Plan, Workflow
 from harness.rundir import Journals, RunDir
 
 _WITHOUT_END = 86_400.0
-"""Seconds: the longest load there is. A host gets load for as long as Locust runs."""
+"""Seconds, longer than any test. Load on a host has no planned end: it continues for as long as Locust runs."""
 
 
 @dataclass(frozen=True)
 class Hosts:
     """
-    The replicas of a system that somebody else runs; each answers at the one address that is known of it.
+    The replicas of a system that somebody else runs. Of each replica one address is known, which is used for the app
+    and for the sidecar.
     """
 
     apps: Mapping[str, Address]
@@ -33,9 +34,10 @@ class Hosts:
 @dataclass(frozen=True)
 class Work:
     """
-    This load against those replicas: one of `shares` shares of the arrivals, whose ids begin with `prefix`.
+    A load, and the replicas to which it is sent. This generator sends one of `shares` shares of the arrivals, the one
+    with number `share` (from 0). Their instance ids begin with `prefix`.
 
-    `journals` are those where all is written down; None if nobody judges.
+    `journals` is where everything is recorded; None if no verdict is made.
     """
 
     load: Load
@@ -49,15 +51,15 @@ class Work:
 
     def arrivals(self) -> Iterator[Arrival]:
         """
-        Its share of the schedule, in order of time.
+        Return this share of the schedule, in order of time.
         """
-        of_all = schedule(self.load, self.workflow, self.seed, self.prefix)
-        return (arrival for arrival in of_all if arrival.number % self.shares == self.share)
+        every_arrival = schedule(self.load, self.workflow, self.seed, self.prefix)
+        return (arrival for arrival in every_arrival if arrival.number % self.shares == self.share)
 
 
 def of_run(run: RunDir) -> Work:
     """
-    The whole load of a run that is up.
+    Return the whole load of a run whose system is up.
     """
     plan = run.load_plan()
     return Work(
@@ -71,10 +73,11 @@ def of_run(run: RunDir) -> Work:
 
 def of_hosts(plan: Plan, urls: str, *, share: int, shares: int, prefix: str) -> Work:
     """
-    A share of the plan's load, without end, for the replicas at `urls`: `http://host:port`, separated by commas.
+    Return a share of the plan's load, without an end, for the replicas at `urls`: `http://host:port`, separated by
+    commas.
 
-    A system that stays up knows the ids of an earlier test, so `prefix` should be another each time. Raises UsageError
-    for what is no such address.
+    A system that stays up knows the ids of an earlier test, so `prefix` should differ in each test. Raises UsageError
+    if a URL is not such an address.
     """
     addresses = [_address(url) for url in urls.split(",")]
     load = plan.scenario.load

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import structlog
 from pydantic import ValidationError
 
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
 from harness.faults.base import NotFeltError, Proof
 from harness.journal import Journal

@@ -9,7 +9,7 @@ import time
 
 import httpx
 
-from harness.backends.base import Endpoints
+from harness.backends.endpoints import Endpoints
 from harness.errors import NodeError
 from harness.journal import Journal
 from harness.load.arrivals import arrival

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from harness.backends.base import Backend, Endpoints
+from harness.backends.base import Backend
+from harness.backends.endpoints import Endpoints
 from harness.errors import LeftError, NodeError
 from harness.evidence import collect, manifest
 from harness.journal import Journal

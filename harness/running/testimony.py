@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Literal
 
-from harness.backends.base import Endpoints
+from harness.backends.endpoints import Endpoints
 from harness.evidence import ledgers
 from harness.evidence.engine import Engine
 from harness.journal import Tail

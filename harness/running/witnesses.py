@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 from typing_extensions import override
 
-from harness.backends.base import Endpoints
+from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, jobs, stall
 from harness.evidence.engine import Engine, State

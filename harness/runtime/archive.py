@@ -1,5 +1,5 @@
 """
-Official release archives: downloaded, held against a SHA-256, unpacked.
+Official release archives: downloaded, checked against a SHA-256, and unpacked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from harness.runtime.cache import sha256
 from harness.runtime.parts import Archive, Part
 
 _TIMEOUT = httpx.Timeout(30, connect=5)
-"""Seconds. A machine without the network must get to the next way soon."""
+"""
+Seconds. On a machine without a network, this attempt must fail soon, so that the next way to get the program is tried.
+"""
 
 _PERSISTENT = retry(
     retry=retry_if_exception_type((httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)),
@@ -26,12 +28,13 @@ _PERSISTENT = retry(
     wait=wait_fixed(0.2),
     reraise=True,
 )
-"""A transfer that broke off is worth another try; a host that cannot be reached is not."""
+"""A transfer that broke off is tried again. A host that cannot be reached is not."""
 
 
 def client() -> httpx.AsyncClient:
     """
-    The HTTP client for `fetch`. It follows the redirects of release pages and the proxy settings of the environment.
+    Return the HTTP client for `fetch`. It follows the redirects of release pages and uses the proxy settings of the
+    environment.
     """
     return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True)
 
@@ -40,9 +43,10 @@ async def fetch(
     client: httpx.AsyncClient, part: Part, archive: Archive, into: Path, heard: Callable[[str], None]
 ) -> str:
     """
-    Put the part's program from its archive at `into/<name>`; return what the archive was held against, in words.
+    Put the part's program from its archive at `into/<name>`. Return, in words, the checksum with which the archive was
+    compared.
 
-    Raises ProvisionError if it cannot be had or is not what its SHA-256 says.
+    Raises ProvisionError if the archive cannot be downloaded or does not have the expected SHA-256.
     """
     packed = into / f"{part.name}.tar.gz"
     try:
@@ -79,7 +83,8 @@ async def _download(client: httpx.AsyncClient, url: str, file: Path, heard: Call
 
 def _listed(sums: str, archive: Archive) -> str:
     """
-    The archive's sum in the output of sha256sum: a line with the sum, two spaces or a space and an asterisk, the name.
+    Return the archive's checksum from the output of sha256sum. A line there is the checksum, two spaces or a space and
+    an asterisk, and the name.
     """
     match = re.search(rf"^([0-9a-f]{{64}}) [ *]{re.escape(archive.name)}$", sums, re.MULTILINE)
     if match is None:
@@ -89,9 +94,10 @@ def _listed(sums: str, archive: Archive) -> str:
 
 def _unpack(part: Part, archive: Archive, packed: Path, wanted: str) -> None:
     """
-    Only the one member is read, so nothing in the archive decides where a file is written.
+    Unpack one member of the archive. No path in the archive decides where a file is written.
 
-    Not in a thread: a process started meanwhile would hold the program open for writing, and Linux would not run it.
+    This does not run in a thread: a process started in the meantime would inherit the open file, and Linux refuses to
+    run a program that is open for writing.
     """
     got = sha256(packed)
     if got != wanted:

@@ -1,10 +1,10 @@
 """
-The harness's own store of binaries. What lies in it is whole, and says how it was got.
+The harness's own store of binaries. Every binary in it is complete, and has a record of how it was obtained.
 
     ${XDG_CACHE_HOME:-~/.cache}/durable-workflow-harness/
         dapr-1.18.2/daprd         the binary
         dapr-1.18.2/daprd.json    its Provenance
-        .lock  .staging/          of the one provision at work; a dead one's staging is removed by the next
+        .lock  .staging/          of the one provision that is running; the next one removes what a dead one left
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from harness.runtime.parts import Part
 
 class Provenance(Value):
     """
-    How a binary of the cache was got, what its source was held against, its SHA-256 (hex), and when (UTC).
+    How a binary of the cache was obtained, the checksum with which its source was compared, its own SHA-256 (hex), and
+    when it was installed (UTC).
     """
 
     how: str
@@ -41,7 +42,8 @@ class Provenance(Value):
 
 def root() -> Path:
     """
-    Where the cache is. A relative XDG_CACHE_HOME is passed over, as the XDG Base Directory Specification demands.
+    Return the folder of the cache. A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification
+    demands.
     """
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (given if given.is_absolute() else Path.home() / ".cache") / "durable-workflow-harness"
@@ -49,7 +51,8 @@ def root() -> Path:
 
 def place(part: Part) -> Path:
     """
-    Where a part's binary lies if the cache has it: a folder for each release, so that releases live side by side.
+    Return the path of a part's binary in the cache, whether it exists or not. Each release has a folder of its own, so
+    several releases can be in the cache.
     """
     release = part.module.path.split("/")[2] if part.module else part.name
     return root() / f"{release}-{part.version}" / part.name
@@ -57,7 +60,7 @@ def place(part: Part) -> Path:
 
 def provenance(binary: Path) -> Provenance | None:
     """
-    What is recorded beside a binary of the cache; None if that cannot be read.
+    Return the record of a binary of the cache; None if there is none that can be read.
     """
     try:
         return Provenance.model_validate_json(_record(binary).read_bytes())
@@ -67,7 +70,7 @@ def provenance(binary: Path) -> Provenance | None:
 
 def sha256(file: Path) -> str:
     """
-    The SHA-256 of a file's bytes, in hex.
+    Return the SHA-256 of a file's bytes, in hex.
     """
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -76,11 +79,11 @@ def sha256(file: Path) -> str:
 @contextmanager
 def staging(wait: Callable[[], None]) -> Iterator[Path]:
     """
-    An empty folder on the cache's file system for the one provision that may be at work, gone afterwards.
+    An empty folder on the cache's file system for the one provision that may run at a time. It is removed afterwards.
 
-    `wait` is called once if another has to be waited for. The kernel frees the lock when the last process that holds it
-    ends. Programs started with `close_fds=False` hold it too, so one that outlives us is not disturbed in its folder.
-    Raises ProvisionError if the cache cannot be written.
+    `wait` is called once if another provision has to end first. The kernel frees the lock when the last process that
+    holds it ends. Programs started with `close_fds=False` hold it too, so a program that outlives this process still
+    has the folder to itself. Raises ProvisionError if the cache cannot be written.
     """
     folder = root() / ".staging"
     try:
@@ -107,7 +110,7 @@ def staging(wait: Callable[[], None]) -> Iterator[Path]:
 
 def install(part: Part, binary: Path, *, how: str, checked: str) -> None:
     """
-    Move a finished binary from staging to its place. The record goes first: no binary is ever without one.
+    Move a finished binary from staging to its place. Its record is moved first, so no binary is ever without one.
     """
     with binary.open("rb") as stream:
         os.fsync(stream.fileno())

@@ -1,5 +1,5 @@
 """
-What is here, what is missing, and how to mend it. Nothing is fetched and nothing is changed.
+What is on this machine, what is missing, and how to fix it. Nothing is downloaded and nothing is changed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ from harness.runtime.versions import GO_AT_LEAST, PYTHON_AT_LEAST, numbers
 _GB = 1_000_000_000
 _DISK_TO_RUN, _DISK_TO_BUILD = 1.0, 7.0
 _MEMORY_TO_RUN, _MEMORY_TO_BUILD = 2.0, 3.0
-"""In GB. A build of Dapr 1.18.2 from empty caches took 6.0 of disk and 2.3 of memory; a run's are estimates."""
+"""
+In GB. A build of Dapr 1.18.2 from empty caches took 6.0 GB of disk and 2.3 GB of memory. The values for a run are
+estimates.
+"""
 
 
 @dataclass(frozen=True)
 class Check:
     """
-    One thing looked at. `ok` is False only for what must be mended; `found` is also False for what may be missing.
+    The result of one check. `ok` is False if something must be fixed. `found` is also False for something optional that
+    is missing. `mend` says how to fix it.
     """
 
     name: str
@@ -45,9 +49,9 @@ class Check:
 
 def doctor(*, dapr_version: str) -> list[Check]:
     """
-    Look at the five parts for that Dapr release and at everything else that a run or a build needs.
+    Check the five parts for a Dapr release, and everything else that a run or a build needs.
 
-    Raises UsageError for what cannot be a version.
+    Raises UsageError if `dapr_version` cannot be a version.
     """
     searches = search(dapr_version)
     complete = all(search.found for search in searches)
@@ -66,7 +70,7 @@ def doctor(*, dapr_version: str) -> list[Check]:
 
 def render(checks: Sequence[Check]) -> RenderableType:
     """
-    The checks as a table for a terminal.
+    Return the checks as a table for a terminal.
     """
     table = Table("", "", "version", "where", box=None, padding=(0, 1))
     for check in checks:
@@ -90,19 +94,20 @@ def _plugin(kind: str, plugin: plugins.Plugin) -> Check:
 
 def clash(installed: Iterable[metadata.Distribution]) -> Check:
     """
-    Whether dapr 1.19 or newer, which carries dapr.ext.workflow itself, shares its place with dapr-ext-workflow.
+    Check whether dapr 1.19 or newer and dapr-ext-workflow are both installed. From 1.19 on, dapr contains
+    dapr.ext.workflow itself.
 
-    pip installs both without a word, and the one that came last owns the files.
+    pip installs both without a warning, and the package that was installed last overwrites the files of the other.
     """
     name = "Dapr packages"
-    ours = {one.name: one for one in installed if one.name in ("dapr", "dapr-ext-workflow")}
-    where = ", ".join(f"{package} {one.version}" for package, one in sorted(ours.items()))
-    if "dapr" not in ours:
+    packages = {package.name: package for package in installed if package.name in ("dapr", "dapr-ext-workflow")}
+    where = ", ".join(f"{key} {package.version}" for key, package in sorted(packages.items()))
+    if "dapr" not in packages:
         return Check(name, ok=False, found=False, mend="install this project's requirements: make setup")
-    version = ours["dapr"].version
-    if len(ours) == 1 or numbers(version) < (1, 19):
+    version = packages["dapr"].version
+    if len(packages) == 1 or numbers(version) < (1, 19):
         return Check(name, ok=True, found=True, version=version, where=where)
-    both = set.intersection(*({str(file) for file in one.files or ()} for one in ours.values()))
+    both = set.intersection(*({str(file) for file in package.files or ()} for package in packages.values()))
     return Check(
         name,
         ok=False,
@@ -158,7 +163,7 @@ def _go() -> Check:
 
 def _docker() -> Iterable[Check]:
     """
-    The engine, and the plugin of the docker command that reads compose files.
+    Check the Docker engine, and the plugin of the docker command that reads compose files.
     """
     for name, arguments, lacking in (
         ("Docker", ("version", "--format", "{{.Server.Version}}"), "no engine answers"),

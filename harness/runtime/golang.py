@@ -1,6 +1,6 @@
 """
-Building from source with Go: inside the release's own module as Go keeps it, so that the release's own go.mod
-(with its replace lines, which bind only there) chooses every dependency and its go.sum verifies each.
+Builds from source with Go, inside the release's own module in Go's module cache. So the release's own go.mod chooses
+every dependency (its replace lines apply only there), and its go.sum verifies each.
 """
 
 from __future__ import annotations
@@ -24,22 +24,28 @@ from harness.runtime.parts import Module, Part
 from harness.runtime.versions import GO_AT_LEAST, StandIn, numbers
 
 _INSTALLED = "/usr/local/go/bin"
-"""Where https://go.dev/doc/install puts it; many forget the PATH."""
+"""The folder into which https://go.dev/doc/install puts Go. Many users do not add it to the PATH."""
 
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
 _DATABASE_DECIDES = {"GOSUMDB": "sum.golang.org", "GONOSUMDB": "none"}
-"""For a module without a pin: nobody's settings may switch off the only check that there is."""
+"""
+Environment for a module without a pinned checksum. Go's checksum database is then the only check, so the user's
+settings must not switch it off.
+"""
 
 _DOWNLOADING = "go: downloading "
 _COMPILED = re.compile(r"[\w.~/-]+")
-"""What Go says on its standard error while all goes well: modules it downloads, and with `-v` packages it compiles."""
+"""
+What Go writes to its standard error when all goes well: the modules that it downloads, and with `-v` the packages that
+it compiles.
+"""
 
 _FORGED = "checksum mismatch"
-"""Go's words for a module that is not what its checksum says: never a reason to take another one in silence."""
+"""Go's words for a module that does not match its checksum. No other module is ever used in its place in that case."""
 
 _LONGEST_LINE = 1 << 20
 _COMPLAINTS = 5
-"""Of Go's last lines this many are passed on when it fails."""
+"""How many of Go's last lines become part of the error message when Go fails."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class Go:
 @dataclass(frozen=True)
 class Job:
     """
-    Parts of one module to build with that Go in that empty folder; `heard` gets the state, in a few words.
+    Parts of one module, the Go toolchain that builds them, and an empty folder to build them in. `heard` is called with
+    the current state, in a few words.
     """
 
     go: Go
@@ -75,8 +82,8 @@ class Job:
 @dataclass(frozen=True)
 class Source:
     """
-    A module's source on this machine: its folder, in words what it is and what it was held against, the go.mod to use
-    in place of its own, and the number of packages that go into the parts.
+    A module's source on this machine: its folder, a description in words, the checksum with which it was compared (in
+    words), the go.mod to use in place of its own (None: its own), and the number of packages that go into the parts.
     """
 
     folder: Path
@@ -88,14 +95,15 @@ class Source:
     @property
     def flags(self) -> tuple[str, ...]:
         """
-        What tells Go to use that go.mod, and the go.sum beside it.
+        The flags that tell Go to use that go.mod, and the go.sum in the same folder.
         """
         return () if self.gomod is None else (f"-modfile={self.gomod}",)
 
 
 def find() -> Go:
     """
-    The Go on the PATH, or where its installer puts it. Raises ProvisionError if there is none, or only an old one.
+    Return the Go on the PATH, or in the folder into which its installer puts it. Raises ProvisionError if there is
+    none, or only one that is too old.
     """
     program = shutil.which("go") or shutil.which("go", path=_INSTALLED)
     if program is None:
@@ -112,17 +120,17 @@ def find() -> Go:
 
 async def fetch(job: Job) -> Source:
     """
-    Download the module and all that the parts need, into Go's own module cache.
+    Download the module and everything that the parts need into Go's own module cache.
 
-    Where one of its dependencies is not served and a stand-in is known, the stand-in is used, and `Source.what` says
-    so. Raises ProvisionError if something cannot be had, or is not what its checksum says.
+    If one of its dependencies cannot be downloaded and a stand-in for it is known, the stand-in is used, and
+    `Source.what` says so. Raises ProvisionError if something cannot be downloaded or does not match its checksum.
     """
     source = await _module(job)
     try:
         return await _complete(job, source)
     except ProvisionError as error:
         stand_ins = versions.STAND_INS.get(str(job.module), ())
-        blamed = any(one.module in str(error) for one in stand_ins)
+        blamed = any(stand_in.module in str(error) for stand_in in stand_ins)
         if not blamed or _FORGED in str(error):
             raise
         return await _complete(job, await _with(stand_ins, job, source))
@@ -130,7 +138,7 @@ async def fetch(job: Job) -> Source:
 
 async def build(job: Job, source: Source) -> Mapping[str, Path]:
     """
-    Compile the parts, in one call, because they share most packages; return the programs by part's name.
+    Compile the parts in one call, because they share most packages. Return the programs by the part's name.
 
     Raises ProvisionError if they do not compile.
     """
@@ -143,14 +151,14 @@ async def build(job: Job, source: Source) -> Mapping[str, Path]:
 
     module = job.module
     stamps = " ".join(f"-X {variable}={module.version}" for variable in module.stamps)
-    # -buildvcs=false: a repository around the module cache is none of the program's business.
+    # -buildvcs=false: if the module cache lies inside a repository, that repository must not get into the program.
     flags = ("-v", "-buildvcs=false", "-trimpath", "-tags", module.tags, "-ldflags", f"-s -w {stamps}")
     await _run(
         job.go,
         ("build", *source.flags, *flags, "-o", f"{job.folder}{os.sep}", *job.packages),
         cwd=source.folder,
         listen=listen,
-        # Unfinished objects lie where the next provision clears up, and not in a /tmp that may be small.
+        # The next provision cleans this folder up, and /tmp may be too small.
         more={"GOTMPDIR": str(job.folder)},
     )
     return {part.name: job.folder / part.package.rpartition("/")[2] for part in job.parts}
@@ -170,7 +178,7 @@ async def _module(job: Job) -> Source:
 
 async def _complete(job: Job, source: Source) -> Source:
     """
-    Listing all packages that go into the parts makes Go download and verify the modules that are missing.
+    List all packages that go into the parts. This makes Go download and verify the modules that are missing.
     """
     downloaded = 0
 
@@ -189,13 +197,12 @@ async def _with(stand_ins: Sequence[StandIn], job: Job, source: Source) -> Sourc
     shutil.copyfile(source.folder / "go.mod", gomod)
     shutil.copyfile(source.folder / "go.sum", gosum)
     with gosum.open("a") as sums:
-        for one in stand_ins:
-            sums.write(
-                f"{one.module} {one.version} {one.source_sum}\n{one.module} {one.version}/go.mod {one.gomod_sum}\n"
-            )
-    requires = (f"-require={one.module}@{one.version}" for one in stand_ins)
+        for stand_in in stand_ins:
+            module = f"{stand_in.module} {stand_in.version}"
+            sums.write(f"{module} {stand_in.source_sum}\n{module}/go.mod {stand_in.gomod_sum}\n")
+    requires = (f"-require={stand_in.module}@{stand_in.version}" for stand_in in stand_ins)
     await _run(job.go, ("mod", "edit", *requires, str(gomod)), cwd=job.folder)
-    names = " and ".join(f"{one.module} {one.version}" for one in stand_ins)
+    names = " and ".join(f"{stand_in.module} {stand_in.version}" for stand_in in stand_ins)
     what = f"{source.what} with {names} (a mixture: the release's own choice is not served)"
     return replace(source, what=what, gomod=gomod)
 
@@ -209,12 +216,12 @@ async def _run(
     more: Mapping[str, str] | None = None,
 ) -> str:
     """
-    Run Go; return its standard output, and give each line of its standard error to `listen`.
+    Run Go and return its standard output. Each line of its standard error is passed to `listen`.
 
-    Its standard error is a pipe that we hold: if we are killed, Go dies of the next line that it writes. Raises
-    ProvisionError with what Go complained of.
+    Its standard error is a pipe to this process: if this process is killed, Go dies when it writes its next line.
+    Raises ProvisionError with Go's last error messages if it fails.
     """
-    # `auto` is Go's own default, which some distributions switch off; a newer toolchain is verified like any module.
+    # `auto` is Go's own default, but some distributions switch it off. A newer toolchain is verified like any module.
     environment = {"GOTOOLCHAIN": "auto", **os.environ, **_ENVIRONMENT, **(more or {})}
     process = await asyncio.create_subprocess_exec(
         go.path,
@@ -244,7 +251,7 @@ async def _run(
         code = await process.wait()
     finally:
         if process.returncode is None:
-            os.killpg(process.pid, signal.SIGINT)  # its compilers too; unlike SIGKILL it lets Go clear up
+            os.killpg(process.pid, signal.SIGINT)  # ends its compilers too; unlike SIGKILL, it lets Go clean up
             await process.wait()
     if code:
         reason = " | ".join(complaints) or " ".join(said.decode(errors="replace").split())

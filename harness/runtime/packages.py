@@ -1,7 +1,7 @@
 """
 Programs of the machine's own distribution: those on the PATH, or unpacked from its packages without installing them.
 
-Debian and what descends from it. Elsewhere what is on the PATH is all there is.
+Packages can be unpacked on Debian and on distributions that derive from it. On others only the PATH is searched.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _DOWNLOAD = 600.0
 @dataclass(frozen=True)
 class Found:
     """
-    Programs by name, the folder of the unpacked packages in which they and their libraries are (None: they are
-    installed), and in words where they come from.
+    Programs by name; the folder of the unpacked packages that holds them and their libraries (None: they are
+    installed); and in words where they come from.
     """
 
     programs: Mapping[str, Path]
@@ -33,11 +33,12 @@ class Found:
 
 def find(names: Sequence[str], packages: Sequence[str], folder: Path, beside_path: str = "") -> Found | None:
     """
-    The programs `names`, all from the PATH or all from `packages`, which are unpacked below `folder`.
+    Return the programs `names`, all from the PATH or all from `packages`, which are unpacked below `folder`.
 
-    `beside_path` is a pattern for more folders of programs, below `/`, for packages that hide theirs from the PATH.
+    `beside_path` is a pattern, relative to `/`, for more folders of programs. It is for packages whose programs are not
+    on the PATH.
 
-    None if this machine has no such programs and no apt-get. Raises ProvisionError if apt-get fails.
+    Return None if this machine has neither the programs nor apt-get. Raises ProvisionError if apt-get fails.
     """
     on_path = {
         name: Path(path).resolve() for name in names if (path := shutil.which(name, path=_system_path(beside_path)))
@@ -60,7 +61,7 @@ def find(names: Sequence[str], packages: Sequence[str], folder: Path, beside_pat
 
 def _system_path(beside: str) -> str:
     """
-    The PATH without our own environment's programs: those are of Python packages, not of the distribution.
+    Return the PATH without the programs of this Python environment, which do not come from the distribution.
     """
     more = sorted(map(str, Path("/").glob(beside)), reverse=True) if beside else []
     folders = [*more, *os.environ.get("PATH", os.defpath).split(os.pathsep)]
@@ -69,7 +70,8 @@ def _system_path(beside: str) -> str:
 
 def _download(packages: Sequence[str], folder: Path) -> list[Path]:
     """
-    The packages, and those that they need and that are not installed. Nothing is installed, no lock is taken.
+    Download the packages, and the packages that they need and that are not installed. Nothing is installed, and no lock
+    is taken.
     """
     (folder / "partial").mkdir(parents=True)
     _run(
@@ -92,7 +94,7 @@ def _program(extracted: Path, name: str, beside: str) -> Path | None:
 
 def _version(program: Path) -> str:
     """
-    What a program says of itself, in its first line.
+    Return the first line of what a program prints about its version.
     """
     try:
         said = subprocess.run((program, "--version"), capture_output=True, text=True, timeout=10, check=True).stdout

@@ -1,6 +1,6 @@
 """
-The five programs that a run needs, and those that its containers need besides: how each says its version, and where
-upstream gives it away.
+The five programs that a run needs, and the programs that its containers need besides: how each reports its version, and
+where its official release can be downloaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _PLATFORMS = {("Linux", "x86_64"): "linux_amd64", ("Linux", "aarch64"): "linux_a
 @dataclass(frozen=True)
 class Archive:
     """
-    A tar.gz of an official release, the file that publishes its SHA-256, and our own pin if there is one.
+    A tar.gz of an official release: its URL, the URL of the file that publishes its SHA-256, and the SHA-256 that is
+    pinned here (None: not pinned).
     """
 
     url: str
@@ -29,7 +30,7 @@ class Archive:
     @property
     def name(self) -> str:
         """
-        Its file name, by which `sums` lists it.
+        The archive's file name, under which `sums` lists it.
         """
         return self.url.rpartition("/")[2]
 
@@ -37,7 +38,7 @@ class Archive:
 @dataclass(frozen=True)
 class Module:
     """
-    A Go module at a version, the build tags it wants, and the variables that its releases set to their version.
+    A Go module at a version, the build tags that it needs, and the Go variables that its releases set to their version.
     """
 
     path: str
@@ -54,9 +55,10 @@ class Part:
     """
     One program.
 
-    `ask` are arguments that make it tell its version and exit, `answer` finds the version in what it prints.
-    `beside` is the program on the PATH next to which this one is looked for. A part without `module` cannot be built,
-    one without `archive` is not released for this machine.
+    `ask` are the arguments that make it print its version and exit; `answer` finds the version in what it prints.
+    `beside` is the name of a program on the PATH: this part is looked for in the same folder. A part without `module`
+    cannot be built. A part without `archive` has no release for this machine. With `at_least`, a newer version fits
+    too.
     """
 
     name: str
@@ -72,20 +74,20 @@ class Part:
     @property
     def variable(self) -> str:
         """
-        The environment variable with the user's own path to it: HARNESS_DAPRD, HARNESS_TOXIPROXY, ...
+        The environment variable in which the user can give a path to the program: HARNESS_DAPRD, HARNESS_TOXIPROXY, ...
         """
         return f"HARNESS_{self.name.removesuffix('-server').replace('-', '_').upper()}"
 
     @property
     def wanted(self) -> str:
         """
-        Name and version as people say them.
+        Name and version, for messages.
         """
         return f"{self.name} {self.version}{' or newer' if self.at_least else ''}"
 
     def fits(self, version: str) -> bool:
         """
-        Whether a program of that version will do.
+        Return whether a program of that version can be used.
         """
         if self.at_least:
             return versions.numbers(version) >= versions.numbers(self.version)
@@ -94,7 +96,7 @@ class Part:
 
 def parts(dapr_version: str) -> tuple[Part, ...]:
     """
-    The five parts for a Dapr release. Raises UsageError for what cannot be a version.
+    Return the five parts for a Dapr release. Raises UsageError if `dapr_version` cannot be a version.
     """
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+-]*", dapr_version):
         raise UsageError(f"--dapr-version {dapr_version}: a Dapr release looks like {versions.DAPR}")
@@ -103,23 +105,23 @@ def parts(dapr_version: str) -> tuple[Part, ...]:
 
 def for_images(dapr_version: str) -> tuple[Part, ...]:
     """
-    What goes into stand-ins for official images: all but Redis, whose image needs its client too.
+    Return the parts of the stand-ins for official images: all parts except Redis, whose image also needs its client.
     """
     return (*parts(dapr_version)[:-1], _toxiproxy_cli())
 
 
 def for_tls(dapr_version: str) -> tuple[Part, ...]:
     """
-    Dapr's certificate authority.
+    Return the part for Dapr's certificate authority.
     """
     return (_dapr_part("sentry", dapr_version, ask=("--trust-domain=",)),)
 
 
 def for_docker(_: str = "") -> tuple[Part, ...]:
     """
-    The Compose plugin of the docker command, for a machine whose distribution has only an old one or none.
+    Return the Compose plugin of the docker command, for a machine whose distribution has none or only an old one.
 
-    Its releases are bare binaries, not archives, so it is built.
+    Its releases are bare binaries, not archives, so it is built from source.
     """
     version, path = versions.COMPOSE, "github.com/docker/compose/v5"
     return (
@@ -137,8 +139,8 @@ def for_docker(_: str = "") -> tuple[Part, ...]:
 
 def _dapr(version: str) -> Iterator[Part]:
     """
-    The three that a run needs. daprd alone has a --version; the others log theirs before they refuse an empty trust
-    domain, having opened nothing (cmd/placement/app/app.go).
+    Return the three parts of Dapr that a run needs. Only daprd has a flag --version. The others log their version and
+    then refuse an empty trust domain; until then they have opened nothing (cmd/placement/app/app.go).
     """
     yield _dapr_part("daprd", version, ask=("--version",))
     yield _dapr_part("placement", version, ask=("--trust-domain=",))
@@ -147,10 +149,13 @@ def _dapr(version: str) -> Iterator[Part]:
 
 def _dapr_part(name: str, version: str, ask: tuple[str, ...]) -> Part:
     """
-    Archive names and stamps: Dapr's Makefile (genArchiveBinary, DEFAULT_LDFLAGS); sums: its release workflow.
+    Return a part of Dapr.
 
-    Without the tag stablecomponents daprd has no components and panics. The names of the others are anybody's, so on
-    the PATH only the ones beside daprd are taken for Dapr's.
+    Sources: Dapr's Makefile for the archive names and the variables (genArchiveBinary, DEFAULT_LDFLAGS), and its
+    release workflow for the checksums.
+
+    Without the tag stablecomponents daprd has no components and panics. The names of the other programs are so common
+    that a program of that name on the PATH is taken for Dapr's only if it is in the same folder as daprd.
     """
     module = Module(
         path="github.com/dapr/dapr",
@@ -173,14 +178,15 @@ def _dapr_part(name: str, version: str, ask: tuple[str, ...]) -> Part:
 
 def _toxiproxy() -> Part:
     """
-    Archive names, stamp and checksums.txt: Toxiproxy's .goreleaser.yml.
+    Return Toxiproxy's server. The archive names, the variable and checksums.txt are those of Toxiproxy's
+    .goreleaser.yml.
     """
     return _toxiproxy_part("toxiproxy-server", ask=("-version",), package="./cmd/server")
 
 
 def _toxiproxy_cli() -> Part:
     """
-    Toxiproxy's client, which the health check of its container is.
+    Return Toxiproxy's command line client, which the health check of its container runs.
     """
     return _toxiproxy_part("toxiproxy-cli", ask=("--version",), package="./cmd/cli")
 

@@ -1,5 +1,5 @@
 """
-The Compose plugin of the docker command, where the distribution has none or one that is too old.
+The Compose plugin of the docker command, for machines whose distribution has none or only one that is too old.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from harness.runtime.versions import DAPR
 
 def install(progress: Callable[[str], None]) -> str:
     """
-    Build it into the cache, link it to where docker looks for its plugins, and return its version.
+    Build the plugin into the cache, link it to the folder in which docker looks for plugins, and return its version.
 
-    A plugin that somebody else put there is left alone. Raises ProvisionError if it cannot be built or linked.
+    A plugin that is already there and is not the harness's is not replaced. Raises ProvisionError in that case, or if
+    the plugin cannot be built or linked.
     """
     located = provision(dapr_version=DAPR, progress=progress, of=for_docker)["docker-compose"]
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "cli-plugins")
@@ -27,7 +28,7 @@ def install(progress: Callable[[str], None]) -> str:
         raise ProvisionError(f"{link} is there already; if it does not work, remove it and try again")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)  # a link that leads nowhere
+        link.unlink(missing_ok=True)  # it may be a link to a file that does not exist any more
         link.symlink_to(located.path)
     except OSError as error:
         raise ProvisionError(f"{link} cannot be made: {error}") from error

@@ -1,5 +1,6 @@
 """
-Getting the five programs: what is here is used, the rest is downloaded, and what cannot be is built with Go.
+Get the five programs: those on this machine are used, the others are downloaded, and those that cannot be downloaded
+are built with Go.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ _BEAT = 15.0
 
 def provision(*, dapr_version: str, progress: Callable[[str], None], of: Parts = parts) -> dict[str, Located]:
     """
-    All parts for that Dapr release, by name; by default daprd, placement, scheduler, toxiproxy-server, redis-server.
+    Return all parts for a Dapr release, by name; by default daprd, placement, scheduler, toxiproxy-server,
+    redis-server.
 
-    `progress` gets a line at each step and every 15 s in between. Each program goes into the cache whole, as soon as it
-    is there, so an interrupted call leaves nothing half made and the next goes on from there. Raises ProvisionError,
-    with all that was tried and the ways out, if one cannot be had; UsageError for what cannot be a version.
+    `progress` gets a line at each step, and every 15 s in between. Each program is put into the cache as soon as it is
+    complete. So a call that is interrupted leaves nothing incomplete, and the next call continues from there. Raises
+    ProvisionError, with everything that was tried and what the user can do, if a part cannot be obtained; UsageError if
+    `dapr_version` cannot be a version.
     """
     searches = search(dapr_version, of)
     here = found(searches)
@@ -33,7 +36,7 @@ def provision(*, dapr_version: str, progress: Callable[[str], None], of: Parts =
         return here
     board = _Board(progress)
     with cache.staging(lambda: board.say("waiting for another provision on this machine to end")) as staging:
-        missing = _missing(search(dapr_version, of))  # again: that other one may have got them
+        missing = _missing(search(dapr_version, of))  # search again: another provision may have got them
         tried = asyncio.run(_get(missing, staging, board))
     searches = search(dapr_version, of)
     if still := _missing(searches):
@@ -43,7 +46,7 @@ def provision(*, dapr_version: str, progress: Callable[[str], None], of: Parts =
 
 class _Board:
     """
-    What is being done, part by part, shown as lines with the time since the start.
+    The state of the work, part by part, shown as lines with the time since the start.
     """
 
     def __init__(self, progress: Callable[[str], None]) -> None:
@@ -56,7 +59,7 @@ class _Board:
 
     def note(self, what: str) -> Callable[[str], None]:
         """
-        The one to tell how far `what` is.
+        Return a function that takes the state of `what`, in a few words.
         """
         return lambda state: self._doing.__setitem__(what, state)
 
@@ -71,7 +74,7 @@ class _Board:
 
 
 _Tried = dict[str, list[str]]
-"""Why each way to get a part failed, by the part's name."""
+"""For each part's name, why each way to get the part failed."""
 
 
 def _missing(searches: Iterable[Search]) -> list[Search]:
@@ -91,12 +94,12 @@ async def _get(missing: Sequence[Search], staging: Path, board: _Board) -> _Trie
 
 async def _download(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> list[Part]:
     """
-    Try the official archives, all at once; return the parts that were got.
+    Try to download all official archives at the same time; return the parts that were downloaded.
     """
     got: list[Part] = []
     async with archive.client() as client:
 
-        async def one(part: Part, source: Archive) -> None:
+        async def download(part: Part, source: Archive) -> None:
             try:
                 checked = await archive.fetch(client, part, source, staging, board.note(part.name))
                 _install(part, staging / part.name, how=f"official archive {source.url}", checked=checked)
@@ -111,21 +114,22 @@ async def _download(parts: Sequence[Part], staging: Path, board: _Board, tried: 
         released = {part: part.archive for part in parts if part.archive}
         if released:
             board.say(f"downloading the official archives of {', '.join(part.wanted for part in released)}")
-        await asyncio.gather(*(one(part, source) for part, source in released.items()))
+        await asyncio.gather(*(download(part, source) for part, source in released.items()))
     return got
 
 
 async def _build(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tried) -> None:
     """
-    Build with Go, module by module.
+    Build the parts with Go, module by module.
     """
     of_module: defaultdict[Module, list[Part]] = defaultdict(list)
     for part in parts:
         if part.module:
             of_module[part.module].append(part)
-    compiler = asyncio.Lock()  # sources are downloaded while another is compiled; two compiled at once share the cores
+    # One module is compiled at a time, because two would share the cores. Sources are downloaded in the meantime.
+    compiler = asyncio.Lock()
 
-    async def one(module: Module, parts: Sequence[Part]) -> None:
+    async def build(module: Module, parts: Sequence[Part]) -> None:
         names = ", ".join(part.name for part in parts)
         try:
             go = golang.find()
@@ -148,7 +152,7 @@ async def _build(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tr
         finally:
             board.done(names)
 
-    await asyncio.gather(*(one(module, parts) for module, parts in of_module.items()))
+    await asyncio.gather(*(build(module, parts) for module, parts in of_module.items()))
 
 
 def _install(part: Part, program: Path, *, how: str, checked: str) -> None:

@@ -23,22 +23,23 @@ _NOT_RUN = {"dist-packages", "idlelib", "lib2to3", "site-packages", "test", "tes
 
 def words() -> str:
     """
-    What it is.
+    Return a description of this Python, for the image's label.
     """
     return f"Python {sys.version.split()[0]} of the machine that built it"
 
 
 def settings() -> Sequence[str]:
     """
-    Its settings, as lines of a Dockerfile. The interpreter stays at the path it has here: it may be linked to it.
+    Return the settings of an image with this Python, as lines of a Dockerfile. The interpreter has the same path in the
+    image as on this machine, because it may have been built for that path.
     """
     return (f"ENV PATH={_interpreter().parent}", 'CMD ["python3"]')
 
 
 def rootfs(locked: Path) -> Rootfs:
     """
-    The interpreter that the harness runs on, pip, and each package that the file `locked` pins and that is installed
-    in just that version.
+    Return the interpreter that the harness runs on, pip, and each package that the file `locked` pins, if exactly that
+    version is installed.
     """
     files = Rootfs()
     interpreter = _interpreter()
@@ -70,8 +71,9 @@ def _site_packages(interpreter: Path) -> Path:
 
 def _installed(name: str, version: str | None) -> Iterator[tuple[Path, str]]:
     """
-    The files of an installed package, each with its path below the folder for packages; nothing if it is not here in
-    that version, for then the lock file means it for another platform, or pip will say that it is missing.
+    Return the files of an installed package, each with its path below the folder for packages. Return nothing if the
+    package is not installed in that version: then the lock file pins it for another platform, or pip will report that
+    it is missing.
     """
     try:
         package = metadata.distribution(name)

@@ -1,8 +1,8 @@
 """
-The files of an image, gathered from this machine: programs with the shared libraries that they need, and folders.
+The files of an image, collected from this machine: folders, and programs with the shared libraries that they need.
 
-Nothing is built and nothing is run but `ldd`. Which libraries a program needs is asked of the machine's own loader, so
-whatever runs here runs in the image, on the same kind of kernel and processor.
+Nothing is built, and no program is run except `ldd`. The machine's own loader is asked which libraries a program needs.
+So every program that runs on this machine also runs in the image, on the same kind of kernel and processor.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _ELF = b"\x7fELF"
 _FOR_ALL = 0o1777
 
 NOBODY = 65532
-"""The user of distroless images, as Dapr's are."""
+"""The user of distroless images, and so of Dapr's."""
 
 
 class Rootfs:
     """
-    An image's files: path in the image -> the file here, or what a made-up one contains.
+    The files of an image. Each path in the image is mapped to a file on this machine, or to a text.
     """
 
     def __init__(self, extracted: Path | None = None) -> None:
         """
-        `extracted` is a folder with unpacked packages, in which libraries are looked for first; a file in it has the
-        path in the image that it has below it.
+        `extracted` is a folder with unpacked packages. Libraries are looked for there first. The path of a file
+        relative to `extracted` is its path in the image.
         """
         self._extracted = extracted
         self._files: dict[PurePosixPath, Path] = {}
@@ -48,26 +48,27 @@ class Rootfs:
 
     def folder(self, at: str, mode: int = 0o755, owner: int = 0) -> None:
         """
-        An empty folder.
+        Add an empty folder.
         """
         self._folders[PurePosixPath(at)] = (mode, owner)
 
     def text(self, at: str, content: str) -> None:
         """
-        A file that everybody may read.
+        Add a file that everybody may read.
         """
         self._texts[PurePosixPath(at)] = content
 
     def program(self, source: Path, at: str) -> None:
         """
-        A program, with the libraries that it needs at the paths where the loader found them.
+        Add a program, and the libraries that it needs, at the paths where the loader found them.
         """
         self._files[PurePosixPath(at)] = source
         self._need([source])
 
     def tree(self, source: Path, at: str, *, leave_out: Callable[[Path], bool] = lambda _: False) -> None:
         """
-        A folder with all below it but what `leave_out` says, with the libraries that its own libraries need.
+        Add a folder and everything below it, except what `leave_out` returns True for, and the libraries that its files
+        need.
         """
         found = []
         for folder, folders, files in os.walk(source):
@@ -77,15 +78,15 @@ class Rootfs:
 
     def files(self, files: Iterable[tuple[Path, str]]) -> None:
         """
-        Files, each with its path in the image, with the libraries that they need.
+        Add files, each with its path in the image, and the libraries that they need.
         """
-        there = list(files)
-        self._files.update((PurePosixPath(at), source) for source, at in there)
-        self._need([source for source, _ in there])
+        pairs = list(files)
+        self._files.update((PurePosixPath(at), source) for source, at in pairs)
+        self._need([source for source, _ in pairs])
 
     def write(self, to: IO[bytes]) -> None:
         """
-        The image's only layer, as `docker import` reads it. Owners are not those of this machine.
+        Write the image's only layer, as `docker import` reads it. The owners of files on this machine are not kept.
         """
         with tarfile.open(fileobj=to, mode="w|") as tar:
             for at, (mode, owner) in self._folders.items():
@@ -97,25 +98,25 @@ class Rootfs:
                 entry.size, entry.mode = len(content.encode()), 0o644
                 tar.addfile(entry, io.BytesIO(content.encode()))
             for at, source in sorted(self._files.items()):
-                # A link is followed: where it leads is a place of this machine, and may not be in the image.
+                # Links are followed: a link's destination on this machine may not exist in the image.
                 status = source.stat()
                 entry = tarfile.TarInfo(str(at).lstrip("/"))
                 entry.size, entry.mode = status.st_size, 0o755 if status.st_mode & 0o111 else 0o644
-                entry.mtime = int(status.st_mtime)  # by which Python knows what it compiled
+                entry.mtime = int(status.st_mtime)  # Python compares it with the time in its compiled files
                 with source.open("rb") as content_of:
                     tar.addfile(entry, content_of)
 
     def _need(self, files: Iterable[Path]) -> None:
         """
-        One call of `ldd` for all, since each takes a while.
+        Add the libraries that files need. `ldd` is called once for all files, because each call takes a while.
         """
         binaries = [str(file) for file in files if _is_elf(file)]
         if not binaries:
             return
         environment = {**os.environ, "LC_ALL": "C", "LD_LIBRARY_PATH": ":".join(map(str, self._library_folders()))}
         try:
-            told = subprocess.run(
-                ("ldd", *binaries),  # noqa: S607 - the machine's own
+            output = subprocess.run(
+                ("ldd", *binaries),  # noqa: S607 - the ldd of this machine
                 env=environment,
                 capture_output=True,
                 text=True,
@@ -123,13 +124,14 @@ class Rootfs:
                 errors="replace",
             ).stdout
         except OSError as error:
-            raise ProvisionError(f"`ldd`, which tells the libraries of a program, does not run: {error}") from error
-        if missing := sorted(set(_MISSING.findall(told))):
+            raise ProvisionError(f"`ldd`, which lists the libraries of a program, does not run: {error}") from error
+        if missing := sorted(set(_MISSING.findall(output))):
             raise ProvisionError(f"not on this machine: {', '.join(missing)}, which {binaries[0]} or another needs")
         gathered = {file.resolve() for file in self._files.values()}
-        for name in set(_LIBRARY.findall(told)):
+        for name in set(_LIBRARY.findall(output)):
             library = Path(os.path.normpath(name))
-            # Found beside the file that needs it, and so it will be in the image, where the paths are others.
+            # A library that is already among the files is found in the image as it is here: relative to the file that
+            # needs it. Its path there may differ from the path here.
             if library.resolve() in gathered:
                 continue
             if self._extracted is not None and library.is_relative_to(self._extracted):

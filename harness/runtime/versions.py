@@ -1,5 +1,6 @@
 """
-Every version that the harness gets by itself, and every checksum known for it. The one file to change for an upgrade.
+Every version that the harness downloads or builds by itself, and every checksum that is known for it. For an upgrade,
+only this file changes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ REDIS_AT_LEAST: Final = "6.0"
 
 PYTHON_AT_LEAST: Final = "3.11"
 GO_AT_LEAST: Final = "1.21"
-"""From 1.21 on, Go fetches by itself the newer toolchain that a module's go.mod asks for."""
+"""From version 1.21 on, Go itself downloads the newer toolchain that a module's go.mod asks for."""
 
 _TOXIPROXY_2_12: Final = "https://github.com/Shopify/toxiproxy/releases/download/v2.12.0/toxiproxy_2.12.0_linux"
 
@@ -25,9 +26,9 @@ ARCHIVE_SUMS: Final[Mapping[str, str]] = {
     f"{_TOXIPROXY_2_12}_arm64.tar.gz": "ab417dafc77ae8b54ec8461cc5da5180d0465a61dcbda86c72da72ee4ab843b7",
 }
 """
-SHA-256 of release archives, by URL. Toxiproxy's are those that the repository cashapp/hermit-packages recorded for
-itself (toxiproxy.hcl). An archive that is not listed, as yet any of Dapr's, is held against the sum that its release
-publishes beside it.
+SHA-256 of release archives, by URL. Those of Toxiproxy are the ones that the repository cashapp/hermit-packages
+recorded for itself (toxiproxy.hcl). An archive that is not listed (so far, every archive of Dapr) is checked against
+the checksum that its release publishes in the same place.
 """
 
 MODULE_SUMS: Final[Mapping[str, str]] = {
@@ -38,13 +39,14 @@ MODULE_SUMS: Final[Mapping[str, str]] = {
     "github.com/docker/compose/v5@v5.6.0": "h1:WCDEV0D1CtZLyPdklHdEjFBnCStosBYkfsD3tvM/ITU=",
     "github.com/Shopify/toxiproxy/v2@v2.12.0": "h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg=",
 }
-"""Go's hashes of source modules (`go mod download -json`, "Sum"), as Go's checksum database has them too."""
+"""Go's hashes of source modules (`go mod download -json`, "Sum"). Go's checksum database has the same values."""
 
 
 @dataclass(frozen=True)
 class StandIn:
     """
-    A Go module that replaces another version of itself, with its two lines of go.sum (source, go.mod).
+    A version of a Go module that replaces another version of the same module, with the hashes of its two lines in
+    go.sum (source, go.mod).
     """
 
     module: str
@@ -80,15 +82,16 @@ STAND_INS: Final[Mapping[str, tuple[StandIn, ...]]] = {
     ),
 }
 """
-What to build a release with where a module that it requires is not served. Such a build is a mixture, and says so.
+The modules with which a release is built when a module that it requires cannot be downloaded. Such a build is a
+mixture, and its description says so.
 
-go-etcd-cron v0.12.6 is in the go.sum of Dapr 1.18.2, components-contrib v1.17.3 in Go's checksum database;
-v0.12.3 is in neither, its sum is that of the first download.
+go-etcd-cron v0.12.6 is in the go.sum of Dapr 1.18.2, and components-contrib v1.17.3 is in Go's checksum database.
+v0.12.3 is in neither; its hash is that of the first download.
 """
 
 
 def numbers(version: str) -> tuple[int, ...]:
     """
-    The numbers of a version in order, to compare with another's: `6.2.14` gives (6, 2, 14).
+    Return the numbers of a version in order, to compare it with another: `6.2.14` gives (6, 2, 14).
     """
     return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -1,8 +1,8 @@
--- claim: Shipments are those of completed orders and those that were cancelled, and no others.
+-- claim: Shipments that were not cancelled belong to completed orders, one to each, and to no others.
 -- layer: app
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
 -- catches: shipment_kept
--- witness: {instance_id} is {outcome:or}, with {shipped} shipped and {cancelled} cancelled.
+-- witness: {instance_id} is {outcome:or}, with {shipped} shipments, of which {cancelled} were cancelled.
 SELECT
     effects.instance_id,
     any_value(instances.outcome) AS outcome,

@@ -1,9 +1,9 @@
--- claim: Stock is never negative, and after each movement it is what it was at the start, less what is reserved, plus what was released.
+-- claim: Stock is never negative, and after each movement it is the initial stock, minus what was reserved, plus what was released.
 -- layer: app
 -- examined: SELECT count(*) FROM effects WHERE effect IN ('reserve', 'release')
 -- catches: quantity_changed
--- source: target/stock.py; each movement says what was available after it.
--- witness: {source} has {available} units after movement {position} of {instance_id}, and must have {expected}.
+-- source: target/stock.py; each movement contains the stock that was available after it.
+-- witness: {source} has {available} units after movement {position} of {instance_id}, but must have {expected}.
 WITH movements AS (
     SELECT
         instance_id,

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from toxiproxy.api import APIConsumer
 
 from harness import rundir
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.backends.processes import Processes
 from harness.faults import make
 from harness.faults.base import NotFeltError, Proof

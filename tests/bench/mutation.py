@@ -22,7 +22,7 @@ from random import Random
 import duckdb
 
 from harness import checkers
-from harness.checkers import invariant, selftest
+from harness.checkers import defects, invariant, selftest
 from harness.checkers.database import Database, UnansweredError, open_database
 from harness.evidence.schema import TABLES
 from harness.model import Plan
@@ -145,7 +145,7 @@ def measure(folder: Path, say: Callable[[str], None]) -> Table:
         plan, sound = run.load_plan(), Path(scratch) / "sound"
         instances = part(plan, run.evidence, sound)
         bench = Bench(list(_trials(plan, sound, Path(scratch), stack)))
-        notes.append(f"{len(bench.trials) - 1} of {len(selftest.DEFECTS) + len(selftest.HARMLESS)} changes planted in")
+        notes.append(f"{len(bench.trials) - 1} of {len(defects.DEFECTS) + len(defects.HARMLESS)} changes planted in")
         notes[0] += (
             f" {instances} instances; invariants that do not hold without: {sum(map(bool, bench.before.values()))}"
         )
@@ -199,11 +199,11 @@ def _trials(plan: Plan, sound: Path, scratch: Path, stack: ExitStack) -> Iterato
     yield Trial(clean, frozenset(), holds=True)
     (victims,) = clean.rows(selftest._VICTIMS)
     catches = {name: invariant.parse(text).catches for name, text in invariant.load(invariant.GENERAL).items()}
-    for name, defect in {**selftest.HARMLESS, **selftest.DEFECTS}.items():
+    for name, defect in {**defects.HARMLESS, **defects.DEFECTS}.items():
         copy = Path(shutil.copytree(sound, scratch / name.replace("/", "-")))
         if selftest._plant(defect, sound, copy, victims):
             database = _loaded(stack.enter_context(open_database(plan, copy)))
-            yield Trial(database, frozenset(selftest.naming(name, catches)), holds=name in selftest.HARMLESS)
+            yield Trial(database, frozenset(selftest.naming(name, catches)), holds=name in defects.HARMLESS)
 
 
 def _loaded(database: Database) -> Database:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import tenacity
 
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 
 FOLDER = Path(__file__).resolve().parents[2] / "compose"
 

@@ -2,7 +2,7 @@
 -- layer: engine
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM history WHERE event = 'taskCompleted') ELSE 0 END
 -- catches: attempt_deleted
--- witness: {instance_id}: task {task_id} ({name:or}) has a result of {at_ns:at}, but no body of it ended well.
+-- witness: {instance_id}: task {task_id} ({name:or}) has a result with the time {at_ns:at}, but no body of the task ended well.
 WITH doubtful AS (
     SELECT histories.instance_id
     FROM histories

@@ -1,9 +1,9 @@
--- claim: Every activity body of an instance that completed ran for a task of its history, under that id and name, and not before the instance was started; only what its last turn ordered may be missing there.
+-- claim: Every activity body of a completed instance ran for a task of the instance's history, under that task's id and name, and not before the instance was started; only tasks that the last turn ordered may be missing in the history.
 -- layer: not decided
 -- examined: SELECT count(*) FROM attempts WHERE instance_id IN (SELECT instance_id FROM instances WHERE status = 'COMPLETED' AND generation = 1)
 -- catches: attempt_renamed, attempts_renamed_alike, attempt_of_no_task, attempt_before_start
--- source: Dapr 1.18 orchestrator/run.go (runWorkflow hands activities out before it saves the turn that ordered them; the turn is done again after a crash and orders the same ids) and dapr-ext-workflow _durabletask/worker.py (set_complete drops what the last turn ordered before it ended). An id above all ordered ones and below that of the end was dropped so (docs/findings.md, 8). An instance in a later generation has lost its earlier history.
--- witness: {instance_id}: {activity} ran as task {task_id} on {node} at {started_ns:at}, and {fault}.
+-- source: Dapr 1.18 orchestrator/run.go (runWorkflow dispatches activities before it saves the turn that ordered them; after a crash the turn runs again and orders the same ids) and dapr-ext-workflow _durabletask/worker.py (set_complete drops what the last turn ordered before it ended). An id that is higher than every id in the history but lower than the id of the end belongs to something that was dropped in this way (docs/findings.md, 8). An instance in a later generation has lost its earlier history.
+-- witness: {instance_id}: {activity} ran as task {task_id} on {node} at {started_ns:at}, but {fault}.
 WITH doubtful AS (
     SELECT instances.instance_id, instances.created_ns
     FROM instances
@@ -29,7 +29,7 @@ WITH doubtful AS (
     FROM history
     WHERE event = 'taskScheduled' AND instance_id IN (SELECT instance_id FROM doubtful)
     GROUP BY instance_id, task_id
-), told AS (
+), compared AS (
     SELECT
         attempts.instance_id,
         attempts.activity,
@@ -50,6 +50,6 @@ WITH doubtful AS (
     LEFT JOIN ordered ON ordered.instance_id = attempts.instance_id
 )
 SELECT instance_id, activity, task_id, node, started_ns, fault
-FROM told
+FROM compared
 WHERE fault IS NOT NULL
 ORDER BY instance_id, task_id, started_ns, node

@@ -1,8 +1,8 @@
--- claim: What an instance says of itself is what the ledger holds: each effect that its outcome calls for, and none that it rules out.
+-- claim: The outcome of an instance agrees with the ledger: the ledger holds each effect that the outcome requires, and none that it rules out.
 -- layer: app
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: forward_deleted, forward_given_away, outcome_flipped, instance_renamed
--- witness: {instance_id}: the engine says {says}; its outcome calls for {calls:or}; the ledger holds {ledger}.
+-- witness: {instance_id}: the engine says {says}; its outcome requires {calls:or}; the ledger holds {ledger}.
 SELECT
     classes.instance_id,
     CASE

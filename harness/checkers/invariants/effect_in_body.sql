@@ -1,4 +1,4 @@
--- claim: Every effect was made by an activity: while a body of its instance ran, or after one was cut off or failed, which may have left a request on its way.
+-- claim: Every effect was made by an activity: while a body of its instance ran, or after a body was interrupted or failed, because a request of that body may still have been on its way.
 -- layer: not decided
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM effects) ELSE 0 END
 -- catches: effect_moved, effect_of_nobody

@@ -1,4 +1,4 @@
--- claim: The engine ends no instance as FAILED or TERMINATED: the target never asks for that.
+-- claim: The engine ends no instance as FAILED or TERMINATED, because the target never asks for that.
 -- layer: not decided
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: status_failed

@@ -1,4 +1,4 @@
--- claim: An instance that is compensated is so in full: no forward effect remains without its compensation.
+-- claim: An instance that is compensated is compensated in full: no forward effect remains without its compensation.
 -- layer: app
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: compensation_deleted

@@ -1,4 +1,4 @@
--- claim: A history begins with workflowStarted and executionStarted, and is started once.
+-- claim: A history begins with workflowStarted and executionStarted, and contains executionStarted only once.
 -- layer: engine
 -- examined: SELECT count(*) FROM histories
 -- catches: started_twice, start_deleted

@@ -1,9 +1,9 @@
--- claim: What the engine writes itself carries times that never go back, nothing is older than the start or younger than the last of it, and no timer fires before it is due.
+-- claim: The times of the events that the engine itself writes never go back; no event is older than the start or younger than the last of these events, and no timer fires before it is due.
 -- layer: engine
 -- examined: SELECT count(*) FROM history
 -- catches: history_moved, timer_fired_early
--- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go (each event is stamped when it is made). A result is stamped by its activity, so it may be older than the events before it, and even than its own task. A timer is stamped when it fires (Dapr 1.18 orchestrator/run.go, runWorkflow), on the word of the scheduler, another process: a millisecond is allowed.
--- witness: {instance_id}: {event} at position {position} is of {at_ns:at}, {fault}.
+-- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go (each event gets its time when it is made). A result gets its time from its activity, so it may be older than the events before it, and even older than its own task. A timer gets its time when it fires (Dapr 1.18 orchestrator/run.go, runWorkflow). The scheduler, which is another process, says when that is, so a difference of one millisecond is allowed.
+-- witness: {instance_id}: {event} at position {position} has the time {at_ns:at}, {fault}.
 WITH timed AS (
     SELECT
         *,

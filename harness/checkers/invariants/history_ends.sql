@@ -1,4 +1,4 @@
--- claim: A history ends at most once, nothing comes after the end, and the instance's status, times and output are those of its events.
+-- claim: A history has at most one end and no event after it, and the instance's status, times and output are those of its events.
 -- layer: engine
 -- examined: SELECT count(*) FROM instances
 -- catches: ended_twice, event_after_end, end_deleted, output_changed, status_failed, status_lost, instance_start_shifted, instance_renamed

@@ -1,8 +1,8 @@
--- claim: Everything that a workflow orders has an id of its own, tasks, timers, children and its end alike, and its end has the last one.
+-- claim: Everything that a workflow orders (tasks, timers, child workflows and its end) has an id of its own, and the end has the highest id.
 -- layer: SDK
 -- examined: SELECT count(*) FROM history WHERE event_id >= 0
 -- catches: id_given_twice, end_id_reused
--- source: the SDKs number what a workflow orders by one counter (dapr-ext-workflow 1.18.3 _durabletask/worker.py, next_sequence_number; durabletask-go task/orchestrator.go, getNextSequenceNumber); a replay gives the same numbers. A result names its task by that number alone.
+-- source: the SDKs number everything that a workflow orders with one counter (dapr-ext-workflow 1.18.3 _durabletask/worker.py, next_sequence_number; durabletask-go task/orchestrator.go, getNextSequenceNumber). A replay gives the same numbers. A result identifies its task by that number alone.
 -- witness: {instance_id}: {fault}.
 WITH orders AS (
     SELECT instance_id, event_id, event

@@ -1,4 +1,4 @@
--- claim: Each task and timer is scheduled once under its id, and has at most one completion; each completion has its task.
+-- claim: Each task and timer is scheduled once under its id and completes at most once, and each completion belongs to a task or timer that was scheduled.
 -- layer: engine
 -- examined: SELECT count(*) FROM history WHERE task_id IS NOT NULL
 -- catches: completed_twice, schedule_deleted, history_given_away

@@ -1,8 +1,8 @@
--- claim: A turn of a workflow first takes in what has happened and then orders what comes next: within a turn nothing is taken in after something was ordered.
+-- claim: A turn of a workflow first takes in what has happened and then orders what comes next: within a turn, no event is taken in after something was ordered.
 -- layer: engine
 -- examined: SELECT count(*) FROM history WHERE event = 'workflowStarted'
 -- catches: turn_shuffled
--- source: durabletask-go backend/orchestration.go (applyWorkItem adds workflowStarted and the whole inbox before the code runs) and backend/runtimestate/applier.go (Actions appends what the code ordered after that).
+-- source: durabletask-go backend/orchestration.go (applyWorkItem adds workflowStarted and the whole inbox before the code runs) and backend/runtimestate/applier.go (after that, Actions appends what the code ordered).
 -- witness: {instance_id}: {event} at position {position} was taken in right after {ordered}, which the same turn had ordered.
 WITH following AS (
     SELECT

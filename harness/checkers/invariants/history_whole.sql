@@ -1,9 +1,9 @@
--- claim: The engine's metadata of each instance counts the very rows that are stored: history from 0 without a gap, and inbox.
+-- claim: The engine's metadata of each instance agrees with the rows that are stored: the history rows, whose positions begin at 0 and have no gap, and the inbox rows.
 -- layer: store
 -- examined: SELECT count(*) FROM instances
 -- catches: history_deleted, history_duplicated, history_given_away, metadata_changed
 -- source: Dapr 1.18 pkg/runtime/wfengine/state/state.go (GetSaveRequest writes rows and metadata in one transaction; Redis does not roll one back).
--- witness: {instance_id}: metadata counts {history_length:or} history rows and {inbox_length:or} in the inbox; the store had {history_rows:or} and {inbox_rows:or}, of which {events} were read{gap}.
+-- witness: {instance_id}: metadata counts {history_length:or} history rows and {inbox_length:or} inbox rows; the store had {history_rows:or} and {inbox_rows:or}; {events} history rows were read{gap}.
 SELECT
     coalesce(instances.instance_id, histories.instance_id) AS instance_id,
     instances.history_length,

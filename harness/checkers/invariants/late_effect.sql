@@ -1,4 +1,4 @@
--- claim: An instance that completed is over: no effect of it is committed afterwards.
+-- claim: No effect of a completed instance is committed after the instance has ended.
 -- layer: app
 -- examined: SELECT count(*) FROM classes WHERE ended AND forwards + compensations > 0
 -- catches: effect_late

@@ -1,9 +1,9 @@
--- claim: Nothing is left behind: an instance that has ended has an empty inbox, and within the settle time the scheduler holds no job any more that would wake it or one of its activities.
+-- claim: An instance that has ended leaves nothing behind: its inbox is empty, and at the end of the settle time the scheduler holds no job that would wake the instance or one of its activities.
 -- layer: engine
 -- examined: SELECT count(*) FROM instances WHERE status IN ('COMPLETED', 'FAILED', 'TERMINATED')
 -- catches: inbox_left, job_left, job_of_nobody
--- source: Dapr 1.18 orchestrator/run.go (the inbox is cleared in the same save as the events it led to; a reminder that finds its workflow ended is acknowledged, which deletes its job; deleteAllReminders). The run waits for the jobs as long as for the instances; one whose instance ended less than five seconds before is not counted, as a job is tried again every second.
--- witness: {instance_id} is {status} since {completed_ns:at}, and {what}.
+-- source: Dapr 1.18 orchestrator/run.go (the inbox is cleared in the same save that stores the events from it; a reminder for a workflow that has ended is acknowledged, which deletes its job; deleteAllReminders). The run waits for the jobs as long as for the instances. A job is not counted if its instance ended less than five seconds before the jobs were listed, because a job is tried again every second.
+-- witness: {instance_id} has been {status} since {completed_ns:at}, and {what}.
 SELECT
     instance_id,
     status,

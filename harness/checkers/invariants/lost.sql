@@ -1,4 +1,4 @@
--- claim: A start that a client was told is accepted has an instance, and something of what it calls for happened.
+-- claim: For every start that a client was told is accepted, the engine has an instance, and if its outcome requires effects, at least one of them happened.
 -- layer: not decided
 -- examined: SELECT count(*) FROM classes WHERE told = 'accepted'
 -- catches: instance_deleted

@@ -1,4 +1,4 @@
--- claim: Forward effects are made in the order of their pairs, and none after a compensation.
+-- claim: The forward effects of an instance happen in the order of their pairs, and none happens after a compensation.
 -- layer: app
 -- examined: SELECT count(*) FROM classes WHERE forwards + compensations > 0
 -- catches: compensation_first, forwards_swapped

@@ -1,8 +1,8 @@
--- claim: Nothing is compensated that did not happen, or more often than it happened.
+-- claim: No effect is compensated that did not happen, or more often than it happened.
 -- layer: app
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: compensated_forward_deleted, compensation_duplicated
--- witness: {instance_id} has {compensation} {compensations} times for {forwards} times {forward}; the ledger holds {ledger}.
+-- witness: {instance_id} has {compensations} times {compensation} for {forwards} times {forward}; the ledger holds {ledger}.
 SELECT
     classes.instance_id,
     effect_pairs.forward,

@@ -2,8 +2,8 @@
 -- layer: engine
 -- examined: SELECT count(*) FROM classes WHERE stored AND told IN ('accepted', 'unknown')
 -- catches: generation_raised
--- source: Dapr 1.18 orchestrator/create.go (a new start of an ended id resets the state and raises the generation). Continue-as-new raises it too; there the first workflowStarted is no younger than the start event, which is made after it.
--- witness: {instance_id} is in generation {generation}, but was asked for {starts} times that were not refused.
+-- source: Dapr 1.18 orchestrator/create.go (a new start of an id that has ended resets the state and raises the generation). Continue-as-new raises the generation too. It is recognised by its first workflowStarted event, which is not younger than the start event, because the start event is made after it.
+-- witness: {instance_id} is in generation {generation}, but only {starts} requests to start it were not refused.
 SELECT
     classes.instance_id,
     classes.generation,

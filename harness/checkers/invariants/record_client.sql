@@ -1,4 +1,4 @@
--- claim: The clients' own records make sense: an answer means what the target says it means, and only an unknown start is tried again.
+-- claim: The clients' own records are consistent: an answer means what the target says it means, and a start is tried again only while its outcome is unknown.
 -- severity: unknown
 -- examined: SELECT count(*) FROM operations
 -- catches: unknown_flipped_to_ok, answer_flipped_to_fail, answer_misnamed, answer_untimed, answered_before_call, asked_again

@@ -1,8 +1,8 @@
--- claim: The evidence speaks only of effects, workflows and kinds that the target declares.
+-- claim: The evidence contains only effects, workflows and kinds that the target declares.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM effects)
 -- catches: effect_renamed, kind_undeclared
--- witness: the {what} {name:or} is not in target.yaml, and the evidence has it {times} times.
+-- witness: the {what} {name:or} is not in target.yaml, but is in the evidence {times} times.
 SELECT 'effect' AS what, effect AS name, count(*) AS times
 FROM effects
 WHERE effect IS NULL OR effect NOT IN (SELECT effect FROM effect_names)

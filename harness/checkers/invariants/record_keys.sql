@@ -1,8 +1,8 @@
--- claim: The evidence names each thing once: call, attempt, instance, and place in a ledger, which has no gap.
+-- claim: The evidence contains each call, attempt and instance only once, and the positions in each ledger are unique and have no gap.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM attempts) + (SELECT count(*) FROM instances) + (SELECT count(*) FROM effects)
 -- catches: forward_deleted, forward_duplicated, instance_duplicated, attempt_duplicated, operation_duplicated
--- witness: the evidence has {what} {times} times where it must have it {expected} times.
+-- witness: the evidence has {what} {times} times, but must have it {expected} times.
 SELECT 'the call ' || coalesce(op_id, 'without an id') AS what, count(*) AS times, 1 AS expected
 FROM operations
 GROUP BY op_id

@@ -1,9 +1,9 @@
--- claim: A result is made only once a body of its task has ended well.
+-- claim: No result of a task is older than the end of the first body of that task that ended well.
 -- layer: engine
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM history WHERE event = 'taskCompleted') ELSE 0 END
 -- catches: result_moved
--- source: durabletask-go backend/executor.go (ExecuteActivity stamps the result when the worker has answered, which it does after the body). Body and result are stamped by two processes, so a millisecond is allowed.
--- witness: {instance_id}: the result of task {task_id} is of {at_ns:at}, and the first body of it that ended well did so at {ended_ns:at}.
+-- source: durabletask-go backend/executor.go (ExecuteActivity gives the result its time when the worker has answered, which it does after the body). Body and result get their times from two processes, so a difference of one millisecond is allowed.
+-- witness: {instance_id}: the result of task {task_id} has the time {at_ns:at}, but the first body of that task that ended well ended at {ended_ns:at}.
 SELECT late.instance_id, late.task_id, late.at_ns, min(attempts.ended_ns) AS ended_ns
 FROM late_results AS late
 JOIN attempts

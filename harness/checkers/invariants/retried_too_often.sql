@@ -2,8 +2,8 @@
 -- layer: SDK
 -- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
 -- catches: retried_once_more, retried_after_success
--- source: dapr-ext-workflow 1.18.3 _durabletask/worker.py (process_event: a retry is ordered by taskFailed alone) and _durabletask/task.py (RetryableTask.compute_next_delay: none once max_number_of_attempts have run). Executions that the engine does not record as tries of their own are no retries; the verdict counts them as repeated attempts.
--- witness: {instance_id}: {name:or}, called as task {call_id}, was tried {tries} times; {allowed:or} are allowed, and {unfailed} of its tries before the last had not failed.
+-- source: dapr-ext-workflow 1.18.3 _durabletask/worker.py (process_event: only taskFailed leads to a retry) and _durabletask/task.py (RetryableTask.compute_next_delay: no retry after max_number_of_attempts tries). If the engine runs a body again without recording a new try, that is not a retry; the verdict counts it as a repeated attempt.
+-- witness: {instance_id}: {name:or}, called as task {call_id}, was tried {tries} times; {allowed:or} tries are allowed, and {unfailed} of the tries before the last one had not failed.
 WITH calls AS (
     SELECT instance_id, call_id, max(position) AS last_position
     FROM history

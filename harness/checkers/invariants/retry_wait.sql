@@ -1,11 +1,11 @@
--- claim: Between a failed try of an activity and its next lies the wait that target.yaml declares, constant or growing by its factor up to its greatest, and the next try waits for it.
+-- claim: Between a failed try of an activity and the next try lies the wait that target.yaml declares (constant, or growing by a factor up to a maximum), and the next try does not begin before the wait is over.
 -- layer: SDK
 -- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
 -- catches: retry_wait_shortened, retry_wait_lengthened, retry_timer_early, retry_not_waited, retry_timer_missing
--- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the turn's time, which lies between the failure and the turn's workflowStarted event; it is that event's own, unless the engine took the answer to a cancelled turn: docs/findings.md, 9). The tolerance is one millisecond: the SDK counts in microseconds, and the failure and the firing are stamped by two processes.
+-- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the time of the turn). The time of the turn lies between the failure and the turn's workflowStarted event. It is the time of that event, unless the engine took the answer to a cancelled turn (docs/findings.md, 9). The tolerance is one millisecond, because the SDK counts in microseconds, and the failure and the firing get their times from two processes.
 -- witness: {instance_id}: before try {number} of {name:or}, called as task {call_id}, {fault}; the declared wait is {wait_ms:or} ms.
 WITH gaps AS (
-    -- Where rows are missing, tries cannot be counted: history_whole says so.
+    -- If rows are missing, tries cannot be counted. history_whole reports missing rows.
     SELECT instance_id FROM histories WHERE NOT whole
 ), timers AS (
     SELECT
@@ -19,7 +19,7 @@ WITH gaps AS (
     ANTI JOIN gaps USING (instance_id)
     WHERE event = 'timerCreated' AND call_id IS NOT NULL
 ), unnamed AS (
-    -- Timers of which nobody can tell whether they are before a retry (docs/findings.md, 9).
+    -- It is not known whether these timers belong to a retry (docs/findings.md, 9).
     SELECT instance_id, position
     FROM history
     WHERE event = 'timerCreated' AND call_id IS NULL

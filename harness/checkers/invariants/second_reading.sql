@@ -1,8 +1,8 @@
--- claim: What Dapr's workflow API tells of an instance is what its stored rows say: that it exists, its workflow, status and output, its start and its last event.
+-- claim: Dapr's workflow API says the same about an instance as its stored rows: that it exists, its workflow, its status, its output, its start and its last event.
 -- examined: SELECT count(*) FROM readings WHERE error IS NULL
 -- catches: reading_status_flipped, reading_output_changed, reading_undone, reading_lost, reading_invented, reading_renamed, reading_moved, instance_start_shifted
--- source: Dapr 1.18 pkg/runtime/wfengine/backends/actors/actors.go (GetWorkflowMetadata) and durabletask-go backend/runtimestate/runtimestate.go (RuntimeStatus, LastUpdatedTime). All instances are asked for, of more than 3,000 as many drawn by the seed. One that was asked for before it ended may have ended since; the rows are read up to five seconds behind the end's own time.
--- witness: {instance_id}: Dapr's API told {told:or} at {asked_ns:at}, and the stored rows say {stored:or}: {fault}.
+-- source: Dapr 1.18 pkg/runtime/wfengine/backends/actors/actors.go (GetWorkflowMetadata) and durabletask-go backend/runtimestate/runtimestate.go (RuntimeStatus, LastUpdatedTime). Every instance is read through the API; if there are more than 3,000, then 3,000 that the seed chooses. An instance that was read before it ended may have ended since. What happened less than five seconds before a reading may be missing in it.
+-- witness: {instance_id}: Dapr's API said {told:or} at {asked_ns:at}, and the stored rows say {stored:or}: {fault}.
 WITH last AS (
     SELECT instance_id, arg_max(at_ns, position) AS at_ns
     FROM history

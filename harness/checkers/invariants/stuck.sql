@@ -2,7 +2,7 @@
 -- layer: not decided
 -- examined: SELECT count(*) FROM classes WHERE stored AND (SELECT settled FROM run)
 -- catches: end_undone, task_forgotten
--- source: where its last task was executed, and only before the engine recorded it as scheduled, the engine discarded that result and never asked for another (docs/findings.md, 1): layer engine. Else the evidence does not decide.
+-- source: if the last task of an instance was executed only before the engine recorded it as scheduled, the engine discarded that result and never asked for another (docs/findings.md, 1); then the layer is engine. Otherwise the evidence does not decide.
 -- witness: {instance_id} was started at {created_ns:at} and is still {status} after the settle time; the engine's last event is {event} {name:or} at {at_ns:at}{because}; the ledger holds {ledger}.
 WITH waiting AS (
     SELECT history.instance_id, history.position, history.event, history.name, history.task_id, history.at_ns

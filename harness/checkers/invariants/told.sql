@@ -1,8 +1,8 @@
--- claim: A client is told the truth: yes only once the engine has the instance, no only if nothing happens; and nothing begins before it is asked for.
+-- claim: A client is told the truth: yes only after the engine has the instance, no only if nothing happens; and no instance is created before a client asks for it.
 -- layer: app
 -- examined: SELECT count(*) FROM classes WHERE told IN ('accepted', 'refused')
 -- catches: answered_early, answer_flipped_to_fail, instance_moved, refused_and_done
--- witness: {instance_id} was asked for at {invoked_ns:at} and {told} (yes at {accepted_ns:at}), and {but}.
+-- witness: {instance_id} was asked for at {invoked_ns:at}, and its outcome for the client was {told} (yes at {accepted_ns:at}), but {but}.
 SELECT
     instance_id,
     invoked_ns,

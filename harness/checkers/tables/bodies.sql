@@ -1,9 +1,12 @@
--- One row an instance that has attempts: how often activity bodies ran, and for how many tasks.
+-- One row per instance that has attempts: how often activity bodies ran, and for how many tasks.
 --
--- done is the set of tasks of which a body ended well, one bit a task; it leaves out ids that do not fit 63 bits. Tasks
--- that fit are counted as bits, too: DISTINCT takes three times as long.
--- tasks_print stands for all (task, activity) that ran: where each ran once it equals that of the tasks in histories.
--- It is hashed twice: DuckDB mixes the second value in by XOR alone, and two equal ones would cancel out.
+-- done is the set of tasks of which a body ended well, one bit per task. It leaves out ids that do not fit into 63
+-- bits. tasks counts the ids that fit into 63 bits by their bits, and only the others by DISTINCT, which takes three
+-- times as long.
+--
+-- tasks_print is a fingerprint of all pairs (task, activity) that ran. If each task ran once, it equals tasks_print in
+-- histories. Each pair is hashed twice. DuckDB combines the second value by XOR alone, so two equal values would cancel
+-- out.
 WITH tried AS (
     SELECT *, CASE WHEN task_id BETWEEN 0 AND 62 THEN 1::BIGINT << task_id END AS bit
     FROM attempts

@@ -1,6 +1,7 @@
--- One row an instance that a client asked for: what it was told, over all its tries.
+-- One row per instance that a client asked for: what the client was told, over all its tries.
 --
--- told: accepted (a yes to any try), refused (a clear no to every try), unknown (anything else).
+-- told is accepted (at least one try was answered yes), refused (every try was answered no), or unknown (everything
+-- else).
 SELECT
     instance_id,
     min(client) AS client,

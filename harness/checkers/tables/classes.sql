@@ -1,9 +1,10 @@
--- One row an instance that anybody knows of: client, engine and ledger joined on its id, every way in which it
--- can be wrong, and the one class that it counts for.
+-- One row per instance that appears in any evidence: client, engine and ledger joined on its id, every way in which it
+-- can be wrong, and the one class under which it is counted.
 --
--- Each violation is decided by itself, so that an instance may show several; `class` is the first of them in the
--- order below, else the end that the engine and the ledger agree on. never_started is no violation: nobody was
--- told that it was accepted, and nothing happened. running is none either: the run did not wait for it to settle.
+-- Each violation is decided separately, so an instance may show several. class is the first of them in the order below.
+-- If there is none, it is the end on which the engine and the ledger agree. never_started is no violation: nobody was
+-- told that the instance was accepted, and nothing happened. running is no violation either: the run did not wait for
+-- the instance to end.
 WITH known AS (
     SELECT
         instance_id,

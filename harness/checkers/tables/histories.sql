@@ -1,9 +1,10 @@
--- One row an instance that has history rows: how many, and whether they are orderly.
+-- One row per instance that has history rows: how many there are, and whether they are orderly.
 --
--- Histories are by far the most rows, nearly all of them are fine, and many are alike but for their times and payloads.
--- orderly proves that none of the history_* invariants has anything to say of an instance: what depends on its own times
--- is proved of each (table outlines), all else once for each outline (table shapes). The invariants look at the rest
--- alone (table suspects), and may be as slow and plain as they like.
+-- The histories have by far the most rows. Nearly all of them are correct, and many differ only in their times and
+-- payloads. orderly is a proof that none of the history_* invariants finds anything wrong with an instance. What
+-- depends on the instance's own times is proved for each instance (table outlines), everything else once for each
+-- outline (table shapes). The invariants only look at the other instances (table suspects), so their queries may be
+-- slow and simple.
 SELECT
     outlines.instance_id,
     outlines.events,

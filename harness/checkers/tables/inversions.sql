@@ -1,5 +1,5 @@
--- One row an instance with forward effects in another order than the target declares: some pair's first before that of a
--- pair of a lower ordinal.
+-- One row per instance whose forward effects are not in the order that the target declares: the first forward effect of
+-- some pair came before the first forward effect of a pair with a lower ordinal.
 SELECT DISTINCT earlier.instance_id
 FROM pairs AS earlier
 JOIN pairs AS later

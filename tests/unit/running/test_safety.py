@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.backends.base import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import stall
 from harness.evidence.engine import State
