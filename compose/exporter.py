@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from harness.errors import EvidenceError
-from harness.journal import Tail
+from harness.journal import Journals, Tail
 from harness.rows import (
     ATTEMPTS,
     FAULTS,
@@ -32,7 +32,6 @@ from harness.rows import (
     OperationRow,
     Unfelt,
 )
-from harness.rundir import Journals
 
 PORT = 8080
 

@@ -1,5 +1,5 @@
 """
-Crash-safe journals: JSON lines, one writer a file.
+Crash-safe journals: JSON lines, one writer a file; and which journals a run has.
 
 A line is one write() to a file opened for appending, so a writer that is killed at any byte tears at most
 its own last line, and lines that were written are in the kernel and survive the writer. `sync` also
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -22,6 +23,8 @@ from harness.errors import EvidenceError
 from harness.rows import Row
 
 RowT = TypeVar("RowT", bound=Row)
+
+_OPERATIONS, _ATTEMPTS = "operations-", "attempts-"
 
 
 class Journal(Generic[RowT]):
@@ -144,3 +147,77 @@ class Tail(Generic[RowT]):
                     raise
                 self._broken(error)
         return found
+
+
+@dataclass(frozen=True)
+class Journals:
+    """
+    The journals of a run: JSON lines in one folder, one writer a file. What is in them is said in `harness.rows`.
+    """
+
+    folder: Path
+
+    @property
+    def faults(self) -> Path:
+        """
+        What the chaos controller did.
+        """
+        return self.folder / "faults.jsonl"
+
+    @property
+    def phases(self) -> Path:
+        """
+        When each phase of the run began and ended.
+        """
+        return self.folder / "phases.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """
+        What each node used.
+        """
+        return self.folder / "samples.jsonl"
+
+    @property
+    def load(self) -> Path:
+        """
+        When the load began and ended.
+        """
+        return self.folder / "load.jsonl"
+
+    @property
+    def points(self) -> Path:
+        """
+        Executions that were held for aimed faults; not there if the plan aims at none.
+        """
+        return self.folder / "points.jsonl"
+
+    def operations(self, client: str) -> Path:
+        """
+        The calls of one client.
+        """
+        return self.folder / f"{_OPERATIONS}{client}.jsonl"
+
+    def attempts(self, node: str) -> Path:
+        """
+        The executions of activities on one node, written by the target.
+        """
+        return self.folder / f"{_ATTEMPTS}{node}.jsonl"
+
+    def every_operations(self) -> list[Path]:
+        """
+        The journals of all clients that are there, by name.
+        """
+        return sorted(self.folder.glob(f"{_OPERATIONS}*.jsonl"))
+
+    def every_attempts(self) -> list[Path]:
+        """
+        The attempts files that are there, by name.
+        """
+        return sorted(self.folder.glob(f"{_ATTEMPTS}*.jsonl"))
+
+    def every(self) -> list[Path]:
+        """
+        All journals that are there, by name.
+        """
+        return sorted(self.folder.glob("*.jsonl"))

@@ -17,9 +17,9 @@ from harness.backends import composefile
 from harness.backends.base import Backend, BackendName
 from harness.backends.compose import Compose
 from harness.backends.processes import Processes
-from harness.checkers import invariant
+from harness.checkers import invariant, known
 from harness.checkers.database import Opening, Progress, open_database, silent
-from harness.checkers.gate import exit_code
+from harness.checkers.gate import decide
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
 from harness.load.generators import Attached, Locust
@@ -61,16 +61,18 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     """
     make_backend = backend_of(plan, place)
     invariants = invariant.besides_general(plan.target.invariants)
+    of_team = known.besides({}, plan.target.known)
     folder = rundir.create(runs, plan.scenario.name, plan.seed)
     folder.save_plan(plan)
     folder.keep_invariants(invariants)
+    folder.keep_known({name: finding.query for name, finding in of_team.items()})
     generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
     with Screen(f"{plan.scenario.name}, seed {plan.seed}", console) as screen:
         screen.say(f"{folder.name}: {' '.join(plan.scenario.claim.split())}")
         ended = Run(plan, folder, make_backend(folder), generator, screen).execute()
         screen.say("judging")
         verdict = judge_again(folder, plan)
-    return Done(Exit.INTERRUPTED if ended.interrupted else exit_code(verdict), verdict, folder)
+    return Done(Exit.INTERRUPTED if ended.interrupted else decide(plan, verdict).code, verdict, folder)
 
 
 def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
@@ -90,13 +92,15 @@ def judge_again(
     plan: Plan,
     modified: Sequence[str] = (),
     drafts: Path | None = None,
+    accepted: Path | None = None,
     progress: Progress = silent,
     opening: Opening = open_database,
 ) -> Verdict:
     """
     Judge the evidence in a run directory, and keep the verdict and its reports there. `drafts` is a folder of
-    invariants that the user adds to those that the run brings.
+    invariants, and `accepted` one of known findings, that the user adds to those that the run brings.
     """
+    of_run = folder.known if folder.known.is_dir() else None
     verdict = judge(
         folder.name,
         plan,
@@ -105,6 +109,7 @@ def judge_again(
         of_target=folder.invariants if folder.invariants.is_dir() else None,
         drafts=drafts,
         keep=folder.violations,
+        known=known.besides(known.load(), of_run, accepted),
         progress=progress,
         opening=opening,
     )
@@ -117,13 +122,28 @@ def draw(folder: RunDir, plan: Plan, verdict: Verdict) -> None:
     """
     Write the reports of a verdict into the run directory.
     """
-    html.write(plan, verdict, folder.path)
-    junit.write(verdict, folder.path)
-    markdown.write(plan, verdict, folder.path)
+    decision = decide(plan, verdict)
+    html.write(plan, verdict, folder.path, decision)
+    junit.write(verdict, folder.path, decision)
+    markdown.write(plan, verdict, folder.path, decision)
 
 
 def summary(plan: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:
     """
-    What the terminal shows of a verdict.
+    What the terminal shows of a verdict, and of what the gate makes of it.
     """
-    return terminal.summary(plan, verdict, folder.path)
+    return terminal.summary(plan, verdict, folder.path, decide(plan, verdict))
+
+
+def record(runs: Sequence[tuple[Plan, Verdict]], file: Path) -> None:
+    """
+    Add to `file` how often these runs met known findings; make it if it is not there.
+
+    Raises UsageError if the file is there and cannot be used, or cannot be written.
+    """
+    from harness.checkers import rates  # noqa: PLC0415 - statistics take half a second to load
+
+    found = rates.load(file) if file.exists() else rates.Rates({})
+    for plan, verdict in runs:
+        found = found.with_run(plan, verdict)
+    rates.save(found, file)

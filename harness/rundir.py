@@ -15,86 +15,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError, UsageError
+from harness.journal import Journals
 from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
 PROCESSES = "processes"
 """The backend that is meant where none is named."""
-_OPERATIONS, _ATTEMPTS = "operations-", "attempts-"
-
-
-@dataclass(frozen=True)
-class Journals:
-    """
-    The journals of a run: JSON lines in one folder, one writer a file. What is in them is said in `harness.rows`.
-    """
-
-    folder: Path
-
-    @property
-    def faults(self) -> Path:
-        """
-        What the chaos controller did.
-        """
-        return self.folder / "faults.jsonl"
-
-    @property
-    def phases(self) -> Path:
-        """
-        When each phase of the run began and ended.
-        """
-        return self.folder / "phases.jsonl"
-
-    @property
-    def samples(self) -> Path:
-        """
-        What each node used.
-        """
-        return self.folder / "samples.jsonl"
-
-    @property
-    def load(self) -> Path:
-        """
-        When the load began and ended.
-        """
-        return self.folder / "load.jsonl"
-
-    @property
-    def points(self) -> Path:
-        """
-        Executions that were held for aimed faults; not there if the plan aims at none.
-        """
-        return self.folder / "points.jsonl"
-
-    def operations(self, client: str) -> Path:
-        """
-        The calls of one client.
-        """
-        return self.folder / f"{_OPERATIONS}{client}.jsonl"
-
-    def attempts(self, node: str) -> Path:
-        """
-        The executions of activities on one node, written by the target.
-        """
-        return self.folder / f"{_ATTEMPTS}{node}.jsonl"
-
-    def every_operations(self) -> list[Path]:
-        """
-        The journals of all clients that are there, by name.
-        """
-        return sorted(self.folder.glob(f"{_OPERATIONS}*.jsonl"))
-
-    def every_attempts(self) -> list[Path]:
-        """
-        The attempts files that are there, by name.
-        """
-        return sorted(self.folder.glob(f"{_ATTEMPTS}*.jsonl"))
-
-    def every(self) -> list[Path]:
-        """
-        All journals that are there, by name.
-        """
-        return sorted(self.folder.glob("*.jsonl"))
 
 
 @dataclass(frozen=True)
@@ -139,6 +65,13 @@ class RunDir:
         The target's own invariants, as they were when it was run: `*.sql`; not there if it has none.
         """
         return self.path / "invariants"
+
+    @property
+    def known(self) -> Path:
+        """
+        The team's own known findings, as they were when the run was made: `*.sql`; not there if there are none.
+        """
+        return self.path / "known"
 
     @property
     def logs(self) -> Path:
@@ -223,9 +156,13 @@ class RunDir:
         Write the invariants that the run is to be judged by besides the general ones (name -> SQL file's content), so
         that it can be judged where they are not, or are others by then.
         """
-        for name, text in sorted(texts.items()):
-            self.invariants.mkdir(exist_ok=True)
-            (self.invariants / f"{name}.sql").write_text(text, encoding="utf-8")
+        _keep(self.invariants, texts)
+
+    def keep_known(self, texts: Mapping[str, str]) -> None:
+        """
+        Write the team's own known findings (name -> SQL file's content) into the run, for the same reason.
+        """
+        _keep(self.known, texts)
 
     def load_plan(self) -> Plan:
         """
@@ -286,6 +223,12 @@ class RunDir:
             raise EvidenceError(
                 f"{self.verdict} was not written by this version of the harness; run `harness check {self.path}`"
             ) from error
+
+
+def _keep(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in sorted(texts.items()):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.sql").write_text(text, encoding="utf-8")
 
 
 def _write(file: Path, text: str) -> None:

@@ -1,28 +1,97 @@
 """
-From a verdict to an exit code: the policy, apart from the judging.
+From verdicts to an exit code: what a team accepts, apart from the judging. The gate never changes a verdict.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from harness.errors import Exit
-from harness.model import Result, Verdict
+from harness.model import Finding, Gate, Plan, Result, Verdict
 
 _CODES = {Result.HOLDS: Exit.HOLDS, Result.VIOLATED: Exit.VIOLATED, Result.UNKNOWN: Exit.UNKNOWN}
 
 
-def exit_code(verdict: Verdict) -> Exit:
+@dataclass(frozen=True)
+class Decision:
     """
-    A missed service level only counts where correctness holds: it says nothing about a run that is not sound.
+    What the gate makes of a run: its exit code, and sentences that say why it is not that of the verdict alone.
 
+    `accepted`: the violations are known findings of others, and the gate lets them pass.
+    """
+
+    code: Exit
+    sentences: tuple[str, ...] = ()
+    accepted: bool = False
+
+
+def decide(plan: Plan, verdict: Verdict) -> Decision:
+    """
+    What the gate of the plan's scenario makes of one run.
+
+    A missed service level only counts where the run passes otherwise: it says nothing about a run that is not sound.
     What a scenario expects to be violated passes when just that is; when it holds, the exit code is that of a
-    violation, so that somebody hears of it.
+    violation, so that somebody hears of it. Raises UsageError if the recorded rates of the gate cannot be used.
     """
     as_expected = is_as_expected(verdict)
     if as_expected is not None:
-        return Exit.HOLDS if as_expected else Exit.VIOLATED
-    if verdict.result is Result.HOLDS and verdict.missed_levels:
-        return Exit.GATE_MISSED
-    return _CODES[verdict.result]
+        return Decision(Exit.HOLDS if as_expected else Exit.VIOLATED)
+    decision = _by_result(plan.scenario.gate, plan, verdict)
+    if decision.code is Exit.HOLDS and verdict.missed_levels:
+        return Decision(Exit.GATE_MISSED, decision.sentences, decision.accepted)
+    return decision
+
+
+def _by_result(gate: Gate, plan: Plan, verdict: Verdict) -> Decision:
+    if verdict.result is Result.UNKNOWN and gate.unknown == "allow" and not verdict.modified:
+        return Decision(Exit.HOLDS, ("the gate allows a run that cannot tell (gate.unknown)",))
+    if verdict.result is not Result.VIOLATED or gate.known == "deny":
+        return Decision(_CODES[verdict.result])
+    against = _against(plan, verdict)
+    if against:
+        return Decision(Exit.VIOLATED, tuple(against))
+    names = ", ".join(known.name for known in verdict.known)
+    met = (
+        f"every violation is explained by a known finding ({names}), met no more often than recorded: "
+        "the gate lets it pass (gate.known)"
+    )
+    return Decision(Exit.HOLDS, (met,), accepted=True)
+
+
+def _against(plan: Plan, verdict: Verdict) -> list[str]:
+    """
+    Why a violated run does not pass although its gate allows known findings; empty if it does.
+    """
+    sentences = [
+        f"{finding.name}: {finding.unexplained} of {finding.violations} rows are explained by no known finding"
+        for finding in unexplained(verdict)
+    ]
+    sentences += [f"{finding.name} cannot be told" for finding in verdict.findings if _is_untold(finding)]
+    sentences += verdict.lacking
+    if sentences:
+        return sentences
+    from harness.checkers import rates  # noqa: PLC0415 - statistics take half a second to load, and few runs need them
+
+    record = rates.load(plan.scenario.gate.recorded).of(plan)
+    if record is None:
+        of = f"{plan.scenario.name} on Dapr {plan.dapr_version}"
+        return [f"no record says how often {of} meets known findings; `harness gate RUN... --record FILE` makes one"]
+    return rates.excess(record, [verdict])
+
+
+def _is_untold(finding: Finding) -> bool:
+    """
+    Is it UNKNOWN for a reason other than rows that known findings explain?
+    """
+    return finding.result is Result.UNKNOWN and (finding.violations == 0 or finding.unexplained > 0)
+
+
+def unexplained(verdict: Verdict) -> list[Finding]:
+    """
+    The violated invariants with rows that no known finding explains.
+    """
+    return [each for each in verdict.findings if each.result is Result.VIOLATED and each.unexplained]
 
 
 def is_as_expected(verdict: Verdict) -> bool | None:
@@ -42,3 +111,23 @@ def unexpected(verdict: Verdict) -> list[str]:
     """
     allowed = set(verdict.expect.violated) if verdict.expect is not None else set()
     return [each.name for each in verdict.findings if each.result is Result.VIOLATED and each.name not in allowed]
+
+
+def over_runs(runs: Sequence[tuple[Plan, Verdict]]) -> Sequence[str]:
+    """
+    Which known findings several runs meet more often than recorded, a sentence each, scenario by scenario and release
+    by release. Of runs of one scenario that pass one by one the number can still be too high.
+    """
+    from harness.checkers import rates  # noqa: PLC0415 - as in `_against`
+
+    groups: dict[tuple[str, str], list[tuple[Plan, Verdict]]] = {}
+    for plan, verdict in runs:
+        groups.setdefault((plan.scenario.name, plan.dapr_version), []).append((plan, verdict))
+    sentences = []
+    for (scenario, release), members in groups.items():
+        plan = members[0][0]
+        record = rates.load(plan.scenario.gate.recorded).of(plan)
+        if record is not None and plan.scenario.gate.known == "allow":
+            found = rates.excess(record, [verdict for _, verdict in members])
+            sentences += [f"{scenario} on Dapr {release}: {sentence}" for sentence in found]
+    return sentences

@@ -1,8 +1,7 @@
 """
 Invariants: one .sql file each, whose query returns what must not be; each row is a witness.
 
-A file begins with comment lines `-- name: text`; a line of `--` and at least three spaces goes on with the text
-before it. The names:
+A file begins with comment lines `-- name: text` (see `harness.checkers.header`). The names:
 
     claim     what holds if the query returns nothing: a sentence
     examined  SQL for one number: how many things the query looked at; 0 makes the finding UNKNOWN
@@ -15,7 +14,6 @@ before it. The names:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,12 +21,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness import plugins
+from harness.checkers import header
 from harness.errors import UsageError
 
 GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
 
-_LINE = re.compile(r"-- (?P<name>[a-z]+): (?P<text>.+)|--   +(?P<more>\S.*)")
 _NAMES = {"claim", "examined", "witness", "severity", "layer", "catches", "source"}
 _SEVERITIES = {"violated", "unknown"}
 
@@ -106,34 +104,15 @@ def parse(text: str) -> Invariant:
     """
     The invariant that `text` describes. Raises ValueError if its header is not as this module says.
     """
-    header: dict[str, str] = {}
-    last = None
-    for line in text.splitlines():
-        match = _LINE.fullmatch(line.rstrip())
-        if match is None:
-            if line.startswith("--"):
-                raise ValueError(f"a header line is `-- name: text`, not {line!r}")
-            break
-        if match["more"] is None:
-            last = match["name"]
-            if last not in _NAMES or last in header:
-                raise ValueError(f"the header has {last!r}, which is unknown or there already")
-            header[last] = match["text"]
-        elif last is None:
-            raise ValueError("the header begins in the middle of a text")
-        else:
-            header[last] += " " + match["more"]
-    lacking = [wanted for wanted in ("claim", "examined", "witness") if wanted not in header]
-    if lacking:
-        raise ValueError(f"the header lacks {', '.join(lacking)}")
-    if header.get("severity", "violated") not in _SEVERITIES:
-        raise ValueError(f"severity is violated or unknown, not {header['severity']!r}")
+    found = header.read(text, _NAMES, ("claim", "examined", "witness"))
+    if found.get("severity", "violated") not in _SEVERITIES:
+        raise ValueError(f"severity is violated or unknown, not {found['severity']!r}")
     return Invariant(
-        claim=header["claim"],
-        examined=header["examined"],
-        witness=header["witness"],
+        claim=found["claim"],
+        examined=found["examined"],
+        witness=found["witness"],
         query=text,
-        severity=header.get("severity", "violated"),
-        layer=header.get("layer", "not decided"),
-        catches=tuple(defect.strip() for defect in header.get("catches", "").split(",") if defect.strip()),
+        severity=found.get("severity", "violated"),
+        layer=found.get("layer", "not decided"),
+        catches=header.listed(found.get("catches", "")),
     )

@@ -7,21 +7,18 @@ for byte. Evidence that is missing or broken makes findings UNKNOWN; it never st
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
-from harness.checkers import invariant, recovery, sufficiency, violations
+from harness.checkers import invariant, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
-from harness.checkers.invariant import Invariant
-from harness.checkers.telling import Telling, faults_met, ledgers
-from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, Witness, worst
-
-_MOST_WITNESSES = 20
+from harness.checkers.examining import examine, unknown
+from harness.checkers.known import Explanations, KnownFinding
+from harness.checkers.telling import Telling
+from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
 
 _ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "running")
 """Classes that are no violation, in the order in which they are shown; violations follow by name."""
@@ -64,32 +61,38 @@ def judge(
     of_target: Path | None = None,
     drafts: Path | None = None,
     keep: Path | None = None,
+    known: Mapping[str, KnownFinding] = MappingProxyType({}),
     progress: Progress = silent,
     opening: Opening = open_database,
 ) -> Verdict:
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
 
-    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `theirs` is the
-    folder of the target's invariants, by default where the plan's target has them. `own` is a
-    folder of the user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of
-    each invariant that has any, as `<invariant>.parquet`, in place of what an earlier judging left there; a verdict
-    holds the first of them. `progress` is told each table that is made and each invariant that is examined.
-    `opening` is the engine that answers; the verdict is the same with each.
+    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `of_target` is
+    the folder of the target's invariants, by default where the plan's target has them. `drafts` is a folder of the
+    user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of each invariant that
+    has any, as `<invariant>.parquet`, in place of what an earlier judging left there; a verdict holds the first of
+    them. `known` are the known findings that may explain such rows. `progress` is told each table that is made and each
+    invariant that is examined. `opening` opens the database; the verdict is the same with each.
 
-    Raises UsageError if `own` cannot be used.
+    Raises UsageError if `drafts` cannot be used.
     """
     with opening(plan, evidence, progress) as database:
-        findings = tuple(_findings(database, of_target or plan.target.invariants, drafts, keep, progress))
+        start = _answered(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
+        telling = Telling(start[0]["load_start_ns"])
+        explanations = Explanations(database, known.values(), plan.dapr_version, telling)
+        of_target = of_target or plan.target.invariants
+        findings = tuple(_findings(database, telling, explanations, of_target, drafts, keep, progress))
+        met = explanations.met()
         kinds = _kinds(database)
         classes = _classes(kinds)
         faults, thin, missed = _circumstances(database, plan, classes)
-        calls = {row["outcome"]: row["calls"] for row in _known(database, _CALLS)}
-        bodies = _known(database, _BODIES) or [{"ran": 0, "tasks": 0}]
-        overlaps = _known(database, _OVERLAPS) or [{"overlaps": 0}]
+        calls = {row["outcome"]: row["calls"] for row in _answered(database, _CALLS)}
+        bodies = _answered(database, _BODIES) or [{"ran": 0, "tasks": 0}]
+        overlaps = _answered(database, _OVERLAPS) or [{"overlaps": 0}]
         changed = (f"{file} is not as the run left it" for file in modified)
         lacking = (*changed, *database.missing.values(), *thin)
-        notes = tuple(_torn(row) for row in _known(database, _TORN))
+        notes = (*(_torn(row) for row in _answered(database, _TORN)), *explanations.problems)
     return Verdict(
         run=run_name,
         scenario=plan.scenario.name,
@@ -109,6 +112,7 @@ def judge(
         missed_levels=missed,
         notes=notes,
         modified=tuple(modified),
+        known=met,
         expect=plan.scenario.expect,
     )
 
@@ -121,13 +125,17 @@ def _torn(row: Row) -> str:
 
 
 def _findings(
-    database: Database, of_target: Path | None, drafts: Path | None, keep: Path | None, progress: Progress
+    database: Database,
+    telling: Telling,
+    explanations: Explanations,
+    of_target: Path | None,
+    drafts: Path | None,
+    keep: Path | None,
+    progress: Progress,
 ) -> Iterator[Finding]:
     """
     What each invariant says: the general ones, the target's own, the user's, each by name.
     """
-    start = _known(database, "SELECT load_start_ns FROM run") or [{"load_start_ns": 0}]
-    telling = Telling(start[0]["load_start_ns"])
     general, targets, reason = invariant.load(invariant.GENERAL), {}, None
     if of_target is not None:
         try:
@@ -144,108 +152,16 @@ def _findings(
             number += 1
             progress(f"invariant {name}", number, len(general) + len(targets) + len(users))
             if origin == "target" and name in general:
-                yield _unknown(name, "", "there is a general invariant of that name", origin)
+                yield unknown(name, "", "there is a general invariant of that name", origin)
             else:
-                yield examine(database, telling, name, text, origin, keep)
+                yield examine(database, telling, name, text, origin, keep, explanations)
     if reason is not None:
-        yield _unknown("invariants", "The target's own invariants hold.", reason, "target")
-
-
-def examine(
-    database: Database, telling: Telling, name: str, text: str, origin: Origin, keep: Path | None = None
-) -> Finding:
-    """
-    What the invariant `name`, the content of whose file is `text`, says of this evidence. If there are rows against
-    it, the folder `keep` gets all of them.
-    """
-    try:
-        each = invariant.parse(text)
-    except ValueError as error:
-        return _unknown(name, "", f"{name}.sql is not an invariant: {error}", origin)
-    try:
-        examined = int(database.scalar(each.examined))
-        rows, count = database.first(each.query, _MOST_WITNESSES)
-        witnesses = tuple(_witnesses(database, telling, each, rows))
-        if count and keep is not None:
-            every = (_witnesses(database, telling, each, batch) for batch in database.batches(each.query))
-            violations.write(keep, name, database.types(each.query), chain.from_iterable(every))
-    except UnansweredError as error:
-        return _unknown(name, each.claim, str(error), origin, each.catches)
-    except Exception as error:  # noqa: BLE001 - it may be anybody's, and whatever it returns stops none of the others
-        return _unknown(name, each.claim, f"it returns what it must not: {error}", origin, each.catches)
-    if count == 0 and examined == 0:
-        return _unknown(name, each.claim, "there was nothing to examine", origin, each.catches)
-    doubtful = count > 0 and each.severity == "unknown"
-    return Finding(
-        name=name,
-        claim=each.claim,
-        result=Result.HOLDS if count == 0 else Result.UNKNOWN if doubtful else Result.VIOLATED,
-        examined=examined,
-        violations=count,
-        witnesses=witnesses,
-        reason=f"the evidence is not what it must be: {witnesses[0].sentence}" if doubtful else None,
-        catches=each.catches,
-        origin=origin,
-    )
-
-
-def _unknown(name: str, claim: str, reason: str, origin: Origin, catches: tuple[str, ...] = ()) -> Finding:
-    return Finding(
-        name=name,
-        claim=claim,
-        result=Result.UNKNOWN,
-        examined=0,
-        violations=0,
-        reason=reason,
-        catches=catches,
-        origin=origin,
-    )
-
-
-def _witnesses(database: Database, telling: Telling, each: Invariant, rows: Sequence[Row]) -> Iterator[Witness]:
-    """
-    Raises UnansweredError if the sentence names a column that the query does not return.
-    """
-    if not rows:
-        return
-    instances = [row["instance_id"] for row in rows if row.get("instance_id") is not None]
-    ledger = ledgers(database, telling, instances)
-    met = faults_met(database, telling, instances)
-    for row in rows:
-        instance = row.get("instance_id")
-        full = {
-            "layer": each.layer,
-            **row,
-            "ledger": ledger.get(instance or "", "nothing of it"),
-            "during": met.get(instance or ""),
-        }
-        try:
-            sentence = telling.vformat(each.witness, (), full)
-        except (KeyError, ValueError, TypeError) as error:
-            raise UnansweredError(f"its sentence does not fit its rows: {error}") from error
-        if full["during"] is not None:
-            sentence += f" In force meanwhile: {full['during']}."
-        if full["layer"] != "not decided":
-            sentence += f" Layer: {full['layer']}."
-        yield Witness(
-            instance_id=instance,
-            sentence=sentence,
-            row={column: _plain(value) for column, value in full.items()},
-        )
-
-
-def _plain(value: Any) -> Any:
-    """
-    A value as JSON has it; what JSON lacks (a decimal, a time, a number that is none) as text.
-    """
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if value is None or isinstance(value, bool | int | float | str | list | dict) else str(value)
+        yield unknown("invariants", "The target's own invariants hold.", reason, "target")
 
 
 def _kinds(database: Database) -> dict[str, dict[str, int]]:
     kinds: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in _known(database, _CLASSES):
+    for row in _answered(database, _CLASSES):
         kinds[row["kind"]][row["class"]] = row["instances"]
     return dict(kinds)
 
@@ -279,7 +195,7 @@ def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
     """
     for finding in findings:
         if finding.result is Result.VIOLATED:
-            yield f"{finding.name} is violated {finding.violations} times: {finding.claim}"
+            yield f"{finding.name} is violated {finding.violations} times{_how_explained(finding)}: {finding.claim}"
     unknown: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         if finding.reason is not None:
@@ -288,7 +204,14 @@ def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"{', '.join(names)} cannot be told: {reason}"
 
 
-def _known(database: Database, sql: str) -> list[Row]:
+def _how_explained(finding: Finding) -> str:
+    if not finding.explained:
+        return ""
+    rows = "all" if not finding.unexplained else f"{finding.explained}"
+    return f" ({rows} explained by known findings)"
+
+
+def _answered(database: Database, sql: str) -> list[Row]:
     """
     The rows of a query; none if the evidence does not answer it (which a finding says then).
     """

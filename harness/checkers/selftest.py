@@ -20,7 +20,7 @@ import duckdb
 from harness.checkers import invariant
 from harness.checkers.database import Row, UnansweredError, open_database
 from harness.checkers.defects import DEFECTS, HARMLESS, Defect
-from harness.checkers.judge import examine
+from harness.checkers.examining import examine
 from harness.checkers.telling import Telling
 from harness.errors import EvidenceError
 from harness.evidence.tables import path

@@ -39,6 +39,9 @@ def check(
     invariants: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, judged besides the others")
     ] = None,
+    known: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a folder of your own known findings, besides the others")
+    ] = None,
     modified: Annotated[bool, typer.Option(help="judge evidence that is not as the run left it; never HOLDS")] = False,
     database: Annotated[
         DatabaseName, typer.Option(help="what answers the queries; `spark` is an extra")
@@ -48,7 +51,7 @@ def check(
     Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
     """
     from harness import pipeline, rundir
-    from harness.checkers.gate import exit_code
+    from harness.checkers.gate import decide
     from harness.evidence import manifest
 
     folder = rundir.find(runs, name)
@@ -64,9 +67,9 @@ def check(
         def progress(what: str, number: int, count: int) -> None:
             status.update(f"judging: {what} ({number} of {count})")
 
-        verdict = pipeline.judge_again(folder, plan, changed, invariants, progress, opening)
+        verdict = pipeline.judge_again(folder, plan, changed, invariants, known, progress, opening)
     out.print(pipeline.summary(plan, verdict, folder))
-    raise typer.Exit(exit_code(verdict))
+    raise typer.Exit(decide(plan, verdict).code)
 
 
 @contextmanager
@@ -89,6 +92,50 @@ def _opening(name: DatabaseName) -> Iterator[Opening]:
 
     with spark.cluster() as opening:
         yield opening
+
+
+def gate(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN]...", help="run directories that are judged; default: the latest"),
+    ] = None,
+    runs: Out = Path("runs"),
+    *,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="add how often these runs met known findings to a file, for `gate.recorded`"),
+    ] = None,
+) -> None:
+    """
+    What the gate of their scenarios makes of runs that are judged: one exit code for all of them, the worst.
+    """
+    from harness_reports import words
+
+    from harness import pipeline, rundir
+    from harness.checkers import repeat
+    from harness.checkers.gate import decide, over_runs
+
+    judged = []
+    for name in names or [rundir.LATEST]:
+        folder = rundir.find(runs, name)
+        judged.append((folder, folder.load_plan(), folder.load_verdict()))
+    codes = []
+    for folder, plan, verdict in judged:
+        decision = decide(plan, verdict)
+        codes.append(decision.code)
+        say(f"{'passes' if decision.code is Exit.HOLDS else 'fails'}  {folder.name}: {words.in_brief(verdict)}")
+        for sentence in decision.sentences:
+            say(f"        {sentence}")
+    if len(judged) > 1:
+        for sentence in over_runs([(plan, verdict) for _, plan, verdict in judged]):
+            codes.append(Exit.VIOLATED)
+            say(f"fails  {sentence}")
+    if record is not None:
+        pipeline.record([(plan, verdict) for _, plan, verdict in judged], record)
+        say(f"recorded in {record}")
+    code = repeat.worst(codes)
+    say(f"{len(judged)} runs: exit code {int(code)}")
+    raise typer.Exit(code)
 
 
 def selftest(name: RunName, runs: Out = Path("runs")) -> None:

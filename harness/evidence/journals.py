@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import journal
 from harness.errors import EvidenceError
+from harness.journal import Journals
 from harness.rows import (
     ATTEMPTS,
     FAULTS,
@@ -26,7 +27,6 @@ from harness.rows import (
     Unfelt,
     Unhealed,
 )
-from harness.rundir import Journals
 
 Row = dict[str, Any]
 

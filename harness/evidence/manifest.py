@@ -42,7 +42,7 @@ def modified(run: RunDir) -> tuple[str, ...]:
 
 
 def _files(run: RunDir) -> list[str]:
-    found = [run.plan, *run.evidence.glob("*.parquet"), *run.invariants.glob("*.sql")]
+    found = [run.plan, *run.evidence.glob("*.parquet"), *run.invariants.glob("*.sql"), *run.known.glob("*.sql")]
     return sorted(str(file.relative_to(run.path)) for file in found if file.is_file())
 
 

@@ -14,8 +14,8 @@ from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
 from harness.evidence.engine import Engine
 from harness.evidence.journals import attempts
+from harness.journal import Journals
 from harness.model import Stall, Stuck
-from harness.rundir import Journals
 
 _MOST = 100
 TIMEOUT = 2.0

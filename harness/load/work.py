@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from harness.backends.endpoints import Address, Endpoints
 from harness.errors import UsageError
+from harness.journal import Journals
 from harness.load.arrivals import Arrival, schedule
 from harness.load.start import Replicas
 from harness.model import Load, Plan, Workflow
-from harness.rundir import Journals, RunDir
+from harness.rundir import RunDir
 
 _WITHOUT_END = 86_400.0
 """Seconds, longer than any test. Load on a host has no planned end: it continues for as long as Locust runs."""

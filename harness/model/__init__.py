@@ -41,7 +41,7 @@ from harness.model.target import (
     Workflow,
 )
 from harness.model.values import EndClass, NodeName, Seconds, Value, seconds
-from harness.model.verdict import FaultFinding, Finding, Origin, Result, Verdict, Witness, worst
+from harness.model.verdict import FaultFinding, Finding, Known, Origin, Result, Verdict, Witness, worst
 
 __all__ = [
     "Activity",
@@ -59,6 +59,7 @@ __all__ = [
     "HttpLedger",
     "HttpStart",
     "Kind",
+    "Known",
     "Load",
     "Minimum",
     "Moment",

@@ -176,8 +176,17 @@ class Checks(Value):
 
 class Gate(Value):
     """
-    Service levels, judged apart from correctness: a miss is exit code 3, never a violation.
+    What a team accepts. It decides the exit code and never changes the verdict.
+
+    `known: allow` passes a run whose violations are all explained by known findings, no more often than recorded.
+    `start_p99` and `recovery` are service levels: a miss is exit code 3, never a violation.
     """
+
+    known: Literal["allow", "deny"] = Field(default="deny", description="violations that known findings explain")
+    recorded: Path | None = Field(
+        default=None, description="how often known findings were met, a file; default: the harness's own figures"
+    )
+    unknown: Literal["allow", "deny"] = Field(default="deny", description="a run that cannot tell")
 
     start_p99: Seconds | None = None
     recovery: Seconds | None = None

@@ -154,4 +154,5 @@ class Target(Value):
     ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
     defects: Mapping[str, str] = {}
     invariants: Path | None = None
+    known: Path | None = Field(default=None, description="folder of known findings of the team's own, .sql files")
     compose: Path | None = Field(default=None, description="compose file of the same system in containers")

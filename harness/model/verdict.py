@@ -42,6 +42,24 @@ class Witness(Value):
     instance_id: str | None
     sentence: str
     row: Mapping[str, Any]
+    explained_by: tuple[str, ...] = Field(default=(), description="known findings that explain it")
+
+
+class Known(Value):
+    """
+    A known finding that explains rows of this run: `instances` show its cause, `rows` against invariants are explained
+    by it. `sentences` tell of the first of the instances.
+    """
+
+    name: str
+    title: str
+    layer: str
+    number: int | None = Field(default=None, description="its number in docs/findings.md")
+    fixed: str | None = Field(default=None, description="the first Dapr release in which it is mended, if one is known")
+    upstream: tuple[str, ...] = ()
+    instances: int
+    rows: int
+    sentences: tuple[str, ...] = ()
 
 
 Origin = Literal["general", "target", "user"]
@@ -62,6 +80,14 @@ class Finding(Value):
     reason: str | None = Field(default=None, description="why it is UNKNOWN; None otherwise")
     catches: tuple[str, ...] = Field(default=(), description="planted defects that it must catch")
     origin: Origin = "general"
+    explained: int = Field(default=0, description="of the rows against it, those that known findings explain")
+
+    @property
+    def unexplained(self) -> int:
+        """
+        The rows against it that no known finding explains.
+        """
+        return self.violations - self.explained
 
 
 class FaultFinding(Value):
@@ -115,4 +141,5 @@ class Verdict(Value):
     modified: tuple[str, ...] = Field(
         default=(), description="files of the run that are not as it left them; such a verdict is never HOLDS"
     )
+    known: tuple[Known, ...] = Field(default=(), description="known findings that explain rows of this run")
     expect: Expectation | None = Field(default=None, description="what the scenario expects to be violated")

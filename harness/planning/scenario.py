@@ -49,6 +49,9 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     data = dict(document.data)
     data["name"] = file.stem
     data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else shipped.TARGET
+    gate = data.get("gate")
+    if isinstance(gate, Mapping) and isinstance(gate.get("recorded"), str):
+        data["gate"] = {**gate, "recorded": (file.resolve().parent / gate["recorded"]).resolve()}
     if isinstance(data.get("faults"), list):
         data["faults"] = _steps(document, ("faults",), data["faults"], FaultEntry)
     nemesis = data.get("nemesis")

@@ -59,6 +59,7 @@ def _without_places(target: Target) -> Target:
             "components": Path(target.components.name),
             "configuration": Path(target.configuration.name),
             "invariants": Path(target.invariants.name) if target.invariants else None,
+            "known": Path(target.known.name) if target.known else None,
             "compose": None,  # where it runs is no part of what it is
         }
     )
@@ -131,6 +132,7 @@ def _absolute(target: Target, folder: Path) -> Target:
             "components": (folder / target.components).resolve(),
             "configuration": (folder / target.configuration).resolve(),
             "invariants": (folder / target.invariants).resolve() if target.invariants else None,
+            "known": (folder / target.known).resolve() if target.known else None,
             "compose": (folder / target.compose).resolve() if target.compose else None,
         }
     )

@@ -163,6 +163,7 @@ class Run:
                 controller.disarm()
         if interruption.requested:
             self._screen.say("interrupted: healing, settling and judging what there is (again to leave at once)")
+            self._lookout.note("the user interrupted it")
         times.poll()  # the generator may have ended just after the last poll
         if times.dropped and not self._lookout.gave_up:
             lacking = f"{times.dropped} arrivals were dropped: too many were in flight"

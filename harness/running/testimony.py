@@ -11,10 +11,9 @@ from typing import Literal
 from harness.backends.endpoints import Endpoints
 from harness.evidence import ledgers
 from harness.evidence.engine import Engine
-from harness.journal import Tail
+from harness.journal import Journals, Tail
 from harness.model import Target, Workflow
 from harness.rows import ATTEMPTS, AttemptRow, BodyBegan
-from harness.rundir import Journals
 from harness.running.aim import Announcement, Testimony
 
 _ENDINGS = ("taskCompleted", "taskFailed")

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.evidence.engine import State
-from harness.journal import Tail
+from harness.journal import Journals, Tail
 from harness.rows import OPERATIONS, Invoked, OperationRow
-from harness.rundir import Journals
 
 
 class States(Protocol):

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from harness.checkers.gate import Decision
 from harness.model import Finding, Plan, Result, Verdict, Witness
 from harness.rundir import RunDir
 from harness_reports import charts, page, palette, series, timeline, words
@@ -64,7 +65,7 @@ class Phase:
     length: float | None
 
 
-def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
+def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Path:
     """
     Write `run/report.html` from a verdict and what there is in `run/evidence`; return its path.
     """
@@ -81,6 +82,7 @@ def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
         .render(
             plan=plan,
             verdict=verdict,
+            decision=decision,
             cases=cases,
             phases=phases,
             stall=RunDir(run).load_stall(),

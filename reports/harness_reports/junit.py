@@ -6,7 +6,8 @@ let a skipped test pass, and then a run that proved nothing would look like one 
 `verdict`, is the run as a whole: it can be UNKNOWN (too thin, a fault that nobody felt) although every invariant
 holds. A missed service level is a failed case of its own.
 
-Where a scenario expects a violation, that one is `skipped`, as pytest reports an expected failure; the run is a
+Where the gate lets known findings pass, and passes the run, the violations that they explain are `skipped`. Where a
+scenario expects a violation, that one is `skipped`, as pytest reports an expected failure; the run is a
 failure if it holds.
 
 The format is that of junit-10.xsd in Jenkins's xunit plugin, the nearest thing to a standard.
@@ -17,14 +18,14 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from harness.checkers.gate import is_as_expected
+from harness.checkers.gate import Decision, is_as_expected
 from harness.model import Finding, Result, Verdict
 from harness_reports import words
 
 _MOST_WITNESSES = 10
 
 
-def write(verdict: Verdict, run: Path) -> Path:
+def write(verdict: Verdict, run: Path, decision: Decision) -> Path:
     """
     Write `run/junit.xml`; return its path.
     """
@@ -35,7 +36,10 @@ def write(verdict: Verdict, run: Path) -> Path:
     of = words.printable(verdict.scenario)
     as_expected = is_as_expected(verdict)
     run_case = _case(suite, of, "verdict")
-    if as_expected is None:
+    if decision.accepted:
+        accepted = ET.SubElement(run_case, "skipped", type="KNOWN")
+        accepted.set("message", words.one_line(words.gate(decision) or ""))
+    elif as_expected is None:
         _told(run_case, verdict.result, words.headline(verdict), verdict.reasons)
     else:
         told = ET.SubElement(run_case, "skipped" if as_expected else "failure", type=verdict.result.value)
@@ -44,6 +48,9 @@ def write(verdict: Verdict, run: Path) -> Path:
         case = _case(suite, f"{of}.{finding.origin}", finding.name)
         if as_expected and finding.result is Result.VIOLATED:
             ET.SubElement(case, "skipped", message=words.one_line(_message(finding)), type="EXPECTED")
+            continue
+        if decision.accepted and finding.explained and not finding.unexplained:
+            ET.SubElement(case, "skipped", message=words.one_line(_message(finding)), type="KNOWN")
             continue
         _told(case, finding.result, _message(finding), [witness.sentence for witness in finding.witnesses])
     for number, level in enumerate(verdict.missed_levels, start=1):
@@ -79,4 +86,5 @@ def _told(case: ET.Element, result: Result, message: str, details: tuple[str, ..
 def _message(finding: Finding) -> str:
     if finding.reason is not None:
         return finding.reason
-    return f"{words.count(finding.violations, 'row')} against: {finding.claim}"
+    known = f", {finding.explained:,} explained by known findings" if finding.explained else ""
+    return f"{words.count(finding.violations, 'row')} against{known}: {finding.claim}"

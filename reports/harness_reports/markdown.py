@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from harness.checkers.gate import Decision
 from harness.model import Finding, Plan, Result, Verdict
 from harness.rundir import RunDir
 from harness_reports import words
@@ -18,16 +19,16 @@ _MOST_FAULTS = 20
 _MOST_LETTERS = 500
 
 
-def write(plan: Plan, verdict: Verdict, run: Path) -> Path:
+def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Path:
     """
     Write `run/summary.md`; return its path.
     """
     file = run / "summary.md"
-    file.write_text("\n".join(_lines(plan, verdict, run)) + "\n", encoding="utf-8")
+    file.write_text("\n".join(_lines(plan, verdict, run, decision)) + "\n", encoding="utf-8")
     return file
 
 
-def _lines(plan: Plan, verdict: Verdict, run: Path) -> Iterator[str]:
+def _lines(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterator[str]:
     defect = f", planted defect {_text(plan.defect)}" if plan.defect else ""
     yield f"## {_SIGNS[verdict.result]} {verdict.result.value}: {_text(verdict.scenario)}, seed {verdict.seed}"
     yield ""
@@ -38,6 +39,10 @@ def _lines(plan: Plan, verdict: Verdict, run: Path) -> Iterator[str]:
     if (expected := words.expectation(verdict)) is not None:
         yield f"**{_text(expected)}**"
         yield ""
+    if (accepted := words.gate(decision)) is not None:
+        yield f"**Gate: {_text(accepted)}**"
+        yield ""
+    yield from (f"- known: {_text(words.known(met))}" for met in verdict.known)
     remarks = (*verdict.reasons, *verdict.missed_levels, *verdict.notes)
     yield from (f"- {_text(remark)}" for remark in remarks)
     if remarks:
@@ -105,6 +110,10 @@ def _faults(verdict: Verdict) -> Iterator[str]:
         yield ""
 
 
+def _explained(finding: Finding) -> str:
+    return f"; known findings explain {finding.explained:,} of {finding.violations:,}" if finding.explained else ""
+
+
 def _finding(finding: Finding) -> Iterator[str]:
     yield f"### {_SIGNS[finding.result]} {_text(finding.name)}"
     yield ""
@@ -115,7 +124,11 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield ""
     if finding.witnesses:
         more = finding.violations - 1
-        yield f"- {_text(finding.witnesses[0].sentence)}" + (f" (and {more:,} more)" if more > 0 else "")
+        yield (
+            f"- {_text(finding.witnesses[0].sentence)}"
+            + (f" (and {more:,} more)" if more > 0 else "")
+            + _explained(finding)
+        )
         yield ""
 
 

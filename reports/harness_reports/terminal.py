@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.checkers.gate import Decision
 from harness.checkers.repeat import Spread
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict
 from harness.rundir import RunDir
@@ -20,6 +21,7 @@ from harness_reports import words
 _STYLES = {Result.HOLDS: "green", Result.UNKNOWN: "yellow", Result.VIOLATED: "red"}
 _MOST_REASONS = 3
 _MOST_LEVELS = 2
+_MOST_KNOWN = 2
 _MOST_NOTES = 2
 _MOST_FAULTS = 5
 _MOST_FINDINGS = 3
@@ -28,7 +30,7 @@ _TWO_LINES = 150
 """Letters that fit beside the labels on 100 columns, with what breaking lines at words costs."""
 
 
-def summary(plan: Plan, verdict: Verdict, run: Path) -> RenderableType:
+def summary(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> RenderableType:
     """
     The verdict on one screen, with where the whole report is, and the command that repeats the run.
     """
@@ -43,15 +45,20 @@ def summary(plan: Plan, verdict: Verdict, run: Path) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, told in _rows(plan, verdict, run):
+    for label, told in _rows(plan, verdict, run, decision):
         grid.add_row(label, told)
     return Group(Text(), head, Text(words.headline(verdict), style=style), Text(), grid, Text())
 
 
-def _rows(plan: Plan, verdict: Verdict, run: Path) -> Iterator[tuple[str, Text]]:
+def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterator[tuple[str, Text]]:
     yield "claim", Text(words.shortened(verdict.claim, _TWO_LINES))
     if (expected := words.expectation(verdict)) is not None:
         yield "expected", Text(words.shortened(expected, _TWO_LINES))
+    if (accepted := words.gate(decision)) is not None:
+        yield "gate", Text(words.shortened(accepted, _TWO_LINES), style="green" if decision.accepted else "")
+    yield from _listed(
+        "known", (Text(words.shortened(words.known(met), _TWO_LINES)) for met in verdict.known), _MOST_KNOWN
+    )
     yield from _listed("because", map(_sentence, verdict.reasons), _MOST_REASONS)
     yield from _listed("missed", map(_sentence, verdict.missed_levels), _MOST_LEVELS)
     yield from _listed("note", map(_sentence, verdict.notes), _MOST_NOTES)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.checkers.gate import is_as_expected, unexpected
-from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.checkers.gate import Decision, is_as_expected, unexpected
+from harness.errors import Exit
+from harness.model import FaultFinding, Finding, Known, Plan, Result, Verdict
 from harness.rundir import PROCESSES
 from harness.runtime.versions import DAPR
 
@@ -177,10 +178,27 @@ def headline(verdict: Verdict) -> str:
             return f"Every promise that was examined was kept: {of} over {count(instances(verdict), 'instance')}."
         case Result.VIOLATED:
             broken = len(by_result(verdict, Result.VIOLATED))
-            return f"A promise was broken: {broken} of {of} {'is' if broken == 1 else 'are'} violated."
+            told = f"A promise was broken: {broken} of {of} {'is' if broken == 1 else 'are'} violated"
+            return f"{told}{_explained(verdict)}."
         case Result.UNKNOWN:
             held = len(by_result(verdict, Result.HOLDS))
             return f"This run cannot tell whether the promises were kept: {held} of {of} held."
+
+
+def _explained(verdict: Verdict) -> str:
+    """
+    How much of what is violated known findings explain; nothing if they explain none of it.
+    """
+    violated = by_result(verdict, Result.VIOLATED)
+    explained = sum(finding.explained for finding in violated)
+    rows = sum(finding.violations for finding in violated)
+    if not explained:
+        return ""
+    return (
+        ", and known findings explain all of it"
+        if explained == rows
+        else (f", and known findings explain {explained:,} of {count(rows, 'row')}")
+    )
 
 
 def expectation(verdict: Verdict) -> str | None:
@@ -200,6 +218,28 @@ def expectation(verdict: Verdict) -> str | None:
             but = f"also violated {', '.join(others)}" if others else verdict.lacking[0]
             return f"Not as expected: {but} (known is {known})"
     return f"A violation was expected ({known})"
+
+
+def known(met: Known) -> str:
+    """
+    A known finding that explains rows of this run, in a sentence.
+    """
+    upstream = f" ({', '.join(met.upstream)})" if met.upstream else ""
+    mended = f"; mended in {met.fixed}" if met.fixed else ""
+    return (
+        f"{met.name}: {met.title}{upstream}{mended} It explains {count(met.rows, 'row')} of this run, "
+        f"shown by {count(met.instances, 'instance')}."
+    )
+
+
+def gate(decision: Decision) -> str | None:
+    """
+    What the gate makes of a run, in a sentence; None if that is what the verdict says already.
+    """
+    if not decision.sentences:
+        return None
+    passes = "Passes" if decision.code == Exit.HOLDS else "Does not pass"
+    return f"{passes}: {'; '.join(decision.sentences)}"
 
 
 def in_brief(verdict: Verdict) -> str:

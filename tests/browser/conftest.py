@@ -41,12 +41,12 @@ def _violated(folder):
     made = shop.evidence()
     verdict = shop.violated(made)
     made.write(folder / "evidence")
-    return html.write(shop.plan(defect="double_ship"), verdict, folder)
+    return html.write(shop.plan(defect="double_ship"), verdict, folder, shop.DECISION)
 
 
 def _holds(folder):
     shop.evidence().write(folder / "evidence")
-    return html.write(shop.plan(), shop.verdict(), folder)
+    return html.write(shop.plan(), shop.verdict(), folder, shop.DECISION)
 
 
 def _unknown(folder):
@@ -56,7 +56,7 @@ def _unknown(folder):
     for table in ("operations", "instances", "history"):
         (folder / "evidence" / f"{table}.parquet").unlink()
     reasons = ("evidence/operations.parquet is missing",)
-    return html.write(shop.plan(), shop.verdict(result=Result.UNKNOWN, reasons=reasons), folder)
+    return html.write(shop.plan(), shop.verdict(result=Result.UNKNOWN, reasons=reasons), folder, shop.DECISION)
 
 
 @pytest.fixture(name="reports", scope="session")

@@ -5,9 +5,13 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.checkers.gate import Decision
+from harness.errors import Exit
 from harness.evidence import schema, tables
 from harness.model import FaultFinding, Finding, Plan, Result, Verdict, Witness, worst
 
+DECISION = Decision(Exit.HOLDS)
+"""Of a gate that has nothing to say."""
 LOAD_START_NS = 1_795_478_190_000_000_000
 RUN = "20261123T235630Z-demo-7"
 EVIL = 'shop-<script>document.title="owned"</script>-"&\x1b[31m'

@@ -3,7 +3,7 @@
 import pytest
 from harness_reports import words
 
-from harness.checkers.gate import exit_code, is_as_expected
+from harness.checkers.gate import decide, is_as_expected
 from harness.errors import Exit
 from harness.model import Result
 from tests.builders import shop
@@ -43,7 +43,7 @@ def verdict(*findings, **changes):
     ],
 )
 def test_each_verdict_has_its_exit_code(made, code):
-    assert exit_code(made) == code
+    assert decide(shop.plan(), made).code == code
 
 
 def test_a_violation_is_not_as_expected_where_something_was_not_seen():
@@ -52,7 +52,7 @@ def test_a_violation_is_not_as_expected_where_something_was_not_seen():
 
     assert is_as_expected(verdict(LOST, expect=KNOWN)) is True
     assert is_as_expected(thin) is False
-    assert exit_code(thin) == Exit.VIOLATED
+    assert decide(shop.plan(), thin).code == Exit.VIOLATED
     assert words.expectation(thin).startswith("Not as expected: kill of redis (step 1) was never applied")
 
 

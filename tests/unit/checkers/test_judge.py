@@ -181,7 +181,7 @@ def test_what_a_scenario_expects_does_not_excuse_evidence_that_was_changed(plann
     verdict = judge.judge("run", made, folder, ["evidence/effects.parquet"])
 
     assert verdict.modified == ("evidence/effects.parquet",)
-    assert gate.exit_code(verdict) is Exit.VIOLATED
+    assert gate.decide(planned, verdict).code is Exit.VIOLATED
 
 
 def test_tasks_are_counted_whatever_their_number(planned, evidence):

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
-from harness.journal import Journal
+from harness.journal import Journal, Journals
 from harness.rows import Applied, BodyBegan, BodyEnded, Completed, Felt, Healed, Intended, Invoked, Unfelt
-from harness.rundir import Journals
 
 FILE = Path(__file__).resolve().parents[3] / "compose/exporter.py"
 FAULT = {"at_ns": 1, "step": 0, "fault": "kill", "node": "sidecar-0"}

@@ -16,9 +16,10 @@ from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, journals, ledgers, schema, tables
 from harness.evidence.engine import Engine, State
+from harness.journal import Journals
 from harness.model import HttpLedger, Program
 from harness.planning import target
-from harness.rundir import Journals, RunDir
+from harness.rundir import RunDir
 from tests.builders import lines
 
 PREFIX = "payments||dapr.internal.default.payments.workflow||"

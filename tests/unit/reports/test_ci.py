@@ -18,7 +18,7 @@ def _violated():
 
 
 def cases(verdict, folder):
-    root = ET.fromstring(junit.write(verdict, folder).read_text(encoding="utf-8"))
+    root = ET.fromstring(junit.write(verdict, folder, shop.DECISION).read_text(encoding="utf-8"))
     return root.find("testsuite"), {case.get("name"): case for case in root.iter("testcase")}
 
 
@@ -72,18 +72,18 @@ def test_an_id_from_outside_cannot_break_the_xml(violated, tmp_path):
 
 
 def test_the_summary_shows_ids_from_outside_and_they_do_nothing_in_markdown(violated, tmp_path):
-    text = markdown.write(shop.plan(), violated, tmp_path).read_text(encoding="utf-8")
+    text = markdown.write(shop.plan(), violated, tmp_path, shop.DECISION).read_text(encoding="utf-8")
     assert "<script>" not in text
     assert EVIL not in text
     odd = shop.verdict((finding("a|b", Result.UNKNOWN, reason="[x](javascript:y) `z` @everyone\n# big"),))
-    text = markdown.write(shop.plan(), odd, tmp_path).read_text(encoding="utf-8")
+    text = markdown.write(shop.plan(), odd, tmp_path, shop.DECISION).read_text(encoding="utf-8")
     assert "\\[x\\]\\(javascript:y\\) \\`z\\` \\@everyone \\# big" in text
     assert "| a\\|b |" in text
 
 
 def test_the_summary_opens_with_the_verdict_and_ends_with_the_command(violated, tmp_path):
     plan = shop.plan(defect="double_ship")
-    lines = markdown.write(plan, violated, tmp_path).read_text(encoding="utf-8").splitlines()
+    lines = markdown.write(plan, violated, tmp_path, shop.DECISION).read_text(encoding="utf-8").splitlines()
     assert lines[0] == "## ❌ VIOLATED: demo, seed 7"
     assert lines[2] == "**A promise was broken: 2 of 10 invariants are violated.**"
     assert lines[-1] == "    harness run demo --seed 7 --defect double_ship"
@@ -92,7 +92,7 @@ def test_the_summary_opens_with_the_verdict_and_ends_with_the_command(violated, 
 
 def printed(plan, verdict, folder):
     screen = Console(width=100, file=io.StringIO(), legacy_windows=False)
-    screen.print(terminal.summary(plan, verdict, folder))
+    screen.print(terminal.summary(plan, verdict, folder, shop.DECISION))
     return screen.file.getvalue()
 
 

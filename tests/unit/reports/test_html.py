@@ -43,7 +43,7 @@ def _run(tmp_path_factory):
     made = shop.evidence()
     verdict = shop.violated(made)
     made.write(folder / "evidence")
-    return Page(html.write(shop.plan(), verdict, folder).read_text(encoding="utf-8")), verdict, folder
+    return Page(html.write(shop.plan(), verdict, folder, shop.DECISION).read_text(encoding="utf-8")), verdict, folder
 
 
 def test_the_page_is_one_file_that_loads_nothing(run):
@@ -106,7 +106,7 @@ def test_a_witness_of_an_instance_that_was_shown_points_at_its_timeline(tmp_path
     verdict = shop.verdict(
         tuple(finding(name, Result.VIOLATED, violations=1, witnesses=(twice,)) for name in ("lost", "stuck"))
     )
-    text = Page(html.write(shop.plan(), verdict, tmp_path).read_text(encoding="utf-8")).text
+    text = Page(html.write(shop.plan(), verdict, tmp_path, shop.DECISION).read_text(encoding="utf-8")).text
     assert text.count("Timeline of plain-000001") == 2, "a heading and the table's caption, once"
     assert "stands with witness 1" in text
 
@@ -115,7 +115,7 @@ def test_many_witnesses_are_cut_and_the_page_says_so(tmp_path):
     many = tuple(Witness(instance_id=f"i{n}", sentence=f"sentence {n}", row={}) for n in range(20))
     found = tuple(finding(f"rule{n}", Result.VIOLATED, violations=4321, witnesses=many) for n in range(5))
     shop.evidence(1).write(tmp_path / "evidence")
-    page = Page(html.write(shop.plan(), shop.verdict(found), tmp_path).read_text(encoding="utf-8"))
+    page = Page(html.write(shop.plan(), shop.verdict(found), tmp_path, shop.DECISION).read_text(encoding="utf-8"))
     assert len([each for each in page.ids if re.fullmatch(r"witness-\d+", each)]) == 50
     assert "4,321 rows against it, 612 examined; the first 10 are shown here, all are in violations/" in page.text
 
@@ -123,13 +123,13 @@ def test_many_witnesses_are_cut_and_the_page_says_so(tmp_path):
 def test_the_longest_recovery_is_not_told_without_those_that_are_unknown(tmp_path):
     kill, *others = shop.fault_findings()
     verdict = shop.verdict(faults=(kill.model_copy(update={"recovery": None}), *others))
-    text = Page(html.write(shop.plan(), verdict, tmp_path).read_text(encoding="utf-8")).text
+    text = Page(html.write(shop.plan(), verdict, tmp_path, shop.DECISION).read_text(encoding="utf-8")).text
     assert "longest recovery 3.51 s not told for 1 of 4" in text
 
 
 def test_a_run_without_any_evidence_has_a_page_that_says_what_is_missing(tmp_path):
     verdict = shop.verdict(result=Result.UNKNOWN, classes={}, kinds={}, operations={}, faults=())
-    text = Page(html.write(shop.plan(), verdict, tmp_path).read_text(encoding="utf-8")).text
+    text = Page(html.write(shop.plan(), verdict, tmp_path, shop.DECISION).read_text(encoding="utf-8")).text
     assert text.count("Not drawn: evidence/operations.parquet is missing") == 2
     assert text.count("Not drawn: evidence/instances.parquet is missing") == 2
     assert "No fault was applied in this run." in text
@@ -174,7 +174,7 @@ def test_what_stood_still_is_told_and_an_id_from_outside_does_nothing(tmp_path):
         Stall(at_ns=at_ns, phase="settle", after=15.2, waiting=3, workers=workers, instances=(stuck,))
     )
 
-    text = html.write(shop.plan(), shop.verdict(), tmp_path).read_text(encoding="utf-8")
+    text = html.write(shop.plan(), shop.verdict(), tmp_path, shop.DECISION).read_text(encoding="utf-8")
 
     page = Page(text)
     assert "when nothing had moved for 15.2 s: 3 instances had not ended." in page.text

@@ -8,9 +8,10 @@ from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import stall
 from harness.evidence.engine import State
+from harness.journal import Journals
 from harness.model import Safety, Stall
 from harness.planning import plan, scenario, target
-from harness.rundir import Journals, RunDir
+from harness.rundir import RunDir
 from harness.running.safety import Reading, exceeded
 from harness.running.watch import Watch
 from tests.builders import lines

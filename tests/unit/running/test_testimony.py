@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from harness.journal import Journals
 from harness.planning.target import load
-from harness.rundir import Journals
 from harness.running import testimony
 from harness.running.aim import Announcement
 from harness.runtime import shipped

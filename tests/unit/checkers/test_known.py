@@ -1,0 +1,640 @@
+"""
+The known findings: each recognises its sighting and nothing else, and no defect of an application is taken for one.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.checkers import invariant, known
+from harness.checkers.database import open_database
+from harness.checkers.telling import Telling
+from harness.evidence import schema, tables
+from tests.builders.literal import (
+    LIES,
+    MS,
+    T0,
+    append_event,
+    change,
+    drop,
+    end_undone,
+    events,
+    one,
+    sound,
+    twice,
+)
+
+SIGHTINGS = Path(__file__).resolve().parents[2] / "sightings"
+KNOWN = known.load()
+
+SEEN = {
+    "canceled_turn_answered": {"canceled_turn_answered": {"lost_answer-000071"}},
+    "half_written_inbox": {"half_written_inbox": {"plain-000554"}, "half_written_save": {"plain-000554"}},
+    "half_written_inbox_displaced": {"half_written_inbox": {"flaky-000534"}},
+    "half_written_save": {"half_written_save": {"lost_answer-000098"}},
+    "half_written_save_head": {"half_written_save": {"refused-000191"}},
+    "half_written_turn": {"half_written_turn": {"lost_for_good-000094"}},
+    "inbox_hole": {"inbox_hole": {"lost_for_good-000249"}},
+    "last_task_unrecorded": {"last_task_unrecorded": {"scarce-000044"}},
+    "result_discarded": {"result_discarded": {"lost_for_good-000123"}},
+    "scheduler_waits_for_lease": {"scheduler_waits_for_lease": {None}},
+    "sidecar_hosts_nothing": {"sidecar_hosts_nothing": {"flaky-000424"}},
+    "start_never_run": {"start_never_run": {"lost_answer-000569"}},
+}
+"""Sighting -> what each finding that recognises it names there; none else may."""
+
+
+def found(planned, folder):
+    """Finding -> the instances that it returns from this evidence, with a sentence about each row."""
+    said = {}
+    with open_database(planned, folder) as database:
+        assert dict(database.missing) == {}
+        telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
+        for slug, finding in KNOWN.items():
+            rows = database.rows(finding.query)
+            for row in rows:
+                assert "{" not in telling.vformat(finding.sentence, (), row)
+            if rows:
+                said[slug] = {row["instance_id"] for row in rows}
+    return said
+
+
+@pytest.fixture(name="truth", scope="module")
+def _truth(tmp_path_factory):
+    """The evidence of the sound run."""
+    folder = tmp_path_factory.mktemp("truth")
+    for table in schema.TABLES:
+        tables.write(folder, table, sound()[table.name])
+    return folder
+
+
+@pytest.fixture(name="look")
+def _look(planned, truth, tmp_path):
+    """What the findings say of the sound run once `tell` has changed its rows."""
+
+    def look(tell):
+        true, rows = sound(), sound()
+        tell(rows)
+        folder = shutil.copytree(truth, tmp_path / "evidence")
+        for table in schema.TABLES:
+            if rows[table.name] != true[table.name]:
+                tables.write(folder, table, rows[table.name])
+        return found(planned, folder)
+
+    return look
+
+
+def fault(kind, node, at, healed, step=0):
+    row = {"step": step, "fault": kind, "node": node, "planned_ns": at, "applied_ns": at, "felt_ns": at}
+    return row | {"healed_ns": healed, "proof": "{}"}
+
+
+# --- the files -------------------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_file_for_each_finding():
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 10))
+
+
+@pytest.mark.parametrize("slug", sorted(KNOWN))
+def test_a_file_says_what_it_is(planned, truth, slug):
+    finding = KNOWN[slug]
+    folders = (invariant.GENERAL, planned.target.invariants)
+    names = {name for folder in folders for name in invariant.load(folder)}
+    assert set(finding.explains) <= names
+    with open_database(planned, truth) as database:
+        columns = set(database.types(finding.query))
+    assert "instance_id" in columns
+    assert {column.partition(":")[0] for column in re.findall(r"\{([^}]+)\}", finding.sentence)} <= columns
+
+
+# --- what was seen ---------------------------------------------------------------------------------------------------
+
+
+def test_every_sighting_is_looked_at():
+    assert {folder.name for folder in SIGHTINGS.iterdir() if folder.is_dir()} == set(SEEN)
+
+
+@pytest.mark.parametrize("slug", sorted(SEEN))
+def test_a_finding_recognises_its_sighting_and_no_other_does(planned, tmp_path, slug):
+    shutil.copytree(SIGHTINGS / slug, tmp_path, dirs_exist_ok=True)
+    if not (tmp_path / "samples.parquet").exists():
+        tables.write(tmp_path, schema.SAMPLES, [])
+
+    assert found(planned, tmp_path) == SEEN[slug]
+
+
+# --- what is made up: the cause itself --------------------------------------------------------------------------------
+
+
+def waiting(rows, ms):
+    """`a` waits for its shipment, whose body began `ms` milliseconds after the record; its result came to nothing."""
+    end_undone(rows)
+    for event in events(rows, "a")[-2:]:
+        rows["history"].remove(event)
+    counted(rows)
+    body = one(rows, "attempts", instance_id="a", activity="register_shipment_v1")
+    events(rows, "a")[-1]["at_ns"] = body["started_ns"] - ms * MS
+    return body
+
+
+def counted(rows, instance="a"):
+    """The metadata counts what is there."""
+    number = len(events(rows, instance))
+    change(rows, "instances", {"history_length": number, "history_rows": number}, instance_id=instance)
+
+
+def discarded(rows):
+    waiting(rows, -1000)
+
+
+def result_in_front(rows):
+    """The result is in the history, before its task."""
+    task = events(rows, "a")[-3]
+    result = events(rows, "a")[-1]
+    body = waiting(rows, -1000)
+    last = events(rows, "a")[-1]
+    last["position"] += 1
+    early = {**task, "event": "taskFailed", "event_id": -1, "name": None, "at_ns": body["ended_ns"]}
+    rows["history"].append(early | {"position": last["position"] - 1, "task_id": body["task_id"], "error": "no"})
+    assert result["event"] == "executionCompleted"
+    counted(rows)
+
+
+def never_run(rows):
+    """`u` is stored whole and was never run."""
+    nothing = dict.fromkeys(("workflow", "outcome", "output", "created_ns", "completed_ns"))
+    row = {"instance_id": "u", "status": "PENDING", "generation": 1, "history_length": 0, "history_rows": 0}
+    rows["instances"].append(nothing | row | {"inbox_length": 1, "inbox_rows": 1})
+
+
+def hole(rows):
+    """`a` cannot be loaded: its inbox lacks its first event."""
+    end_undone(rows)
+    counted(rows)
+    change(rows, "instances", {"inbox_length": 2, "inbox_rows": 1}, instance_id="a")
+    rows["faults"].append(fault("kill", "scheduler-0", T0, T0 + 1000 * MS))
+    rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
+
+
+def hole_outlived(rows):
+    """
+    `e` took the timer and the second try's result in the turn that ordered that try; a row of its inbox is still there.
+    """
+    own = events(rows, "e")
+    fired = next(row for row in own if row["event"] == "timerFired")
+    task, turn, result = own[own.index(fired) + 1 :][:3]
+    rows["history"].remove(turn)
+    result["position"], task["position"] = task["position"], task["position"] + 1
+    own[-1]["position"] -= 1
+    counted(rows, "e")
+    change(rows, "instances", {"inbox_rows": 1}, instance_id="e")
+    rows["faults"].append(fault("kill", "scheduler-0", T0, T0 + 1000 * MS))
+
+
+def half_written(rows):
+    change(rows, "instances", {"inbox_rows": 1}, instance_id="a")
+    rows["faults"].append(fault("pause", "sidecar-0", T0, T0 + 18_000 * MS))
+
+
+def half_written_turn(rows):
+    """A refused save of a turn wrote two rows of history and took one of the inbox away."""
+    end_undone(rows)
+    number = len(events(rows, "a"))
+    counts = {"history_length": number - 2, "history_rows": number, "inbox_length": 2, "inbox_rows": 1}
+    change(rows, "instances", counts, instance_id="a")
+    rows["faults"].append(fault("kill", "placement-0", T0, T0 + 1000 * MS))
+    rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
+
+
+def head_overwritten(rows):
+    """The first row of a turn of `a` is that of a later, refused save."""
+    task = one(rows, "history", instance_id="a", event="taskScheduled", task_id=2)
+    head = one(rows, "history", instance_id="a", event="workflowStarted", position=task["position"] - 2)
+    head["at_ns"] = task["at_ns"] + 2 * MS
+    rows["faults"].append(fault("kill", "placement-0", T0, T0 + 1000 * MS))
+
+
+def turn_overwritten(rows, error="NonDeterminismError: no"):
+    """A refused save of `e`, a second old, wrote its order over the failure that a later turn had taken."""
+    timer = one(rows, "history", instance_id="e", event="timerCreated")
+    failed = one(rows, "history", instance_id="e", event="taskFailed")
+    task = one(rows, "history", instance_id="e", event="taskScheduled", task_id=failed["task_id"])
+    head = one(rows, "history", instance_id="e", position=failed["position"] - 1)
+    head["at_ns"] = task["at_ns"]
+    rows["history"].remove(failed)
+    rows["history"].append({**task, "position": failed["position"]})
+    rows["history"].append({**task, "position": timer["position"], "at_ns": task["at_ns"] + 1000 * MS})
+    rows["history"].remove(timer)
+    change(rows, "history", {"payload": None, "error": error}, instance_id="e", event="executionCompleted")
+    change(rows, "instances", {"status": "FAILED", "outcome": None, "output": None}, instance_id="e")
+    counted(rows, "e")
+    rows["faults"].append(fault("pause", "sidecar-0", T0, T0 + 1000 * MS))
+
+
+def displaced(rows):
+    """The shipment of `a` was made once it was recorded, and its result went under another's."""
+    waiting(rows, 1)
+    rows["faults"].append(fault("kill", "placement-0", T0, T0 + 1000 * MS))
+
+
+def unrecorded(rows):
+    """The shipment of `a` is in no event; the end keeps its id."""
+    own = events(rows, "a")
+    for event in own[-4:-1]:
+        rows["history"].remove(event)
+    own[-1]["position"] -= 3
+    counted(rows)
+
+
+def late_scheduler(rows):
+    """Nothing is answered until 20 seconds after the scheduler is back."""
+    first = min(row["invoked_ns"] for row in rows["operations"])
+    back = first - 19_990 * MS
+    rows["faults"].append(fault("kill", "scheduler-0", back - 2000 * MS, back))
+    call = one(rows, "operations", op_id="c/u")
+    rows["operations"].append({**call, "op_id": "c/v", "instance_id": "v", "invoked_ns": back + 1000 * MS})
+
+
+def ordered_twice(rows, error="NonDeterminismError: no"):
+    """A later turn of `e` orders its timer again; the code cannot have made that, and the order fails."""
+    timer = one(rows, "history", instance_id="e", event="timerCreated")
+    end = events(rows, "e")[-1]
+    task = one(rows, "history", instance_id="e", event="taskScheduled", task_id=end["event_id"] - 1)
+    place = task["position"], task["at_ns"]
+    for row in events(rows, "e")[-4:-1]:
+        rows["history"].remove(row)
+    rows["history"].append({**timer, "position": place[0], "at_ns": place[1], "fire_at_ns": place[1] + 300 * MS})
+    end.update(position=place[0] + 1, error=error, payload=None)
+    failed = {"status": "FAILED", "outcome": None, "output": None}
+    change(rows, "instances", failed, instance_id="e")
+    counted(rows, "e")
+
+
+def hosts_nothing(rows):
+    """app-1 was killed after it had reserved for `a`; no body ran on it again, and the next of `a` is tried forever."""
+    end_undone(rows)
+    counted(rows)
+    body = one(rows, "attempts", instance_id="a", activity="reserve_stock_v1")
+    body["node"] = "app-1"
+    healed = body["ended_ns"] + 1000 * MS
+    rows["faults"].append(fault("kill", "app-1", body["ended_ns"], healed))
+    for number in range(20):
+        later = {"attempt_id": f"later-{number}", "started_ns": healed + 5000 * MS, "ended_ns": healed + 5001 * MS}
+        rows["attempts"].append({**body, "instance_id": "d", "node": "app-0", **later})
+    rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
+    return body
+
+
+CAUSES = {
+    "sidecar_hosts_nothing": [hosts_nothing],
+    "result_discarded": [discarded, result_in_front],
+    "start_never_run": [never_run],
+    "inbox_hole": [hole, hole_outlived],
+    "half_written_inbox": [displaced],
+    "half_written_save": [half_written, head_overwritten],
+    "half_written_turn": [turn_overwritten],
+    "last_task_unrecorded": [unrecorded],
+    "scheduler_waits_for_lease": [late_scheduler],
+    "canceled_turn_answered": [ordered_twice],
+}
+
+
+def test_a_turn_that_was_refused_is_seen_in_its_rows_and_in_the_inbox(look):
+    """The finding has two files: one for what the store holds, one for what waits for it."""
+    assert look(half_written_turn) == {"half_written_inbox": {"a"}, "half_written_save": {"a"}}
+
+
+@pytest.mark.parametrize(("slug", "cause"), [(slug, cause) for slug, causes in CAUSES.items() for cause in causes])
+def test_a_cause_is_recognised_as_what_it_is(look, slug, cause):
+    assert set(look(cause)) == {slug}
+
+
+# --- what looks alike ------------------------------------------------------------------------------------------------
+
+
+def never_returned(rows):
+    waiting(rows, 1).update(ended_ns=None, outcome=None)
+
+
+def never_returned_and_tried(rows):
+    never_returned(rows)
+    rows["jobs"].append({"instance_id": "a", "kind": "activity", "name": "run-activity", "task_id": 4})
+
+
+def cut_off_before(rows):
+    """Its only body began before the record, and did not come to its end: no result was there to be discarded."""
+    waiting(rows, -1000).update(ended_ns=None, outcome=None)
+
+
+def ran_after(rows):
+    """A body ran before the record, and one after it: its result was lost in another way, or the app never gave it."""
+    body = waiting(rows, -1000)
+    again = {
+        "attempt_id": "again",
+        "started_ns": body["started_ns"] + 2000 * MS,
+        "ended_ns": body["ended_ns"] + 2000 * MS,
+    }
+    rows["attempts"].append({**body, **again})
+
+
+def discarded_and_tried(rows):
+    """The scheduler still tries: somebody will ask again."""
+    discarded(rows)
+    rows["jobs"].append({"instance_id": "a", "kind": "activity", "name": "run-activity", "task_id": 4})
+
+
+def discarded_and_told(rows):
+    """Something waits in the inbox: it is not that nobody asks."""
+    discarded(rows)
+    change(rows, "instances", {"inbox_length": 1, "inbox_rows": 1}, instance_id="a")
+
+
+def nothing_ordered(rows):
+    """All that was ordered has its result, and the code goes no further."""
+    end_undone(rows)
+    counted(rows)
+
+
+def raised(rows):
+    """The last body raised, and the code waits for something else."""
+    end_undone(rows)
+    counted(rows)
+    last = events(rows, "a")[-1]
+    last.update(event="taskFailed", payload=None, error="RuntimeError: no")
+    change(rows, "attempts", {"outcome": "error"}, instance_id="a", activity="register_shipment_v1")
+
+
+def failed_itself(rows, error="ValueError: no"):
+    failed = {"status": "FAILED", "outcome": None, "output": None}
+    change(rows, "instances", failed, instance_id="a")
+    events(rows, "a")[-1].update(payload=None, error=error)
+
+
+def failed_half_way(rows):
+    """The code of `c` raised between its two compensations."""
+    failed = {"status": "FAILED", "outcome": None, "output": None}
+    change(rows, "instances", failed, instance_id="c")
+    events(rows, "c")[-1].update(payload=None, error="ValueError: no")
+    drop(rows, "effects", key="c/release")
+
+
+def ordered_twice_at_once(rows):
+    """One turn gives two orders one id: what numbers them is wrong."""
+    ordered_twice(rows)
+    timer, again = (row for row in events(rows, "e") if row["event"] == "timerCreated")
+    for row in events(rows, "e"):
+        row["position"] += timer["position"] < row["position"] < again["position"]
+    again["position"] = timer["position"] + 1
+
+
+def worker_missing(rows):
+    never_run(rows)
+    rows["jobs"].append({"instance_id": "u", "kind": "workflow", "name": "start-x", "listed_ns": T0 + 90_000 * MS})
+
+
+def start_not_whole(rows):
+    never_run(rows)
+    change(rows, "instances", {"inbox_rows": 0}, instance_id="u")
+
+
+def history_lost(rows):
+    """The store lost rows of the history as well."""
+    hole(rows)
+    change(rows, "instances", {"history_length": 99}, instance_id="a")
+
+
+def hole_without_fault(rows):
+    hole(rows)
+    rows["faults"].clear()
+
+
+def hole_outlived_without_fault(rows):
+    hole_outlived(rows)
+    rows["faults"].clear()
+
+
+def surplus_of_an_orderly_history(rows):
+    """A row is left in the inbox, the scheduler was killed, and no turn took what it ordered itself."""
+    half_written(rows)
+    rows["faults"][0].update(fault="kill", node="scheduler-0")
+
+
+def surplus_without_fault(rows):
+    half_written(rows)
+    rows["faults"].clear()
+
+
+def turn_overwritten_without_fault(rows):
+    turn_overwritten(rows)
+    rows["faults"].clear()
+
+
+def displaced_without_fault(rows):
+    displaced(rows)
+    rows["faults"].clear()
+
+
+def surplus_and_stuck(rows):
+    """A row that nobody counts is no reason to be stuck: it does not stop whoever loads the workflow."""
+    nothing_ordered(rows)
+    change(rows, "instances", {"inbox_rows": 1}, instance_id="a")
+    rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
+    rows["faults"].append(fault("pause", "sidecar-0", T0, T0 + 18_000 * MS))
+
+
+def displaced_long_after(rows):
+    """Placement was away, and back for long."""
+    displaced(rows)
+    rows["faults"][0].update(applied_ns=T0 - 60_000 * MS, healed_ns=T0 - 50_000 * MS)
+
+
+def displaced_and_tried(rows):
+    """The engine has not taken the result: it asks for it again."""
+    displaced(rows)
+    rows["jobs"].append({"instance_id": "a", "kind": "activity", "name": "run-activity", "task_id": 4})
+
+
+def hangs_while_contested(rows):
+    displaced(rows)
+    change(rows, "attempts", {"ended_ns": None, "outcome": None}, instance_id="a", activity="register_shipment_v1")
+
+
+def nothing_ordered_while_contested(rows):
+    nothing_ordered(rows)
+    rows["faults"].append(fault("kill", "placement-0", T0, T0 + 1000 * MS))
+
+
+def clock_set_back(rows):
+    """A turn begins after what it ordered, and no fault was there: it was the clock."""
+    head_overwritten(rows)
+    rows["faults"].clear()
+
+
+def surplus_elsewhere(rows):
+    """It was an app that stood still, which saves nothing."""
+    half_written(rows)
+    rows["faults"][0]["node"] = "app-0"
+
+
+def surplus_before(rows):
+    """The sidecar went on before the order was made."""
+    half_written(rows)
+    rows["faults"][0].update(applied_ns=T0 - 30_000 * MS, healed_ns=T0 - 20_000 * MS)
+
+
+def unrecorded_without_gap(rows):
+    """A body ran for a task that the history does not know, and the end's id leaves no room for one."""
+    unrecorded(rows)
+    events(rows, "a")[-1]["event_id"] -= 1
+
+
+def unrecorded_late(rows):
+    """The body without a task went on after the end."""
+    unrecorded(rows)
+    end = one(rows, "instances", instance_id="a")["completed_ns"]
+    change(rows, "attempts", {"ended_ns": end + MS}, instance_id="a", activity="register_shipment_v1")
+
+
+def scheduler_back_at_once(rows):
+    first = min(row["invoked_ns"] for row in rows["operations"])
+    rows["faults"].append(fault("kill", "scheduler-0", first - 3000 * MS, first - 1000 * MS))
+
+
+def scheduler_not_asked(rows):
+    """Nobody asked for anything for twenty seconds."""
+    late_scheduler(rows)
+    drop(rows, "operations", op_id="c/v")
+
+
+def everything_late(rows):
+    """It was the store that was away."""
+    late_scheduler(rows)
+    rows["faults"][0]["node"] = "redis"
+
+
+def came_back(rows):
+    """Bodies ran on app-1 again: the order that waits does so for another reason."""
+    healed = hosts_nothing(rows)["ended_ns"] + 1000 * MS
+    twice(
+        rows,
+        "attempts",
+        {"node": "app-1", "attempt_id": "x", "started_ns": healed + MS},
+        instance_id="d",
+        attempt_id="later-0",
+    )
+
+
+def hangs_again(rows):
+    """A body began on app-1 after it was back, and never ended."""
+    healed = hosts_nothing(rows)["ended_ns"] + 1000 * MS
+    body = one(rows, "attempts", instance_id="a", activity="register_shipment_v1")
+    body.update(node="app-1", started_ns=healed + MS, ended_ns=None, outcome=None)
+
+
+def nobody_works(rows):
+    """There was not enough to do, after app-1 was back, to say that it did none of it."""
+    hosts_nothing(rows)
+    drop(rows, "attempts", attempt_id="later-0")
+
+
+def too_soon(rows):
+    """All that was done elsewhere was done before the worker could have connected again."""
+    healed = hosts_nothing(rows)["ended_ns"] + 1000 * MS
+    for row in rows["attempts"]:
+        if row["attempt_id"].startswith("later-"):
+            row.update(started_ns=healed + 3000 * MS, ended_ns=healed + 3001 * MS)
+
+
+def trickles(rows):
+    """Elsewhere next to nothing was done either: all of it stands still."""
+    healed = hosts_nothing(rows)["ended_ns"] + 1000 * MS
+    for number in range(20):
+        at = healed + (5 + number) * 1000 * MS
+        one(rows, "attempts", attempt_id=f"later-{number}").update(started_ns=at, ended_ns=at + MS)
+
+
+def worker_hangs(rows):
+    """The worker was given activities, and began none of them: they wait with their jobs."""
+    hosts_nothing(rows)
+    rows["jobs"].append({"instance_id": "b", "kind": "activity", "name": "run-activity", "task_id": 1})
+
+
+def body_hangs_meanwhile(rows):
+    """The body of `a` began, on the other replica, and never ended: that is why it waits."""
+    hosts_nothing(rows)
+    change(rows, "attempts", {"ended_ns": None, "outcome": None}, instance_id="a", activity="register_shipment_v1")
+    rows["jobs"] += 9 * [{**rows["jobs"][0], "instance_id": "b"}]
+    rows["jobs"].append({"instance_id": "a", "kind": "activity", "name": "run-activity", "task_id": 4})
+
+
+def nobody_tries(rows):
+    """No job is left that a sidecar could refuse."""
+    hosts_nothing(rows)
+    rows["jobs"].clear()
+
+
+ALIKE = [
+    came_back,
+    hangs_again,
+    nobody_works,
+    too_soon,
+    trickles,
+    worker_hangs,
+    body_hangs_meanwhile,
+    nobody_tries,
+    never_returned,
+    never_returned_and_tried,
+    cut_off_before,
+    ran_after,
+    discarded_and_tried,
+    discarded_and_told,
+    nothing_ordered,
+    raised,
+    failed_itself,
+    lambda rows: failed_itself(rows, "NonDeterminismError: no"),
+    failed_half_way,
+    lambda rows: ordered_twice(rows, "ValueError: no"),
+    ordered_twice_at_once,
+    worker_missing,
+    start_not_whole,
+    history_lost,
+    hole_without_fault,
+    hole_outlived_without_fault,
+    surplus_of_an_orderly_history,
+    surplus_without_fault,
+    turn_overwritten_without_fault,
+    lambda rows: turn_overwritten(rows, "ValueError: no"),
+    displaced_without_fault,
+    displaced_long_after,
+    displaced_and_tried,
+    hangs_while_contested,
+    nothing_ordered_while_contested,
+    clock_set_back,
+    surplus_elsewhere,
+    surplus_before,
+    unrecorded_without_gap,
+    unrecorded_late,
+    scheduler_back_at_once,
+    scheduler_not_asked,
+    everything_late,
+    lambda rows: twice(rows, "effects", key="a/ship"),
+    lambda rows: append_event(rows, "a", event="taskCompleted", task_id=0, payload="true"),
+]
+
+
+@pytest.mark.parametrize("tell", ALIKE, ids=lambda tell: tell.__name__.strip("<>"))
+def test_what_looks_alike_is_not_taken_for_a_finding(look, tell):
+    assert look(tell) == {}
+
+
+def test_a_row_that_nobody_counts_does_not_explain_an_order_that_is_stuck(look):
+    assert look(surplus_and_stuck) == {"half_written_save": {"a"}}
+    assert "stuck" not in KNOWN["half_written_save"].explains
+
+
+@pytest.mark.parametrize("lie", [None, *sorted(LIES.keys() - {"task_forgotten"})])
+def test_no_planted_lie_is_taken_for_a_finding(look, lie):
+    assert look(LIES.get(lie, lambda rows: None)) == {}
