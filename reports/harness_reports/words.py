@@ -224,12 +224,9 @@ def known(met: Known) -> str:
     """
     A known finding that explains rows of this run, in a sentence.
     """
-    upstream = f" ({', '.join(met.upstream)})" if met.upstream else ""
-    mended = f"; mended in {met.fixed}" if met.fixed else ""
-    return (
-        f"{met.name}: {met.title}{upstream}{mended} It explains {count(met.rows, 'row')} of this run, "
-        f"shown by {count(met.instances, 'instance')}."
-    )
+    known_as = [*met.upstream, *([f"mended in {met.fixed}"] if met.fixed else [])]
+    title = met.title.removesuffix(".") + (f" ({', '.join(known_as)})" if known_as else "")
+    return f"{met.name} explains {count(met.rows, 'row')}, shown by {count(met.instances, 'instance')}: {title}"
 
 
 def gate(decision: Decision) -> str | None:

@@ -14,6 +14,9 @@ import httpx
 import pytest
 import tenacity
 
+from harness.journal import Journal, Journals
+from harness.rows import Applied, Completed, Invoked
+
 pytestmark = pytest.mark.compose
 
 FOLDER = Path(__file__).resolve().parents[2] / "compose"
@@ -94,15 +97,13 @@ def test_every_query_of_the_dashboard_shows_a_run_on_a_real_prometheus(up, tmp_p
     queries |= {annotation["expr"] for annotation in dashboard["annotations"]["list"]}
     tmp_path.chmod(0o1777)
     now = time.time_ns()
-    rows = {
-        "faults.jsonl": [{"event": "applied", "step": 0, "fault": "pause", "node": "sidecar-1", "at_ns": now}],
-        "operations-1.jsonl": [
-            {"event": "invoke", "op_id": "c/1", "node": "app-0", "at_ns": now},
-            {"event": "complete", "op_id": "c/1", "outcome": "ok", "at_ns": now},
-        ],
-    }
-    for name, content in rows.items():
-        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in content))
+    call = {"op_id": "c/1", "instance_id": "a", "workflow": "order_v1", "kind": "plain", "client": "c", "node": "app-0"}
+    journals = Journals(tmp_path)
+    with Journal(journals.faults) as faults:
+        faults.write(Applied(step=0, fault="pause", node="sidecar-1", at_ns=now))
+    with Journal(journals.operations("1")) as operations:
+        operations.write(Invoked(**call, attempt=1, intended_ns=now, at_ns=now))
+        operations.write(Completed(op_id="c/1", outcome="ok", status=202, detail=None, at_ns=now))
     with up("observability", env={"HARNESS_JOURNAL": str(tmp_path)}) as system:
         api = f"{system.at('prometheus', 9090).url}/api/v1/query"
 

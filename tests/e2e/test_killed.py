@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness.journal import read
+from tests.builders import lines
 from tests.builders.command import BIN, ROOT, left, until
 
 pytestmark = pytest.mark.e2e
@@ -37,4 +37,4 @@ def test_nothing_is_left_after_five_seconds_and_the_journals_are_readable(number
 
     until(lambda: not left(tmp_path), 5 - (time.monotonic() - killed))
     for journal in (tmp_path / "latest" / "journal").glob("*.jsonl"):
-        assert all("at_ns" in row for row in read(journal))
+        assert all("at_ns" in row for row in lines.read(journal))

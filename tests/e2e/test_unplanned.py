@@ -45,4 +45,4 @@ def test_faults_that_nobody_can_feel_make_the_run_unknown(harness):
     proofs = {fault["step"]: fault["proof"].get("reason") for fault in finished.verdict["faults"]}
     assert proofs[0] == "nobody uses client->app-0"
     assert proofs[2] == "could not be applied: sidecar-0 does not run"
-    assert "latency of client->app-0 (step 0) was not felt" in finished.verdict["reasons"]
+    assert "latency of client->app-0 (step 0) was never applied" in finished.verdict["reasons"]
