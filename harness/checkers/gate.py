@@ -1,5 +1,5 @@
 """
-From a verdict to an exit code: the policy, apart from the judging.
+From a verdict to an exit code. This policy is separate from the judging.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ _CODES = {Result.HOLDS: Exit.HOLDS, Result.VIOLATED: Exit.VIOLATED, Result.UNKNO
 
 def exit_code(verdict: Verdict) -> Exit:
     """
-    A missed service level only counts where correctness holds: it says nothing about a run that is not sound.
+    Return the exit code for a verdict. A missed service level counts only if the verdict is HOLDS.
 
-    What a scenario expects to be violated passes when just that is; when it holds, the exit code is that of a
-    violation, so that somebody hears of it.
+    If a scenario expects a violation and exactly that is violated, the run passes. If it holds instead, the exit code
+    is that of a violation, so that somebody notices.
     """
     as_expected = is_as_expected(verdict)
     if as_expected is not None:
@@ -27,9 +27,9 @@ def exit_code(verdict: Verdict) -> Exit:
 
 def is_as_expected(verdict: Verdict) -> bool | None:
     """
-    Is violated what the scenario expects, and nothing else, in a run that lacks nothing: every fault was felt, all the
-    evidence is there? None where it expects nothing, or nothing can be told: also not of evidence that was changed
-    after the run.
+    Return whether exactly that is violated which the scenario expects, in a run that lacks nothing (every fault was
+    felt, all evidence is there). None if the scenario expects nothing, if the verdict is UNKNOWN, or if the evidence
+    was changed after the run.
     """
     if verdict.expect is None or verdict.result is Result.UNKNOWN or verdict.modified:
         return None
@@ -38,7 +38,7 @@ def is_as_expected(verdict: Verdict) -> bool | None:
 
 def unexpected(verdict: Verdict) -> list[str]:
     """
-    The names of the violated invariants that the scenario does not expect to be.
+    Return the names of the violated invariants that the scenario does not expect to be violated.
     """
     allowed = set(verdict.expect.violated) if verdict.expect is not None else set()
     return [each.name for each in verdict.findings if each.result is Result.VIOLATED and each.name not in allowed]

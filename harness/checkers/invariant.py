@@ -1,14 +1,14 @@
 """
-Invariants: one .sql file each, whose query returns what must not be; each row is a witness.
+Invariants: each is one .sql file. Its query returns what must not be; each row is a witness.
 
-A file begins with comment lines `-- name: text`; a line of `--` and at least three spaces goes on with the text
-before it. The names:
+A file begins with comment lines `-- name: text`. A line that begins with `--` and at least three spaces continues the
+text of the line before. The names:
 
     claim     what holds if the query returns nothing: a sentence
     examined  SQL for one number: how many things the query looked at; 0 makes the finding UNKNOWN
     witness   a sentence about one row, with its columns in braces (see `harness.checkers.telling`)
     severity  `violated` (if left out), or `unknown`: a row shows that the evidence, not the system, is wrong
-    layer     who is to blame where the row has no column `layer`: client, app, engine, store or `not decided`
+    layer     who is to blame if the row has no column `layer`: client, app, SDK, engine, store or `not decided`
     catches   planted defects that it must catch, separated by commas
     source    where the rule comes from, for the reader alone
 """
@@ -36,7 +36,7 @@ _SEVERITIES = {"violated", "unknown"}
 @dataclass(frozen=True)
 class Invariant:
     """
-    One file, read. `query` is its SQL.
+    One invariant, read from its file. `query` is its SQL. The module says what the other fields are.
     """
 
     claim: str
@@ -50,7 +50,7 @@ class Invariant:
 
 def load(folder: Traversable | Path) -> dict[str, str]:
     """
-    The text of every .sql file of `folder` by its name without the ending, in order of name.
+    Return the text of every .sql file of `folder`, by the file's name without its ending, sorted by name.
 
     Raises OSError if the folder cannot be read.
     """
@@ -60,8 +60,8 @@ def load(folder: Traversable | Path) -> dict[str, str]:
 
 def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
     """
-    The same of a user's folder. Raises UsageError if there is none, if it has a file that is no invariant, or one whose
-    name is `taken`.
+    Return the same for a user's folder. Raises UsageError if the folder has no .sql file, if a file is not an
+    invariant, or if its name is in `taken`.
     """
     try:
         found = load(folder)
@@ -82,11 +82,11 @@ def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
 
 def besides_general(target: Path | None) -> dict[str, str]:
     """
-    The invariants that a run of a target is judged by besides the general ones: those of the folder `target`, and those
-    of installed packages.
+    Return the invariants by which a run of a target is judged in addition to the general ones (name -> text): those of
+    the folder `target`, and those of installed packages.
 
-    Raises UsageError if one of a package is no invariant or has a name that is taken, OSError if the target's cannot be
-    read.
+    Raises UsageError if a file of a package is not an invariant or has a name that is already taken, and OSError if the
+    folder of the target cannot be read.
     """
     found = load(target) if target is not None else {}
     taken = dict.fromkeys(load(GENERAL), "the harness") | dict.fromkeys(found, "the target")
@@ -104,7 +104,7 @@ def besides_general(target: Path | None) -> dict[str, str]:
 
 def parse(text: str) -> Invariant:
     """
-    The invariant that `text` describes. Raises ValueError if its header is not as this module says.
+    Return the invariant that `text` describes. Raises ValueError if its header is not as this module says.
     """
     header: dict[str, str] = {}
     last = None

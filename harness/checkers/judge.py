@@ -1,8 +1,8 @@
 """
 The judge: a plan and the evidence of its run -> a verdict.
 
-It reads evidence alone, opens no connection, looks at no clock: the same evidence gives the same verdict, byte
-for byte. Evidence that is missing or broken makes findings UNKNOWN; it never stops the judge.
+It reads only evidence, opens no connection and reads no clock. So the same evidence gives the same verdict, byte for
+byte. Evidence that is missing or broken makes findings UNKNOWN. It never stops the judge.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _OVERLAPS = """
     ) AS executions
     WHERE started_ns < before_ns
 """
-"""Of an execution that was cut off nobody knows when it ended: it is not counted as one that others overlapped."""
+"""If an execution was cut off, nobody knows when it ended. So it does not count as overlapped by others."""
 _TORN = "SELECT file, torn FROM journals WHERE torn > 0 ORDER BY file"
 
 
@@ -70,14 +70,14 @@ def judge(
     """
     Judge the run called `run_name` that did `plan` and left `evidence`, a folder of Parquet files.
 
-    `modified` names the files that are not as the run left them: the verdict says so, and is not HOLDS. `theirs` is the
-    folder of the target's invariants, by default where the plan's target has them. `own` is a
-    folder of the user's invariants, besides the general ones and the target's. The folder `keep` gets all rows of
-    each invariant that has any, as `<invariant>.parquet`, in place of what an earlier judging left there; a verdict
-    holds the first of them. `progress` is told each table that is made and each invariant that is examined.
-    `opening` is the engine that answers; the verdict is the same with each.
+    `modified` names the files that are not as the run left them. Then the verdict says so, and is not HOLDS.
+    `of_target` is the folder of the target's invariants; by default it is the one that the plan's target names.
+    `drafts` is a folder of the user's invariants, in addition to the general ones and the target's. The folder `keep`
+    gets all rows against each invariant, as `<invariant>.parquet`, and replaces what an earlier judging left there. The
+    verdict has the first of these rows. `progress` is called for each table that is made and each invariant that is
+    examined. `opening` opens the database; the verdict is the same with every database.
 
-    Raises UsageError if `own` cannot be used.
+    Raises UsageError if `drafts` cannot be used.
     """
     with opening(plan, evidence, progress) as database:
         findings = tuple(_findings(database, of_target or plan.target.invariants, drafts, keep, progress))
@@ -155,8 +155,8 @@ def examine(
     database: Database, telling: Telling, name: str, text: str, origin: Origin, keep: Path | None = None
 ) -> Finding:
     """
-    What the invariant `name`, the content of whose file is `text`, says of this evidence. If there are rows against
-    it, the folder `keep` gets all of them.
+    Return what an invariant finds in this evidence. `name` is its name and `text` the content of its file. If there are
+    rows against it, the folder `keep` gets all of them.
     """
     try:
         each = invariant.parse(text)
@@ -171,7 +171,7 @@ def examine(
             violations.write(keep, name, database.types(each.query), chain.from_iterable(every))
     except UnansweredError as error:
         return _unknown(name, each.claim, str(error), origin, each.catches)
-    except Exception as error:  # noqa: BLE001 - it may be anybody's, and whatever it returns stops none of the others
+    except Exception as error:  # noqa: BLE001 - anybody may have written it, and it must not stop the other invariants
         return _unknown(name, each.claim, f"it returns what it must not: {error}", origin, each.catches)
     if count == 0 and examined == 0:
         return _unknown(name, each.claim, "there was nothing to examine", origin, each.catches)
@@ -236,7 +236,7 @@ def _witnesses(database: Database, telling: Telling, each: Invariant, rows: Sequ
 
 def _plain(value: Any) -> Any:
     """
-    A value as JSON has it; what JSON lacks (a decimal, a time, a number that is none) as text.
+    Return a value as JSON can hold it. What JSON does not have (a decimal, a time, NaN, infinity) becomes text.
     """
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
@@ -275,7 +275,8 @@ def _circumstances(
 
 def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
     """
-    The violated first, then the unknown, those of one reason in one sentence.
+    Return the reasons: first one for each violated invariant, then one for all invariants that are unknown for the same
+    reason.
     """
     for finding in findings:
         if finding.result is Result.VIOLATED:
@@ -290,7 +291,7 @@ def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _known(database: Database, sql: str) -> list[Row]:
     """
-    The rows of a query; none if the evidence does not answer it (which a finding says then).
+    Return the rows of a query; none if the evidence cannot answer it. In that case a finding says so.
     """
     try:
         return database.rows(sql)
