@@ -1,10 +1,10 @@
 """
-Crash-safe journals: JSON lines, one writer a file; and which journals a run has.
+Crash-safe journals: files of JSON lines, each with one writer; and which journals a run has.
 
-A line is one write() to a file opened for appending, so a writer that is killed at any byte tears at most
-its own last line, and lines that were written are in the kernel and survive the writer. `sync` also
-outlives the machine. A torn line lacks its end, and the next writer of the file begins on a line of its own; the
-reader passes over torn lines, and `torn` counts them. Any other line that is no row is an error.
+Each line is written by one write() to a file that is opened for appending. If the writer is killed at any byte, at most
+its own last line is torn, which means incomplete. Lines that were written are in the kernel and survive the writer.
+With `sync` they also survive a crash of the machine. The next writer of a file with a torn line begins on a new line.
+The reader skips torn lines, and `torn` counts them. Any other line that is not a row is an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OPERATIONS, _ATTEMPTS = "operations-", "attempts-"
 
 class Journal(Generic[RowT]):
     """
-    The one writer of a journal file; safe to share between threads.
+    The only writer of a journal file. Threads can share it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -42,9 +42,9 @@ class Journal(Generic[RowT]):
 
     def write(self, row: RowT, *, sync: bool = False) -> None:
         """
-        Append one row; with `sync` return only once it is on disk.
+        Append one row. With `sync`, return only when the row is on disk.
 
-        Raises OSError if it could not be written whole: evidence that is lost must not pass in silence.
+        Raises OSError if the row could not be written completely, because lost evidence must not go unnoticed.
         """
         line = row.model_dump_json(by_alias=True).encode() + b"\n"
         with self._lock:
@@ -56,7 +56,7 @@ class Journal(Generic[RowT]):
 
     def close(self) -> None:
         """
-        Close the file; writing afterwards is an error.
+        Close the file. It is an error to write afterwards.
         """
         os.close(self._fd)
 
@@ -71,9 +71,9 @@ class Journal(Generic[RowT]):
 
 def read(file: Path, rows: TypeAdapter[RowT]) -> Iterator[RowT]:
     """
-    The rows of a journal, in order. Lines that a killed writer tore are left out; `torn` counts them.
+    Return the rows of a journal, in order. Torn lines are left out; `torn` counts them.
 
-    Raises EvidenceError for any other line that is no row, OSError if the file cannot be read.
+    Raises EvidenceError for any other line that is not a row, and OSError if the file cannot be read.
     """
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -93,7 +93,7 @@ def _row(file: Path, number: int, line: bytes, rows: TypeAdapter[RowT]) -> RowT:
 
 def torn(file: Path) -> int:
     """
-    How many lines of a journal lack their end, because their writer was killed in the middle of them.
+    Return how many lines of a journal are torn: their writer was killed before their end.
     """
     with file.open("rb") as lines:
         return sum(map(_is_torn, lines))
@@ -101,15 +101,15 @@ def torn(file: Path) -> int:
 
 def _is_torn(line: bytes) -> bool:
     """
-    Does this line lack its end? A row is a JSON object.
+    Return whether the end of this line is missing. A row is a JSON object.
     """
     return not line.endswith(b"\n") or (line.startswith(b"{") and not line.rstrip().endswith(b"}"))
 
 
 class Tail(Generic[RowT]):
     """
-    Reads a journal while it is being written. A line that is no row is told to `broken`, and passed over; without
-    `broken` it is an error.
+    Reads a journal while it is being written. If a line is not a row, `broken` is called with the error, and the line
+    is skipped. Without `broken` such a line is an error.
     """
 
     def __init__(
@@ -123,9 +123,9 @@ class Tail(Generic[RowT]):
 
     def poll(self) -> list[RowT]:
         """
-        The whole lines that were written since the last poll; none while the file does not exist.
+        Return the rows of the complete lines that were written since the last poll; none while the file does not exist.
 
-        Raises EvidenceError for a line that is no row, if nobody else is told of it.
+        Raises EvidenceError for a line that is not a row, if there is no `broken`.
         """
         try:
             with self._file.open("rb") as lines:

@@ -1,10 +1,10 @@
 """
-The names of what a system is made of: nodes (`app-0`, `redis`) and the links between them (`app-0->sidecar-0`).
+The names of the parts of a system: nodes (`app-0`, `redis`) and the links between them (`app-0->sidecar-0`).
 
     node   role or role-number     `redis`, `sidecar-1`; `client` and `sidecars` are only ends of links
-    link   node->node              from the one that connects to the one that listens
+    link   node->node              from the node that connects to the node that listens
 
-Files, journals and tables hold names as text. Whoever needs a part of a name reads it here, and nowhere else.
+Files, journals and tables contain names as text. Only this module takes a name apart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALL_SIDECARS = "sidecars"
 """The end of a link that all sidecars share."""
 
 RESERVED = frozenset({APP, SIDECAR, REDIS, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, "toxiproxy"})
-"""Roles that are the system's own: no service of a target may have one of these names."""
+"""The roles of the system itself. A service of a target must not have one of these names."""
 
 _ARROW = "->"
 _ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 @dataclass(frozen=True)
 class Node:
     """
-    One node: its role, and its number from 0; None where there is one of that role only.
+    One node: its role, and its number from 0. The number is None if there is only one node with this role.
     """
 
     role: str
@@ -48,14 +48,15 @@ class Node:
     @property
     def replica(self) -> int | None:
         """
-        The replica that the node belongs to: an app or its sidecar; None for a node that serves all replicas.
+        The number of the replica to which the node belongs, for an app or a sidecar. None for a node that serves all
+        replicas.
         """
         return self.number if self.role in (APP, SIDECAR) else None
 
     @property
     def parts(self) -> frozenset[str]:
         """
-        The names of the nodes that it is made of: its own.
+        The names of the nodes that it consists of: only its own.
         """
         return frozenset({str(self)})
 
@@ -85,7 +86,8 @@ class Link:
     @property
     def replica(self) -> int | None:
         """
-        The replica that it belongs to, by the first of its ends that has one: 0 for `client->app-0`.
+        The number of the replica to which it belongs. It is that of the first of its ends that has one: 0 for
+        `client->app-0`. None if neither end has one.
         """
         return self.source.replica if self.source.replica is not None else self.dest.replica
 
@@ -99,7 +101,7 @@ class Link:
 
 def is_role(text: str) -> bool:
     """
-    Can a node have this role, so that its name is read back as it was written?
+    Return whether a node can have this role: whether its name can be parsed again.
     """
     try:
         return parse(f"{text}-0") == Node(text, 0)
@@ -109,21 +111,21 @@ def is_role(text: str) -> bool:
 
 def app(number: int) -> Node:
     """
-    The app of one replica.
+    Return the app of one replica.
     """
     return Node(APP, number)
 
 
 def sidecar(number: int) -> Node:
     """
-    The sidecar of one replica.
+    Return the sidecar of one replica.
     """
     return Node(SIDECAR, number)
 
 
 def parse(name: str) -> Node | Link:
     """
-    The node or link of that name. Raises ValueError for what is neither.
+    Return the node or link with this name. Raises ValueError if the name is neither.
     """
     match [_node(end) for end in name.split(_ARROW)]:
         case [Node() as alone]:
@@ -135,7 +137,7 @@ def parse(name: str) -> Node | Link:
 
 def node(name: str) -> Node:
     """
-    The node of that name. Raises ValueError for what is none.
+    Return the node with this name. Raises ValueError if it is not the name of a node.
     """
     match parse(name):
         case Node() as found:
@@ -145,7 +147,7 @@ def node(name: str) -> Node:
 
 def link(name: str) -> Link:
     """
-    The link of that name. Raises ValueError for what is none.
+    Return the link with this name. Raises ValueError if it is not the name of a link.
     """
     match parse(name):
         case Link() as found:
@@ -155,8 +157,9 @@ def link(name: str) -> Link:
 
 def replica(name: str) -> int | None:
     """
-    The replica that a node or link belongs to: 0 for `app-0`, `sidecar-0->redis` and `client->app-0`; None for one
-    that serves all replicas, and for a text from the evidence that is no name.
+    Return the number of the replica to which a node or link belongs: 0 for `app-0`, `sidecar-0->redis` and
+    `client->app-0`. None for a node or link that serves all replicas, and for a text from the evidence that is not a
+    name.
     """
     try:
         return parse(name).replica
@@ -166,7 +169,8 @@ def replica(name: str) -> int | None:
 
 def role(name: str) -> str:
     """
-    `sidecar-0` -> `sidecar`, `sidecar-0->redis` -> `sidecar->redis`; a text that is no name is its own role.
+    Return the role of a name: `sidecar` for `sidecar-0`, `sidecar->redis` for `sidecar-0->redis`. A text that is not a
+    name is returned as it is.
     """
     try:
         return parse(name).role
@@ -176,7 +180,7 @@ def role(name: str) -> str:
 
 def touched(names: Iterable[str]) -> set[str]:
     """
-    Nodes and links, and of each link the nodes at its ends. Raises ValueError for what is no name.
+    Return these nodes and links, and also the nodes at the ends of each link. Raises ValueError if one is not a name.
     """
     return {part for name in names for part in (name, *parse(name).parts)}
 

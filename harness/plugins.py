@@ -1,5 +1,5 @@
 """
-What installed packages add to the harness: faults and invariants of a team's own, by entry points.
+What installed packages add to the harness by entry points: faults and invariants of a team's own.
 
     [project.entry-points."durable_workflow_harness.faults"]
     fd_limit = "acme_chaos.faults:FdLimit"           # name in a scenario = the fault's class
@@ -7,7 +7,7 @@ What installed packages add to the harness: faults and invariants of a team's ow
     [project.entry-points."durable_workflow_harness.invariants"]
     acme = "acme_chaos.invariants"                   # any name = a package that holds .sql files
 
-Entry points are the standard way of Python packages to announce such things (Python Packaging User Guide, "Entry
+Entry points are the standard way in which Python packages announce such objects (Python Packaging User Guide, "Entry
 points specification"). Nothing is imported before it is needed.
 """
 
@@ -27,7 +27,7 @@ INVARIANTS = "durable_workflow_harness.invariants"
 @dataclass(frozen=True)
 class Plugin:
     """
-    One thing that an installed package adds: its name, and which package, in which version, has it.
+    One entry point of an installed package: its name, and the name and version of the package.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Plugin:
 
     def load(self) -> object:
         """
-        The object that the entry point names. Raises UsageError if it cannot be imported.
+        Return the object that the entry point names. Raises UsageError if it cannot be imported.
         """
         try:
             return self.point.load()
@@ -55,7 +55,7 @@ class Plugin:
 
     def folder(self) -> Traversable:
         """
-        The folder of the package that the entry point names. Raises UsageError as `load` does.
+        Return the folder of the package that the entry point names. Raises UsageError as `load` does.
         """
         self.load()
         return files(self.point.module)
@@ -63,7 +63,7 @@ class Plugin:
 
 def found(group: str) -> tuple[Plugin, ...]:
     """
-    What installed packages add to `group`, in order of name and package.
+    Return the entry points of `group` in all installed packages, sorted by name and package.
     """
     plugins = [
         Plugin(

@@ -1,8 +1,9 @@
 """
-What a run writes down as it happens: one frozen type for each row of each journal.
+The rows of the journals, which record a run as it happens: one frozen type for each kind of row.
 
 Writers, readers and the exporter (compose/exporter.py) share these types. Times are integer nanoseconds since the
-epoch, UTC. A row may hold more than its type names, as an application's attempts file may; the rest is passed over.
+epoch, UTC. A row may have more fields than its type, for example in an application's attempts file. These are ignored.
+docs/run-directory.md lists all rows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from harness.model import Point
 
 Outcome = Literal["ok", "fail", "unknown"]
-"""What a client knows of its call: accepted, clearly refused, or anything else."""
+"""What a client knows about its call: it was accepted, it was clearly refused, or anything else."""
 
 
 class Row(BaseModel):
@@ -33,8 +34,8 @@ class Row(BaseModel):
 
 class Invoked(Row):
     """
-    A call is about to be sent. `attempt` counts the tries of one instance id from 1; `intended_ns` is when the arrival
-    schedule wanted the call sent.
+    A call is about to be sent. `attempt` (`try` in the file) counts the tries of one instance id, from 1. `intended_ns`
+    is when the call was due by the arrival schedule.
     """
 
     event: Literal["invoke"] = "invoke"
@@ -50,7 +51,7 @@ class Invoked(Row):
 
 class Completed(Row):
     """
-    What came of a call: its outcome, the HTTP status if there was an answer, and the error in words if it is not ok.
+    A call is completed: its outcome, the HTTP status if there was an answer, and the error in words if it is not ok.
     """
 
     event: Literal["complete"] = "complete"
@@ -78,7 +79,7 @@ class BodyBegan(Row):
 
 class BodyEnded(Row):
     """
-    The body of an activity ended, well or with an error.
+    The body of an activity has ended, with `ok` or with an error.
     """
 
     event: Literal["end"] = "end"
@@ -92,7 +93,8 @@ class BodyEnded(Row):
 
 class _OfFault(Row):
     """
-    A row about one fault on one node; `step` is its step in the plan, -1 for what no plan holds.
+    A row about one fault on one node or link. `step` is the number of its step in the plan; -1 if it is not in the
+    plan.
     """
 
     step: int
@@ -102,7 +104,7 @@ class _OfFault(Row):
 
 class Intended(_OfFault):
     """
-    The fault is about to be applied. On disk before anything is touched.
+    The fault is about to be applied. This row is on disk before anything is touched. `planned_ns` is the planned time.
     """
 
     event: Literal["intent"] = "intent"
@@ -111,7 +113,7 @@ class Intended(_OfFault):
 
 class Applied(_OfFault):
     """
-    The fault is in force. `proof` is there only for what was no fault of the plan: how a node ended by itself.
+    The fault is in force. Only a node that ended by itself has a `proof` here: how it ended.
     """
 
     event: Literal["applied"] = "applied"
@@ -120,7 +122,7 @@ class Applied(_OfFault):
 
 class Felt(_OfFault):
     """
-    The fault was proved to be felt: `proof` holds what was measured.
+    It is proved that the fault is felt. `proof` is what was measured.
     """
 
     event: Literal["felt"] = "felt"
@@ -129,7 +131,7 @@ class Felt(_OfFault):
 
 class Unfelt(_OfFault):
     """
-    The fault could not be applied, or not be proved: `proof` holds the `reason`, and what was measured instead.
+    The fault could not be applied, or it could not be proved. `proof` has the `reason`, and what was measured instead.
     """
 
     event: Literal["unfelt"] = "unfelt"
@@ -138,7 +140,7 @@ class Unfelt(_OfFault):
 
 class Healed(_OfFault):
     """
-    The fault was undone, and that was proved.
+    The fault was undone, and this was proved.
     """
 
     event: Literal["healed"] = "healed"
@@ -146,7 +148,7 @@ class Healed(_OfFault):
 
 class Unhealed(_OfFault):
     """
-    The fault could not be undone: `proof` holds the `reason`.
+    The fault could not be undone. `proof` has the `reason`.
     """
 
     event: Literal["unhealed"] = "unhealed"
@@ -167,7 +169,7 @@ class PhaseBegan(Row):
 
 class PhaseEnded(Row):
     """
-    A phase of the run ended; `detail` says why it was cut short, if it was.
+    A phase of the run has ended. `detail` says why it was cut short; None if it was not.
     """
 
     event: Literal["end"] = "end"
@@ -177,7 +179,7 @@ class PhaseEnded(Row):
 
 class Sample(Row):
     """
-    One reading of one node.
+    One reading of one node: the name of what was measured, and its value.
     """
 
     node: str
@@ -190,7 +192,7 @@ class Sample(Row):
 
 class LoadBegan(Row):
     """
-    The load begins: the time that the plan's times count from.
+    The load begins. The times of the plan count from here.
     """
 
     event: Literal["started"] = "started"
@@ -198,7 +200,7 @@ class LoadBegan(Row):
 
 class LoadEnded(Row):
     """
-    The load ended; `dropped` arrivals were not sent, because too many were in flight.
+    The load has ended. `dropped` is the number of arrivals that were not sent, because too many were in flight.
     """
 
     event: Literal["ended"] = "ended"
@@ -210,8 +212,8 @@ class LoadEnded(Row):
 
 class _OfExecution(Row):
     """
-    A row about an execution that stands at a point of an activity, which it announced at `announced_ns` by its own
-    clock.
+    A row about an execution that has reached a point of an activity. `announced_ns` is when it announced this, by the
+    clock of the application.
     """
 
     step: int
@@ -226,7 +228,7 @@ class _OfExecution(Row):
 
 class HeldAt(_OfExecution):
     """
-    The execution is held.
+    The execution is held at the point.
     """
 
     event: Literal["held"] = "held"
@@ -234,7 +236,7 @@ class HeldAt(_OfExecution):
 
 class LetGo(_OfExecution):
     """
-    The execution goes on, and why.
+    The execution continues; `why` gives the reason.
     """
 
     event: Literal["let go"] = "let go"
@@ -243,7 +245,7 @@ class LetGo(_OfExecution):
 
 class NeverCame(Row):
     """
-    The execution that an aimed fault waited for never came; `came` executions came to that point.
+    The execution for which an aimed fault waited never came. `came` is the number of executions that reached the point.
     """
 
     event: Literal["never"] = "never"

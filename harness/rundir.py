@@ -1,5 +1,5 @@
 """
-The run directory: the only thing that the stages of a run share.
+The run directory: all files of a run, and the only thing that the stages of a run share (docs/run-directory.md).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
 PROCESSES = "processes"
-"""The backend that is meant where none is named."""
+"""The backend that is used if none is named."""
 
 
 @dataclass(frozen=True)
 class RunDir:
     """
-    Where everything of one run lies.
+    The files and folders of one run.
     """
 
     path: Path
@@ -41,28 +41,29 @@ class RunDir:
     @property
     def plan(self) -> Path:
         """
-        What was to be done.
+        The plan: what the run does.
         """
         return self.path / "plan.json"
 
     @property
     def journals(self) -> Journals:
         """
-        What was written down as it happened.
+        What was recorded during the run.
         """
         return Journals(self.path / "journal")
 
     @property
     def evidence(self) -> Path:
         """
-        What was collected afterwards: `*.parquet`.
+        The folder of what was collected afterwards: `*.parquet`.
         """
         return self.path / "evidence"
 
     @property
     def invariants(self) -> Path:
         """
-        The target's own invariants, as they were when it was run: `*.sql`; not there if it has none.
+        The folder of the invariants of the target and of installed packages, as they were at the time of the run:
+        `*.sql`. It does not exist if there are none.
         """
         return self.path / "invariants"
 
@@ -76,14 +77,14 @@ class RunDir:
     @property
     def logs(self) -> Path:
         """
-        One file a node.
+        The folder of logs, one file per node.
         """
         return self.path / "logs"
 
     @property
     def data(self) -> Path:
         """
-        One folder a node: what it keeps over its own restarts.
+        The folder that has one folder per node, with what the node keeps over its restarts.
         """
         return self.path / "data"
 
@@ -97,48 +98,49 @@ class RunDir:
     @property
     def violations(self) -> Path:
         """
-        Every row against an invariant, one `<invariant>.parquet` each; not there if nothing is violated.
+        The folder of the rows against each violated invariant, `<invariant>.parquet`. It does not exist if nothing is
+        violated.
         """
         return self.path / "violations"
 
     @property
     def sums(self) -> Path:
         """
-        The manifest: what the run left, with SHA-256.
+        The manifest: the files that the run left, with their SHA-256.
         """
         return self.path / "SHA256SUMS"
 
     @property
     def selftest(self) -> Path:
         """
-        What the checker caught of the defects that were planted in copies of the evidence.
+        Which of the defects that were planted in copies of the evidence the checker caught.
         """
         return self.path / "selftest.json"
 
     @property
     def stalled(self) -> Path:
         """
-        What stood still, if anything ever did.
+        What stood still. The file exists only if something did.
         """
         return self.path / "stalled.json"
 
     @property
     def stands(self) -> Path:
         """
-        There as long as a system that `harness up` left up is to be up.
+        A mark: the file exists while a system that `harness up` started should stay up.
         """
         return self.path / "stands"
 
     def save_endpoints(self, endpoints: str) -> None:
         """
-        Write endpoints.json, where the load generator finds the system.
+        Write endpoints.json, from which the load generator learns the addresses of the system.
         """
         _write(self.path / "endpoints.json", endpoints + "\n")
 
     @property
     def backend(self) -> str:
         """
-        The backend that the system ran on; the default one if it never came up.
+        The name of the backend on which the system ran; the default backend if it never came up.
         """
         try:
             return str(json.loads((self.path / "endpoints.json").read_bytes()).get("backend", PROCESSES))
@@ -147,14 +149,14 @@ class RunDir:
 
     def save_plan(self, plan: Plan) -> None:
         """
-        Write plan.json, whole or not at all.
+        Write plan.json, completely or not at all.
         """
         _write(self.plan, plan.model_dump_json(indent=2, by_alias=True) + "\n")
 
     def keep_invariants(self, texts: Mapping[str, str]) -> None:
         """
-        Write the invariants that the run is to be judged by besides the general ones (name -> SQL file's content), so
-        that it can be judged where they are not, or are others by then.
+        Write the invariants by which the run is judged in addition to the general ones (name -> content of the SQL
+        file). So the run can be judged later by the same invariants, also on a machine that does not have them.
         """
         _keep(self.invariants, texts)
 
@@ -166,7 +168,7 @@ class RunDir:
 
     def load_plan(self) -> Plan:
         """
-        Read plan.json. Raises EvidenceError if it is missing or of another version of the harness.
+        Return the plan of plan.json. Raises EvidenceError if it is missing or of another version of the harness.
         """
         try:
             return Plan.model_validate_json(self.plan.read_bytes())
@@ -177,13 +179,13 @@ class RunDir:
 
     def save_stall(self, stall: Stall) -> None:
         """
-        Write stalled.json, whole or not at all.
+        Write stalled.json, completely or not at all.
         """
         _write(self.stalled, stall.model_dump_json(indent=2) + "\n")
 
     def load_stall(self) -> Stall | None:
         """
-        Read stalled.json; None if nothing stood still, or it cannot be read.
+        Return the content of stalled.json; None if nothing stood still, or if it cannot be read.
         """
         try:
             return Stall.model_validate_json(self.stalled.read_bytes())
@@ -192,13 +194,13 @@ class RunDir:
 
     def save_selftest(self, selftest: SelfTest) -> None:
         """
-        Write selftest.json, whole or not at all.
+        Write selftest.json, completely or not at all.
         """
         _write(self.selftest, selftest.model_dump_json(indent=2) + "\n")
 
     def load_selftest(self) -> SelfTest | None:
         """
-        Read selftest.json; None if it was never made, or it cannot be read.
+        Return the content of selftest.json; None if there was no self-test, or if it cannot be read.
         """
         try:
             return SelfTest.model_validate_json(self.selftest.read_bytes())
@@ -207,13 +209,14 @@ class RunDir:
 
     def save_verdict(self, verdict: Verdict) -> None:
         """
-        Write verdict.json, whole or not at all.
+        Write verdict.json, completely or not at all.
         """
         _write(self.verdict, verdict.model_dump_json(indent=2) + "\n")
 
     def load_verdict(self) -> Verdict:
         """
-        Read verdict.json. Raises EvidenceError if the run was not judged.
+        Return the content of verdict.json. Raises EvidenceError if the run was not judged, or if the file is of another
+        version of the harness.
         """
         try:
             return Verdict.model_validate_json(self.verdict.read_bytes())
@@ -239,9 +242,10 @@ def _write(file: Path, text: str) -> None:
 
 def create(root: Path, scenario: str, seed: int, now: datetime | None = None) -> RunDir:
     """
-    Make a new run directory below `root` and point `root/latest` at it.
+    Make a new run directory below `root`, make `root/latest` point at it, and return it. `now` is the time for its
+    name; None means the current time.
 
-    Two runs that begin in the same second get different names.
+    Two runs that begin in the same second get different names. Raises UsageError if a hundred names are taken.
     """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     root.mkdir(parents=True, exist_ok=True)
@@ -267,14 +271,14 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
 
 def standing(root: Path) -> list[RunDir]:
     """
-    The runs below `root` whose system `harness up` left up.
+    Return the runs below `root` whose system was started by `harness up` and should still be up.
     """
     return [RunDir(mark.parent.resolve()) for mark in sorted(root.glob("*/stands"))]
 
 
 def find(root: Path, name: str) -> RunDir:
     """
-    The run called `name`: a path, a name below `root`, or `latest`.
+    Return the run called `name`: a path, a name below `root`, or `latest`.
 
     Raises UsageError if there is no such run.
     """

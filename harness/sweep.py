@@ -1,8 +1,8 @@
 """
-The sweep: a crash at every activity point of a workflow, and what became of it: a matrix of point x fault.
+The sweep: a crash at every activity point of a workflow, and a matrix of the results, point x fault.
 
-One cell is one run of its own, on a system of its own: a short load, one aimed fault on the replica that executes the
-activity, and a verdict. A violation can then come from no other cell, and any cell can be looked at and replayed alone.
+Each cell is one run on a system of its own: a short load, one aimed fault on the replica that executes the activity,
+and a verdict. So a violation cannot come from another cell, and each cell can be examined and replayed alone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "pause sidecar": ("pause", "sidecar"),
     "reset link": ("reset", "app->sidecar"),
 }
-"""What is done at each point: the fault, and the role that it hits, always of the replica that executes there."""
+"""
+What is done at each point: name -> (fault, role that it hits). The fault always hits the replica that executes the
+activity.
+"""
 
 _RATE = 4.0
 _DURATION = 24.0
@@ -54,7 +57,7 @@ _LEAST = 20
 
 class Outcome(StrEnum):
     """
-    What is known of a cell. NOT EXERCISED: the fault never landed, because nothing came to the point.
+    The result of a cell. NOT EXERCISED means that the fault never landed, because no execution reached the point.
     """
 
     HOLDS = "HOLDS"
@@ -89,7 +92,8 @@ class Cell(Value):
 
 class Judged(Value):
     """
-    What became of a cell: `run` is its run directory's name, None if it left none; times are in seconds.
+    The result of a cell. `run` is the name of its run directory, None if there is none. `took` and `recovery` are in
+    seconds.
     """
 
     cell: Cell
@@ -105,7 +109,7 @@ class Judged(Value):
 
 class Matrix(Value):
     """
-    A sweep as far as it got: every cell of the workflow, and those that were judged.
+    A sweep so far: every cell of the workflow, and the results of those that were judged.
     """
 
     workflow: str
@@ -117,20 +121,20 @@ class Matrix(Value):
 
     def of(self, cell: Cell) -> Judged | None:
         """
-        What became of a cell; None if it was not run yet.
+        Return the result of a cell; None if it was not run yet.
         """
         return next((judged for judged in self.judged if judged.cell == cell), None)
 
     def with_(self, judged: Judged) -> Matrix:
         """
-        The matrix with one more cell judged, or judged anew.
+        Return the matrix with one more result, or with a new result in place of an old one.
         """
         others = tuple(other for other in self.judged if other.cell != judged.cell)
         return self.model_copy(update={"judged": (*others, judged)})
 
     def counts(self) -> dict[str, int]:
         """
-        Outcome -> cells, those that were not run last; without what there is none of.
+        Return outcome -> number of cells, with `not run` as the last one. Outcomes without a cell are left out.
         """
         found = {outcome.value: sum(one.outcome is outcome for one in self.judged) for outcome in Outcome}
         return {
@@ -140,7 +144,7 @@ class Matrix(Value):
 
 class Ran(NamedTuple):
     """
-    One cell's run: its verdict, its run directory's name, and whether the user cut it short.
+    The run of one cell: its verdict, the name of its run directory, and whether the user interrupted it.
     """
 
     verdict: Verdict
@@ -150,7 +154,8 @@ class Ran(NamedTuple):
 
 def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Matrix:
     """
-    The sweep of a workflow before its first cell. Raises UsageError if the target does not say enough.
+    Return the sweep of a workflow before its first cell. Raises UsageError if the target does not have the workflow, or
+    names no activities of it.
     """
     if workflow not in target.workflows:
         raise UsageError(
@@ -170,7 +175,10 @@ def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Ma
 
 def resumed(so_far: Matrix, file: Path) -> Matrix:
     """
-    `made` with what an earlier sweep left in `file`, if it did. Raises UsageError if that was of something else.
+    Return `so_far` with the results that an earlier sweep left in `file`; `so_far` itself if there is no such file.
+
+    Raises UsageError if the earlier sweep had another target or another release of Dapr, EvidenceError if the file is
+    not of this version of the harness.
     """
     try:
         before = Matrix.model_validate_json(file.read_bytes())
@@ -185,7 +193,8 @@ def resumed(so_far: Matrix, file: Path) -> Matrix:
 
 def todo(so_far: Matrix, activity: str | None) -> list[Cell]:
     """
-    The cells that are still to be run, of one activity or of all: what did not come to HOLDS or VIOLATED is run again.
+    Return the cells of one activity, or of all if None, that are still to be run: all whose result is neither HOLDS nor
+    VIOLATED.
 
     Raises UsageError if there is no such activity.
     """
@@ -201,9 +210,9 @@ def todo(so_far: Matrix, activity: str | None) -> list[Cell]:
 
 def scenario(so_far: Matrix, target: Target, file: Path, cell: Cell) -> Scenario:
     """
-    The scenario of one cell, with every kind of start equally often: a short load, and one aimed fault.
+    Return the scenario of one cell: a short load with every kind of start equally often, and one aimed fault.
 
-    Which instance is hit is decided by the seed and the cell; which replica, by where that one is executed.
+    The seed and the cell decide which instance is hit. The replica is the one that executes it.
     """
     fault, on = FAULTS[cell.fault]
     draw = random.Random(f"{so_far.seed} {cell}")
@@ -234,7 +243,7 @@ def scenario(so_far: Matrix, target: Target, file: Path, cell: Cell) -> Scenario
 
 def judged(cell: Cell, ran: Ran, took: float) -> Judged:
     """
-    What a run says of its cell. A violation counts also if the fault never landed: it was seen.
+    Return what a run says about its cell; `took` is in seconds. A violation counts even if the fault never landed.
     """
     verdict = ran.verdict
     landed = [fault for fault in verdict.faults if fault.at is not None]
@@ -255,9 +264,10 @@ def judged(cell: Cell, ran: Ran, took: float) -> Judged:
 
 def go(so_far: Matrix, cells: Iterable[Cell], run: Callable[[Cell], Ran]) -> Iterator[tuple[Matrix, Judged]]:
     """
-    Run cell after cell; after each, the matrix so far, and what became of the cell.
+    Run one cell after the other. After each, return (the matrix so far, the result of the cell).
 
-    A cell whose run fails is UNKNOWN. One that the user cuts short is not judged, and is the last.
+    A cell whose run fails is UNKNOWN. If the user interrupts a run, its cell is not judged, and LeftError is raised.
+    UsageError is also passed on.
     """
     for cell in cells:
         began = time.monotonic()
@@ -282,7 +292,8 @@ def go(so_far: Matrix, cells: Iterable[Cell], run: Callable[[Cell], Ran]) -> Ite
 
 def exit_code(so_far: Matrix, activity: str | None) -> Exit:
     """
-    The worst of the cells of one activity, or of all; one that was not run is as good as unknown.
+    Return the exit code of the worst cell of one activity, or of all if None. A cell that was not run counts as
+    UNKNOWN.
     """
     codes = {Exit.HOLDS}
     for cell in so_far.cells:

@@ -1,8 +1,8 @@
 """
-The evidence of one run as a database: its tables, what the plan declares, and what is derived from both.
+The evidence of one run as a database: the evidence tables, what the plan declares, and what is derived from both.
 
-Everything is DuckDB in memory; Parquet is streamed, what does not fit spills to a scratch folder. The SQL of
-invariants, a target's own included, can read the evidence and nothing else on the machine.
+Everything is DuckDB in memory. Parquet is streamed, and what does not fit into memory goes to a temporary folder. The
+SQL of an invariant, also of a target's own, can read the evidence and nothing else on the machine.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from harness.model import Plan
 Row = dict[str, Any]
 Parameters = Sequence[object] | Mapping[str, object]
 Progress = Callable[[str, int, int], None]
-"""Is told what is being done, its number from 1, and of how many."""
+"""Is called with what is being done, its number from 1, and the number of all."""
 
 
 def silent(what: str, number: int, count: int) -> None:
     """
-    Progress that nobody looks at.
+    Progress that shows nothing.
     """
 
 
@@ -40,15 +40,15 @@ _BATCH = 10_000
 
 class UnansweredError(Exception):
     """
-    A question cannot be answered from this evidence; the message says why.
+    A query cannot be answered from this evidence. The message says why.
     """
 
 
 class Database:
     """
-    What can be asked about one run. Made by `open_database`.
+    The database of one run, for queries. Made by `open_database`.
 
-    `missing` says of each evidence table that is not there, or cannot be read, why.
+    `missing` is: name of each table that is not there or cannot be read -> why.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str]) -> None:
@@ -58,7 +58,7 @@ class Database:
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """
-        All rows of a query, each as column -> value; `parameters` are for its marks.
+        Return all rows of a query, each as column -> value. `parameters` are the values of its placeholders.
 
         Raises UnansweredError as `first` does.
         """
@@ -66,7 +66,8 @@ class Database:
 
     def scalar(self, sql: str, parameters: Parameters = ()) -> Any:
         """
-        The one value of a query of one row and one column. Raises UnansweredError as `first` does.
+        Return the value of a query that has one row and one column. Raises UnansweredError as `first` does, and if the
+        query returns anything else.
         """
         rows = self.rows(sql, parameters)
         if len(rows) != 1 or len(rows[0]) != 1:
@@ -75,9 +76,9 @@ class Database:
 
     def first(self, sql: str, most: int | None, parameters: Parameters = ()) -> tuple[list[Row], int]:
         """
-        The first `most` rows of a query (all if None), and the number of all its rows.
+        Return the first `most` rows of a query (all if None), and the number of all its rows.
 
-        Raises UnansweredError if it needs evidence that is missing, or if it fails.
+        Raises UnansweredError if the query needs evidence that is missing, or if it fails.
         """
         with self._answering(sql):
             answer = self._connection.execute(sql, parameters)
@@ -90,7 +91,7 @@ class Database:
 
     def types(self, sql: str) -> dict[str, str]:
         """
-        The columns of a query, each with its DuckDB type. Raises UnansweredError as `first` does.
+        Return column -> DuckDB type of a query. Raises UnansweredError as `first` does.
         """
         with self._answering(sql):
             described = self._connection.execute(f"DESCRIBE {sql}").fetchall()
@@ -98,7 +99,7 @@ class Database:
 
     def batches(self, sql: str) -> Iterator[list[Row]]:
         """
-        All rows of a query, some thousands at a time; others may be asked in between.
+        Return all rows of a query, some thousands at a time. Other queries may run in between.
 
         Raises UnansweredError as `first` does.
         """
@@ -111,7 +112,7 @@ class Database:
     @contextmanager
     def _answering(self, sql: str) -> Iterator[None]:
         """
-        Raises UnansweredError if a query needs evidence that is missing, or if what is done here with it fails.
+        Raise UnansweredError if a query needs evidence that is missing, or if DuckDB fails inside the `with` block.
         """
         try:
             lacking = sorted(self._bases(self._tables_of(sql)) & self.missing.keys())
@@ -123,9 +124,9 @@ class Database:
 
     def derive(self, queries: Mapping[str, str], progress: Progress = silent) -> None:
         """
-        Make a table of each query (name -> SQL), those first that others read.
+        Make a table from each query (name -> SQL). A table that others read is made before them.
 
-        One that cannot be made is missing from then on, for the reason that stopped it.
+        A table that cannot be made is added to `missing`, with the reason.
         """
         missing = dict(self.missing)
         for name, sql in queries.items():
@@ -142,7 +143,7 @@ class Database:
 
     def _make(self, name: str, sql: str) -> str | None:
         """
-        Make the table `name` of a query; return why it cannot be made, None if it can.
+        Make the table `name` from a query. Return why it cannot be made; None if it was made.
         """
         try:
             self._connection.execute(f'CREATE TABLE "{name}" AS {sql}')
@@ -152,9 +153,9 @@ class Database:
 
     def _tables_of(self, sql: str) -> set[str]:
         """
-        The tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
+        Return the tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
 
-        DuckDB's own `get_table_names` looks through views, to the files behind them.
+        DuckDB's own `get_table_names` does not return the views, but the files that they read.
         """
         answer = self._connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
         named, defined = set(), set()
@@ -176,7 +177,7 @@ class Database:
 
     def _bases(self, names: set[str] | frozenset[str]) -> set[str]:
         """
-        `names` and every table that they are made from.
+        Return `names` and the names of all tables from which they are made.
         """
         found = set(names)
         for name in names:
@@ -187,12 +188,13 @@ class Database:
 @contextmanager
 def open_database(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[Database]:
     """
-    The database of a run: the evidence tables of `evidence`, the tables of `plan`, and the derived ones.
+    Open the database of a run: the evidence tables in the folder `evidence`, the tables of `plan`, and the derived
+    tables.
 
-    Of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
+    Tables of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
     outcomes(workflow, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
-    steps(step, fault, node, at_ns), retries(activity, attempts, first, backoff, longest), times in seconds.
-    Derived: one for each file in `tables/`, which says what its rows are.
+    steps(step, fault, node, at_ns, nodes, aim), retries(activity, attempts, first, backoff, longest) with times in
+    seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
     """
     with connected(plan, evidence) as (connection, missing):
         database = Database(connection, missing)
@@ -201,12 +203,12 @@ def open_database(plan: Plan, evidence: Path, progress: Progress = silent) -> It
 
 
 Opening = Callable[[Plan, Path, Progress], AbstractContextManager[Database]]
-"""What opens the database of a run: `open_database`, or what another engine has in its place."""
+"""Opens the database of a run: `open_database`, or the same for another database system, such as Spark."""
 
 
 def derived() -> dict[str, str]:
     """
-    The queries of the derived tables, by name.
+    Return the queries of the derived tables, by name.
     """
     return {
         file.name.removesuffix(".sql"): file.read_text() for file in files(__package__).joinpath("tables").iterdir()
@@ -216,7 +218,8 @@ def derived() -> dict[str, str]:
 @contextmanager
 def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mapping[str, str]]]:
     """
-    The evidence tables and those of the plan, and why each evidence table that is not there cannot be had.
+    Open a connection that has the evidence tables and the tables of the plan. Return it, and for each evidence table
+    that is missing the reason.
     """
     with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch, duckdb.connect() as connection:
         connection.execute(f"SET threads = {_THREADS}")
@@ -237,7 +240,7 @@ def _quoted(path: str | Path) -> str:
 
 def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """
-    Make the tables that say what the plan and its target declare.
+    Make the tables with what the plan and its target declare.
     """
     target = plan.target
     bits = {pair.forward: 1 << ordinal for ordinal, pair in enumerate(target.effects)}
@@ -294,7 +297,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         "retries(activity VARCHAR, attempts INTEGER, first DOUBLE, backoff DOUBLE, longest DOUBLE)",
         [(name, retry.attempts, retry.first, retry.backoff, retry.max) for name, retry in target.retries.items()],
     )
-    # `node` is NULL where the run decides which of `nodes` is hit; `aim` is the point of an aimed fault, in words.
+    # `node` is NULL if the run decides which of `nodes` is hit. `aim` is the point of an aimed fault, in words.
     _table(
         connection,
         "steps(step INTEGER, fault VARCHAR, node VARCHAR, at_ns BIGINT, nodes VARCHAR[], aim VARCHAR)",

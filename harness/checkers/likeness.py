@@ -1,5 +1,5 @@
 """
-Two evidence folders of one plan side by side: is a synthetic run like the real one?
+Comparing two evidence folders of one plan: whether a synthetic run is like the real one.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ _MEASURES = f"""
 @dataclass(frozen=True)
 class Measure:
     """
-    One thing that the real run and the synthetic one are compared by; 0 where a run has nothing of it.
+    One number by which the real run and the synthetic run are compared; 0 if a run does not have it.
 
-    `unit` is `share` (of 1) or `rows an instance`; `allowed` is how far apart they may be: for shares the difference,
-    else the difference in parts of the real one.
+    `unit` is `share` (of 1) or `rows an instance`. `allowed` is the largest allowed difference: for shares the
+    difference itself, otherwise the difference divided by the number of the real run.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Measure:
     @property
     def fits(self) -> bool:
         """
-        Are they close enough?
+        Whether the two numbers are close enough.
         """
         scale = 1.0 if self.unit == "share" else self.real
         return abs(self.synthetic - self.real) <= self.allowed * scale
@@ -80,8 +80,8 @@ class Measure:
 
 def compare(plan: Plan, real: Path, synthetic: Path, allowed: float) -> tuple[Measure, ...]:
     """
-    Two evidence folders of one plan side by side, in order of unit and name. How long things took is compared by how
-    many of them were done within the median, the 90th and the 99th percentile of the real ones.
+    Compare two evidence folders of one plan. Return the measures, sorted by unit and name. Durations are compared by
+    the shares that lie within the median, the 90th and the 99th percentile of the real run.
 
     Raises EvidenceError if one of them cannot be read.
     """

@@ -1,27 +1,33 @@
 """
-Faults: was each one felt, what was in flight, and how long until clients and throughput were well again.
+Faults: whether each one was felt, what was in flight, and how long until clients and throughput were well again.
 
-Three times are told of each fault, all of them from the moment it was applied (a start that failed while it was being
-applied counts as failed at that moment):
+Each fault has three times. All of them count from the moment at which the fault was applied. A start that failed while
+the fault was being applied counts as failed at that moment.
 
-- *first failure*: until the answer to the first start that failed, of those sent to a replica that the fault touches.
-  A refusal is no failure where the kind may be refused.
-- *first success*: until the answer to the first start that was accepted, of those sent to such a replica after that
-  failure; after the fault, if none failed.
-- *recovery*: until the throughput is steady again. The method is that of A. Brown and D. A. Patterson, "Towards
-  Availability Benchmarks: A Case Study of Software RAID Systems" (USENIX ATC 2000): the quality of service over time,
-  against a band of normal behaviour at 99 % confidence. The quality of service is here the number of instances that
-  end, in windows that slide by a quarter of a second. Normal is as many as are due to start in such a window, for
-  in an open system that is steady as many leave as arrive (job flow balance; P. J. Denning and J. P. Buzen, "The
-  Operational Analysis of Queueing Network Models", 1978): the mean of the starts due, less 2.576 standard deviations,
-  the deviation being no smaller than a Poisson count's, the square root. The window is the shortest of whole seconds
-  in which half of the throughput could not be missing within the band. The system has recovered with the first window
-  that begins at or after the first success, holds at least so many ends, and in which no start was sent that failed.
-  More ends than normal are no fault: that is the backlog.
+- *first failure*: until the answer to the first start that failed. Only starts count that were sent to a replica which
+  the fault touches. A refusal is not a failure if the kind may be refused.
+- *first success*: until the answer to the first start that was accepted. Only starts count that were sent to such a
+  replica after the first failure; or after the fault, if none failed.
+- *recovery*: until the throughput is steady again.
 
-The first two are None if nothing failed, or nothing succeeded, before the next fault or the end of the load. Recovery
-is None for a reason that is told: the load was too thin to say what is normal, or the next fault, or the end of the
-load, came before such a window.
+The recovery is measured by the method of A. Brown and D. A. Patterson, "Towards Availability Benchmarks: A Case Study
+of Software RAID Systems" (USENIX ATC 2000): the quality of service over time is compared with a band of normal
+behaviour at 99 % confidence. Here the quality of service is the number of instances that end in a window. The windows
+slide by a quarter of a second.
+
+Normal is the number of starts that are due in such a window, because in an open system in a steady state as many
+instances leave as arrive (job flow balance; P. J. Denning and J. P. Buzen, "The Operational Analysis of Queueing
+Network Models", 1978). The lower limit of the band is the mean of the starts that are due, minus 2.576 standard
+deviations. The deviation is at least that of a Poisson count, which is the square root of the mean. The length of the
+window is the smallest number of whole seconds with which a loss of half of the throughput would be below the band.
+
+The system has recovered at the first window that begins at or after the first success, in which at least as many
+instances end as the lower limit says, and in which no start was sent that failed. More ends than normal are not a
+fault, because they are the backlog.
+
+The first two times are None if no start failed, or none succeeded, before the next fault or the end of the load.
+Recovery is None for one of these reasons, which is reported: the load was too thin to know what is normal; or the next
+fault or the end of the load came before such a window.
 """
 
 from __future__ import annotations
@@ -41,10 +47,10 @@ from harness.model import FaultFinding
 _BUCKET_NS = 250_000_000
 _BUCKETS_A_SECOND = 4
 _LONGEST = 30
-"""Seconds; a window that must be longer tells nothing of a recovery."""
+"""Seconds. If the window had to be longer, it would say nothing about a recovery."""
 
 _DEVIATIONS = 2.576
-"""Of a normal distribution, 99 % lies within as many standard deviations."""
+"""99 % of a normal distribution is within this many standard deviations of the mean."""
 
 _FOREVER_NS = 2**63 - 1
 
@@ -121,7 +127,7 @@ _FIRST_SUCCESS = f"""
 @dataclass(frozen=True)
 class Band:
     """
-    What is normal: at least so many ends in so many buckets of a quarter of a second.
+    What is normal: at least `least` ends of instances in `width` buckets of a quarter of a second.
     """
 
     width: int
@@ -131,8 +137,8 @@ class Band:
 @dataclass(frozen=True)
 class _Load:
     """
-    The load in buckets from its beginning to the last start that was due: instances that ended in each, and those in
-    which a start was sent that failed. `steady` is what is normal, or why that cannot be told.
+    The load in buckets, from its beginning to the last start that was due: the number of instances that ended in each
+    bucket, and the buckets in which a start was sent that failed. `steady` is what is normal, or why this is not known.
     """
 
     begin_ns: int
@@ -143,7 +149,8 @@ class _Load:
 
 def band(due: Sequence[int]) -> Band | str:
     """
-    What is normal, from the starts that were due in each bucket of the load; a reason if that cannot be told.
+    Return what is normal, from the numbers of starts that were due in each bucket of the load; a reason if this is not
+    known.
     """
     until = list(accumulate(due, initial=0))
     for seconds in range(1, _LONGEST + 1):
@@ -166,7 +173,7 @@ def band(due: Sequence[int]) -> Band | str:
 
 def findings(database: Database) -> tuple[FaultFinding, ...]:
     """
-    One finding for each fault and node of the evidence, in order of step and node.
+    Return one finding for each fault and node of the evidence, sorted by step and node.
 
     Raises UnansweredError if faults, instances or operations are missing.
     """
@@ -217,7 +224,7 @@ def _finding(database: Database, fault: Row, load: _Load) -> FaultFinding:
 
 def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
     """
-    When the first start failed, and when the first after it was accepted.
+    Return when the first start failed, and when the first start after it was accepted, in nanoseconds since the epoch.
     """
     if fault["applied_ns"] is None:
         return None, None
@@ -232,7 +239,7 @@ def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
 
 def _recovery(fault: Row, first_success_ns: int | None, load: _Load) -> tuple[float | None, str | None]:
     """
-    Seconds until the throughput was steady, or None and why.
+    Return (seconds until the throughput was steady again, None), or (None, the reason).
     """
     applied_ns, next_ns = fault["applied_ns"], fault["next_ns"]
     over = "the load ended" if next_ns is None else "the next fault came"
@@ -260,7 +267,7 @@ def _seconds(at_ns: int | None, since_ns: int | None) -> float | None:
 
 def _proof(text: str | None) -> dict[str, Any]:
     """
-    What was measured; a proof that is no JSON object is shown as it is.
+    Return the proof as a mapping. A proof that is not a JSON object becomes the value of `text`.
     """
     try:
         proof = json.loads(text or "{}")

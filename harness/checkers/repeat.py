@@ -1,5 +1,6 @@
 """
-The same scenario under several seeds: how many hold, how much that says, and how long recovery from its faults took.
+The same scenario with several seeds: how many runs hold, how certain this is, and how long the recovery from faults
+took.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ from harness.names import role
 
 _CONFIDENCE = 0.95
 _WORST_FIRST = (Exit.INTERRUPTED, Exit.VIOLATED, Exit.SOFTWARE, Exit.UNKNOWN, Exit.GATE_MISSED, Exit.HOLDS)
-"""A violation that was seen is not taken back by a run that failed beside it."""
+"""A violation is still a violation if another run failed."""
 
 
 def worst(codes: Iterable[int]) -> Exit:
     """
-    The exit code of several runs: the worst of theirs.
+    Return the exit code for several runs: the worst of their exit codes.
     """
     return min((Exit(code) for code in codes), key=_WORST_FIRST.index)
 
 
 def interval(held: int, runs: int) -> tuple[float, float]:
     """
-    The 95 % confidence interval of the share of runs that hold, when `held` of `runs` (at least one) did.
+    Return the 95 % confidence interval of the share of runs that hold, if `held` of `runs` (at least one) did.
 
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927): unlike the
-    usual one it says something where all runs held, or few were made (Brown, Cai and DasGupta 2001).
+    The method is that of E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22
+    (1927). Unlike the usual interval, it is also useful if all runs held, or if there are few runs (Brown, Cai and
+    DasGupta 2001).
     """
     z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
     share = held / runs
@@ -43,9 +45,10 @@ def interval(held: int, runs: int) -> tuple[float, float]:
 
 def summary(results: Iterable[Result | None]) -> str:
     """
-    `8 of 10 runs hold (95 % interval: 49 % to 94 %); 1 cannot tell`; None stands for a run that failed.
+    Return, for example, `8 of 10 runs hold (95 % interval: 49 % to 94 %); 1 cannot tell`. None stands for a run that
+    failed.
 
-    Runs that could not tell are no evidence either way, so the interval is over those that could.
+    An UNKNOWN run is no evidence for or against the claim, so the interval is over the other runs.
     """
     every = list(results)
     held, decided = every.count(Result.HOLDS), every.count(Result.HOLDS) + every.count(Result.VIOLATED)
@@ -62,8 +65,8 @@ def summary(results: Iterable[Result | None]) -> str:
 @dataclass(frozen=True)
 class Spread:
     """
-    What one kind of fault on one role (or link between roles) did in several runs: how often it was felt, and, in
-    ascending order, the seconds of those of which each time could be told (see FaultFinding).
+    What one kind of fault on one role (or link between roles) did in several runs: how often it was felt, and for each
+    time of FaultFinding the known values, in seconds, in ascending order.
     """
 
     fault: str
@@ -76,7 +79,7 @@ class Spread:
 
 def spreads(verdicts: Iterable[Verdict]) -> list[Spread]:
     """
-    The faults of several runs, one row a kind and role, in order of their names.
+    Return the faults of several runs that were felt, one Spread per kind and role, sorted by their names.
     """
     found: dict[tuple[str, str], list[FaultFinding]] = defaultdict(list)
     for verdict in verdicts:

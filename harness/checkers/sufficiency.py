@@ -1,5 +1,5 @@
 """
-Is a run thick enough to be judged? And the service levels of its gate, which are no part of correctness.
+Whether a run is thick enough to be judged; and the service levels of its gate, which are not a part of correctness.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ _START_P99 = """
         HAVING count_if(outcome = 'fail') < count(*)
     ) AS starts
 """
-"""Of all starts that were not refused, from when each was due to its first yes; what got none took forever."""
+"""
+For all starts that were not refused: the time from when a start was due to its first yes. Without a yes it is infinite.
+"""
 _FOREVER = 9e9
 """Seconds."""
 
@@ -66,7 +68,7 @@ def reasons(
     database: Database, plan: Plan, classes: Mapping[str, int], faults: Sequence[FaultFinding]
 ) -> Iterator[str]:
     """
-    Why this run cannot hold, whatever its invariants say: one sentence for each thing that it lacks.
+    Return why this run cannot be HOLDS, whatever its invariants say: one sentence for each thing that it lacks.
 
     Raises UnansweredError if faults, phases, operations, instances or effects are missing.
     """
@@ -112,7 +114,7 @@ def _too_little(
 
 def missed_levels(database: Database, plan: Plan, faults: Sequence[FaultFinding]) -> Iterator[str]:
     """
-    The service levels of the plan's gate that the run missed, a sentence each.
+    Return the service levels of the plan's gate that the run missed, one sentence for each.
 
     Raises UnansweredError if operations are missing.
     """

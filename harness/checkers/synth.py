@@ -1,17 +1,19 @@
 """
-Synthetic evidence: a run of any number of instances, made of copies of a real one.
+Synthetic evidence: a run with any number of instances, made from copies of a real run.
 
-The shape is fitted by taking it whole. A real run is copied one behind the other until there are enough instances:
-the first copy is the run as it was, with its faults; each further one begins where the one before has ended, and each
-of its ids ends in `~<copy>`. So arrivals, kinds, ends, tries, repeated attempts, latencies and timers are those of the
-real run, and how they go together too. The last copy may be a part of one: which instances are in it is drawn by
-the seed. Instances that wrote to the same document of the state store come together, for what it says after each
-movement depends on all of them; documents are renamed as ids are, wherever a JSON text names them. Ledgers
-of services go on counting from copy to copy.
+No statistical model is fitted. A real run is copied, one copy after the other, until there are enough instances. The
+first copy is the run as it was, with its faults. Each further copy begins when the one before has ended, and each of
+its ids ends in `~<copy>`. So arrivals, kinds, ends, tries, repeated attempts, latencies and timers are those of the
+real run, and their relations, too.
 
-Nothing here knows what a workflow is about: a run that holds gives a run that holds, one that does not gives one that
-does not, that many times over. No system was ever seen to do what is written there: the plan says so in its claim, and
-so does every verdict and report that is made from it.
+The last copy may be incomplete. The seed decides which instances are in it. Instances that wrote to the same document
+of the state store stay together, because the content of the document after each movement depends on all of them.
+Documents are renamed like ids, wherever a JSON text names them. The positions in ledgers of services continue from copy
+to copy.
+
+Nothing here knows the meaning of a workflow. A real run that holds gives a synthetic run that holds, and a real run
+that is violated gives one that is violated as many times over. No system ever did what this evidence says. The plan
+says so in its claim, and so does every verdict and report that is made from it.
 """
 
 from __future__ import annotations
@@ -35,16 +37,19 @@ from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
 _ONCE = {"faults", "readings", "journals"}
-"""Not copied: faults and journals are those of the first copy, and of many instances a run has readings of a few."""
+"""
+Tables that are not copied: faults and journals are those of the first copy, and a run with many instances has readings
+of only a few.
+"""
 _FRESH = {"op_id", "attempt_id", "key"}
-"""Names that no two copies may share, whether or not the instance's id is a part of them."""
+"""Columns with names that must be different in each copy, whether or not the instance's id is a part of them."""
 _JSON = {"payload", "output", "attributes"}
 _STRING = re.compile(r'"([^"\\]*)"')
 _MARK = "\x01"
-"""Stands in a template where a copy's number goes; JSON cannot contain it."""
+"""Marks the place in a template where the number of the copy goes. JSON cannot contain this character."""
 _BATCH = 10_000
 _OFF = 0.001
-"""By how much a measure may be off, besides what a last copy that is only a part explains."""
+"""The largest allowed error of a measure, in addition to what an incomplete last copy explains."""
 
 _PHASES = """
     SELECT
@@ -54,16 +59,17 @@ _PHASES = """
         detail
     FROM phases, (SELECT min(started_ns) AS load_ns FROM phases WHERE phase = 'load')
 """
-"""The load goes on through all copies; what came after it comes after all of them."""
+"""The load continues through all copies. The phases after it come after all copies."""
 
 
 def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, int, tuple[Measure, ...]]:
     """
-    A new run directory below `root` with `instances` instances in the shape of `like`; how many they became (fewer
-    where those that come together do not add up to it), and the comparison that it passed.
+    Make a run directory below `root` with `instances` instances that are copied from the run `like`. Return it, the
+    number of instances that it has (fewer, if the instances that must stay together do not add up), and the comparison
+    with the real run.
 
-    Raises UsageError if `like` has more instances than that, EvidenceError if it lacks a table, or if what was made
-    is not like it.
+    Raises UsageError if `like` has no instances, or more than `instances`. Raises EvidenceError if it lacks a table, or
+    if the result is not like it.
     """
     plan = like.load_plan()
     root.mkdir(parents=True, exist_ok=True)
@@ -99,7 +105,7 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
 
 def _claimed(plan: Plan, like: str, real: int, total: int, seed: int) -> Plan:
     """
-    The plan of the real run, its name and claim saying what this is.
+    Return the plan of the real run, with a name and a claim that say that it is synthetic.
     """
     scenario = plan.scenario
     claim = (
@@ -114,14 +120,15 @@ def _claimed(plan: Plan, like: str, real: int, total: int, seed: int) -> Plan:
 def _connected(scratch: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(f"SET threads = 2; SET memory_limit = '1GB'; SET temp_directory = {_quoted(scratch / 'spill')}")
-    # Rows come in the order of the left side of a join: evidence lies as a collector writes it, each history whole.
+    # Keep rows in the order of the left side of a join, so that each history stays together, as a collector writes it.
     connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     return connection
 
 
 def _has(missing: Mapping[str, str], like: RunDir, table: Table) -> bool:
     """
-    Has the real run that table? The synthetic one lacks what it lacks. Raises EvidenceError if it cannot be read.
+    Return whether the real run has a table. If not, the synthetic run does not have it either. Raises EvidenceError if
+    the table is there and cannot be read.
     """
     if table.name in missing and tables.path(like.evidence, table).is_file():
         raise EvidenceError(f"{like.name} cannot be copied: {missing[table.name]}")
@@ -130,7 +137,7 @@ def _has(missing: Mapping[str, str], like: RunDir, table: Table) -> bool:
 
 def _units(connection: duckdb.DuckDBPyConnection, plan: Plan, have: Sequence[Table]) -> list[list[str]]:
     """
-    Every instance that any table knows of, those together that come together; in order of id.
+    Return every instance that any table knows, in groups that must stay together, in the order of ids.
     """
     everybody = " UNION ".join(
         f"SELECT instance_id FROM {table.name}" for table in have if "instance_id" in table.types
@@ -158,7 +165,7 @@ def _units(connection: duckdb.DuckDBPyConnection, plan: Plan, have: Sequence[Tab
 
 def _is_document(plan: Plan, source: str | None) -> bool:
     """
-    Is a ledger a document of the state store, and not a service?
+    Return whether a ledger is a document of the state store, and not a service.
     """
     return any(
         isinstance(ledger, StateLedger) and (source or "").startswith(ledger.prefix) for ledger in plan.target.ledgers
@@ -167,7 +174,7 @@ def _is_document(plan: Plan, source: str | None) -> bool:
 
 def _part(units: Sequence[Sequence[str]], most: int, seed: int) -> list[str]:
     """
-    At most `most` instances, drawn by whole units; fewer if no unit fits what is left.
+    Return at most `most` instances, in whole groups that the seed chooses; fewer if no group fits into the rest.
     """
     part: list[str] = []
     for unit in random.Random(seed).sample(units, len(units)):
@@ -185,7 +192,8 @@ def _write(
     part: Sequence[str],
 ) -> None:
     """
-    Write all evidence tables into `scratch`/evidence: `copies` whole copies, and one more of the instances of `part`.
+    Write all evidence tables into `scratch`/evidence: `copies` complete copies, and one more of the instances in
+    `part`.
     """
     evidence = scratch / "evidence"
     evidence.mkdir()
@@ -205,7 +213,8 @@ def _write(
 
 def _documents(connection: duckdb.DuckDBPyConnection, plan: Plan) -> set[str]:
     """
-    The keys of the documents that are ledgers, and each without its prefix, as other texts may call it.
+    Return the keys of the documents that are ledgers, with and without their prefix, because other texts may name them
+    without it.
     """
     prefixes = [ledger.prefix for ledger in plan.target.ledgers if isinstance(ledger, StateLedger)]
     sources = [source for (source,) in connection.execute("SELECT DISTINCT source FROM effects").fetchall()]
@@ -215,7 +224,7 @@ def _documents(connection: duckdb.DuckDBPyConnection, plan: Plan) -> set[str]:
 
 def _period_ns(connection: duckdb.DuckDBPyConnection, copied: Sequence[Table]) -> int:
     """
-    How long one copy takes: from the first thing that is told of it to the last, and a second.
+    Return how long one copy takes, in nanoseconds: from the first time in its tables to the last, and one second more.
     """
     spans = " UNION ALL ".join(
         f"SELECT min({column}) AS first_ns, max({column}) AS last_ns FROM {table.name}"
@@ -231,8 +240,9 @@ def _template(
     connection: duckdb.DuckDBPyConnection, table: Table, documents: set[str], scratch: Path
 ) -> frozenset[str]:
     """
-    Make the table `template`: the rows of `table` with marks where a copy's number goes, each with its `line` and, in
-    a ledger that goes on from copy to copy, how many places it has. Return the columns that have marks.
+    Make the table `template`: the rows of `table`, with marks where the number of a copy goes. Each row has its `line`,
+    and in a ledger that continues from copy to copy the number of positions of the ledger (`places`). Return the
+    columns that have marks.
     """
     marked: set[str] = set()
 
@@ -256,7 +266,7 @@ def _template(
 
 def _marked(row: Mapping[str, object], column: str, documents: set[str]) -> str:
     """
-    The text of one column with a mark behind each name that is to be another one in each copy.
+    Return the text of one column, with a mark after each name that must be different in each copy.
     """
     text, instance = str(row[column]), str(row.get("instance_id") or _MARK)
     # A whole word: canary-1 is not a part of canary-10.
@@ -269,7 +279,7 @@ def _marked(row: Mapping[str, object], column: str, documents: set[str]) -> str:
 
 def _copied(table: Table, marked: frozenset[str], copies: int, period_ns: int, part: Sequence[str]) -> str:
     """
-    SQL for all rows of the synthetic `table`, in order of copy and line.
+    Return SQL for all rows of the synthetic `table`, sorted by copy and line.
     """
     columns = ", ".join(
         f'replace("{name}", chr(1), suffix) AS "{name}"'
@@ -282,7 +292,7 @@ def _copied(table: Table, marked: frozenset[str], copies: int, period_ns: int, p
         for name in table.types
     )
     of_part = "instance_id IN (FROM part)" if "instance_id" in table.types else str(bool(part))
-    # What a ledger of a service holds of a part has no gaps either.
+    # In an incomplete copy, the positions in the ledger of a service must have no gaps either.
     renumbered = "REPLACE (row_number() OVER (PARTITION BY source ORDER BY position, line) - 1 AS position)"
     return f"""
         SELECT {columns}

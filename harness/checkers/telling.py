@@ -1,5 +1,5 @@
 """
-Sentences for people: witnesses with times a person can follow, and what the ledger holds of an instance.
+Sentences for people: witnesses with readable times, and what the ledger holds of an instance.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LIVES = """
     WHERE instance_id IN (SELECT unnest(?))
     GROUP BY instance_id
 """
-"""From the first that is known of an instance to the last; one that was accepted and has no end lives on."""
+"""The life of an instance: from the first to the last thing that is known of it. It is open if it has not ended."""
 _FAULTS = """
     SELECT step, fault, node, applied_ns, healed_ns
     FROM faults
@@ -43,17 +43,17 @@ _FAULTS = """
     ORDER BY applied_ns, step, node
 """
 _NEAR_NS = 5_000_000_000
-"""A fault that was applied within five seconds of an effect is named beside it."""
+"""Nanoseconds. A fault that was applied within this time before or after an effect is named next to the effect."""
 _MOST_FAULTS = 3
-"""So many faults are named of those that one instance lived through."""
+"""The most faults that are named for one instance."""
 
 
 class Telling(string.Formatter):
     """
-    Fills a witness's sentence from its row.
+    Fills the sentence of a witness from its row.
 
-    `{column}` is the value; `{column:at}` a time in nanoseconds, as seconds after the load began;
-    `{column:or}` a value that may be NULL.
+    `{column}` is the value of a column. `{column:at}` is a time in nanoseconds, shown as seconds after the load began.
+    `{column:or}` is a value that may be NULL.
     """
 
     def __init__(self, load_start_ns: int) -> None:
@@ -61,7 +61,7 @@ class Telling(string.Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """
-        One value as text.
+        Return one value as text.
         """
         if format_spec == "at":
             return self.at(value)
@@ -69,15 +69,15 @@ class Telling(string.Formatter):
 
     def at(self, at_ns: int | None) -> str:
         """
-        A point in time, as in `12.204 s`.
+        Return a time (nanoseconds since the epoch) as in `12.204 s`, counted from the beginning of the load.
         """
         return "a time unknown" if at_ns is None else f"{(at_ns - self._load_start_ns) / 1e9:.3f} s"
 
 
 def ledgers(database: Database, telling: Telling, instances: Sequence[str]) -> Mapping[str, str]:
     """
-    For each instance, what the ledger holds of it, in order of time: each effect with the body that made it,
-    and the fault it was near to, as far as the evidence has them.
+    Return for each instance, in words, what the ledger holds of it, in order of time: each effect with the body that
+    made it and a fault that was near in time, as far as the evidence has them.
     """
     bodies: dict[str, list[Row]] = defaultdict(list)
     for body in _known(database, _BODIES, [list(instances)]):
@@ -95,8 +95,8 @@ def ledgers(database: Database, telling: Telling, instances: Sequence[str]) -> M
 
 def faults_met(database: Database, telling: Telling, instances: Sequence[str]) -> Mapping[str, str]:
     """
-    For each instance, the faults that were in force in its life, with their times, as in
-    `kill of sidecar-0 (10.004 s to 12.010 s)`; one that met none is left out.
+    Return for each instance, in words, the faults that were in force during its life, with their times, as in
+    `kill of sidecar-0 (10.004 s to 12.010 s)`. An instance that met no fault is left out.
     """
     faults = _known(database, _FAULTS)
     if not faults:
@@ -115,7 +115,7 @@ def _meets(fault: Row, life: Row) -> bool:
 
 def _windows(telling: Telling, faults: Sequence[Row]) -> str:
     """
-    Some faults in order of time, those of one step together.
+    Return these faults in words, in order of time, and the faults of one step together.
     """
     steps: dict[tuple[int, str], list[Row]] = defaultdict(list)
     for fault in faults:
@@ -140,7 +140,7 @@ def _known(database: Database, sql: str, parameters: Parameters = ()) -> list[Ro
 
 def _made_by(effect: Row, bodies: Iterable[Row]) -> str:
     """
-    The last body that was begun before the effect and may have made it.
+    Return in words the last body that began before the effect and can have made it; the ledger if there is none.
     """
     at = effect["at_ns"]
     bodies_before = [

@@ -1,8 +1,8 @@
 """
-Violations in full: every row that an invariant returned, as Parquet with a sentence for each.
+All violations: every row that an invariant returned, as Parquet with a sentence for each.
 
-A verdict and its report keep the first witnesses of each invariant; here are all of them, to be counted, grouped and
-joined with the evidence.
+A verdict and its report have only the first witnesses of each invariant. These files have all of them, so that they can
+be counted, grouped and joined with the evidence.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from harness.evidence.tables import write as write_table
 from harness.model import Witness
 
 _KEPT = {"BIGINT", "BOOLEAN", "DOUBLE", "HUGEINT", "INTEGER", "UBIGINT", "VARCHAR"}
-"""Types that stay what they are; a value of any other is kept as text."""
+"""Types that are kept. A value of any other type becomes text."""
 
 
 def write(folder: Path, name: str, types: Mapping[str, str], witnesses: Iterable[Witness]) -> int:
     """
-    Write the rows against the invariant `name` as `<folder>/<name>.parquet`; return their number.
+    Write the rows against the invariant `name` as `<folder>/<name>.parquet`. Return their number.
 
-    Columns: `sentence`, those of its query (name -> DuckDB type), then whatever else its witnesses tell of a row.
+    The columns are `sentence`, those of its query (`types`: name -> DuckDB type), and `layer`, `ledger` and `during`.
     """
     of_query = [
         Column(column, type_ if type_ in _KEPT else "VARCHAR", "of the query") for column, type_ in types.items()

@@ -1,5 +1,6 @@
 """
-The command line. Every command is thin: read, call, draw, exit with a code that errors.Exit explains.
+The command line. Every command is thin: it reads its arguments, calls the harness, shows the result, and exits with a
+code of errors.Exit.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ app.add_typer(images, name="images")
 
 def _prepare() -> None:
     """
-    What holds for the whole process: warnings go to standard error, and no proxy is asked for what is on this machine.
+    Set up the whole process: warnings go to standard error, and requests to this machine never go through a proxy.
     """
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
@@ -63,7 +64,8 @@ def _complain(message: str) -> None:
 
 def main() -> NoReturn:
     """
-    Entry point: errors become one clear message and an exit code. A traceback is for a defect of the harness's own.
+    Run the command line. Errors become one clear message and an exit code. Only a defect of the harness itself shows a
+    traceback.
     """
     _prepare()
     try:

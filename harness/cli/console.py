@@ -1,5 +1,5 @@
 """
-Where the commands write.
+The consoles to which the commands write: standard output and standard error.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ err = Console(stderr=True)
 
 def say(line: str) -> None:
     """
-    A line on standard output, as it is: no markup, no colours, no folding.
+    Write a line to standard output as it is: without markup, colours or line breaks.
     """
     out.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,5 +1,5 @@
 """
-The commands that judge what runs left, and try the judge.
+The commands that judge saved evidence, and those that test the judge.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 class DatabaseName(StrEnum):
     """
-    What can answer the judge's queries.
+    The databases that can answer the judge's queries.
     """
 
     DUCKDB = "duckdb"
@@ -75,7 +75,7 @@ def check(
 @contextmanager
 def _opening(name: DatabaseName) -> Iterator[Opening]:
     """
-    What opens the database of a run. Raises UsageError if the extra that it needs is not installed.
+    Return what opens the database of a run. Raises UsageError if the extra that it needs is not installed.
     """
     from harness.checkers.database import open_database
 
@@ -140,9 +140,9 @@ def gate(
 
 def selftest(name: RunName, runs: Out = Path("runs")) -> None:
     """
-    Plant defects in copies of a run's evidence, and see whether the invariants that name them catch them.
+    Plant defects in copies of a run's evidence, and check that the invariants that name them catch them.
 
-    Harmless changes are made there, too: no invariant may take them for a violation.
+    Harmless changes are made there, too. No invariant may report them as a violation.
     """
     from rich.progress import track
 
@@ -191,7 +191,7 @@ def synth(
     runs: Out = Path("runs"),
 ) -> None:
     """
-    Evidence of N instances in the shape of a real run, to try the checkers on. Nothing is run.
+    Make evidence of N instances from copies of a real run, to test the checkers. Nothing is run.
     """
     from harness import rundir
     from harness.checkers import synth as synthetic

@@ -1,5 +1,5 @@
 """
-The commands that make a machine ready, and an editor.
+The commands that prepare a machine, a folder for your own files, and an editor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def provision(
     ] = False,
 ) -> None:
     """
-    Get daprd, placement, scheduler, Toxiproxy and Redis: what is here is used, the rest is downloaded or built.
+    Get daprd, placement, scheduler, Toxiproxy and Redis. What is here is used; the rest is downloaded or built.
     """
     from harness.runtime import plugin
     from harness.runtime import provision as runtime
@@ -46,7 +46,7 @@ def images_build(
     ] = None,
 ) -> None:
     """
-    Make local stand-ins for the official images, from binaries and packages of this machine, where none can be pulled.
+    Make local stand-ins for the official images, for machines that cannot pull images.
     """
     from harness.runtime import images as runtime
     from harness.runtime.versions import DAPR
@@ -56,7 +56,7 @@ def images_build(
 
 def doctor(dapr_version: DaprVersion = None) -> None:
     """
-    What is here, what is missing, and how to mend it.
+    Show what is here, what is missing, and how to fix it.
     """
     from harness.runtime import doctor as runtime
     from harness.runtime.versions import DAPR
@@ -72,7 +72,7 @@ def init(
     scenario: Annotated[str, typer.Option(help="the named scenario to begin with")] = "baseline",
 ) -> None:
     """
-    Copy a scenario, the reference target and the compose files out, for changing.
+    Copy a scenario, the reference target and the compose files into a folder, for changing.
     """
     from harness.planning import scenario as scenarios
     from harness.runtime import shipped
@@ -94,7 +94,7 @@ class Schema(StrEnum):
 
 def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Schema.SCENARIO) -> None:
     """
-    The JSON Schema of the files that people write, for editors.
+    Print the JSON Schema of a scenario or a target.yaml, for editors.
     """
     from harness.planning import scenario as scenarios
     from harness.planning import target as targets

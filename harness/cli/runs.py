@@ -1,5 +1,5 @@
 """
-The commands that plan runs, make them, and clear up after them.
+The commands that plan runs, make runs, and clean up after them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def list_scenarios() -> None:
     """
-    The named scenarios and what each of them claims.
+    List the named scenarios and what each of them claims.
     """
     from harness.planning import scenario as scenarios
 
@@ -59,7 +59,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
 ) -> None:
     """
-    The exact timeline and targets of a scenario under a seed, the same on every backend. Touches nothing.
+    Show the exact timeline and nodes of a scenario with a seed, the same on every backend. Starts nothing.
     """
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
@@ -122,7 +122,8 @@ def replay(
     runs: Out = Path("runs"),
 ) -> None:
     """
-    The same plan again, into a new run directory. The target is read from its own file, never from a run.
+    Run the plan of an earlier run again, into a new run directory. The target is read from its own file, never from a
+    run.
     """
     from harness import rundir
     from harness.pipeline import Place
@@ -137,7 +138,7 @@ def replay(
 
 def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     """
-    Run one plan after the other, a line each, then k of n; return the worst exit code.
+    Run one plan after the other. Print one line for each, then k of n. Return the worst exit code.
     """
     from harness_reports import terminal, words
 
@@ -175,7 +176,7 @@ def _execute(planned: Plan, runs: Path, place: Place, *, attached: bool = False)
     """
     from harness import pipeline
 
-    # Attached, standard output is the line to our parent.
+    # When attached, standard output is the channel to the parent process.
     console = err if attached else out
     done = pipeline.run(planned, runs, place, console, attached=attached)
     console.print(pipeline.summary(planned, done.verdict, done.folder))
@@ -194,7 +195,7 @@ def sweep(
     """
     A crash at every activity point of a workflow, each in a run of its own: a matrix of point x fault.
 
-    Run again, it goes on where it was left, and tries anew what came to no verdict.
+    If you run it again, it continues where it stopped, and repeats the cells without a clear verdict.
     """
     from harness_reports import sweep as drawing
     from harness_reports import words
@@ -242,7 +243,7 @@ def up(
     runs: Out = Path("runs"),
 ) -> None:
     """
-    Bring the system up for hand-driven use, and leave it up: no load, no faults. `harness down` ends it.
+    Start the system for use by hand, and leave it up, without load and faults. `harness down` ends it.
     """
     from harness import pipeline, rundir
     from harness.planning.request import Request
@@ -271,7 +272,7 @@ def down(
     ] = False,
 ) -> None:
     """
-    End what `harness up` left up. Runs that go on, and what is up from another folder, are left alone.
+    End the systems that `harness up` started. Runs in progress, and systems of another --out folder, are left alone.
     """
     from contextlib import ExitStack, closing, suppress
 

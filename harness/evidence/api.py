@@ -1,10 +1,10 @@
 """
-What Dapr says of the instances itself: its workflow API, asked for each of them as a client would.
+What Dapr itself says about the instances: the answers of its workflow API, which is asked about each instance.
 
-`GET /v1.0/workflows/dapr/<id>` of Dapr 1.18 loads the stored rows afresh, not the memory of the instance's owner
-(pkg/runtime/wfengine/backends/actors/actors.go, GetWorkflowMetadata), and decides the status by the engine's own
-rules. It tells whether `engine` reads those rows as Dapr does, and whether Dapr still answers for each instance; it is
-no second witness of the store.
+`GET /v1.0/workflows/dapr/<id>` of Dapr 1.18 loads the stored rows again, and does not use the memory of the instance's
+owner (pkg/runtime/wfengine/backends/actors/actors.go, GetWorkflowMetadata). It decides the status by the engine's own
+rules. So it shows whether the module `engine` reads the rows as Dapr does, and whether Dapr still answers for each
+instance. It is not a second witness of the store.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from harness.backends.endpoints import Address
 
 MOST = 3000
-"""Above this many instances a sample is asked for."""
+"""If there are more instances, only a sample of this size is asked about."""
 
 _AT_ONCE = 16
 _TIMEOUT = 5.0
 _PATIENCE = 180.0
 _DETAIL = 200
 _UNKNOWN = "ERR_INSTANCE_ID_NOT_FOUND"
-"""What Dapr answers (404) for an instance that it does not know; any other 404 is a failure to ask."""
+"""Dapr's answer (404) for an instance that it does not know. Any other 404 means that the question failed."""
 
 Row = dict[str, Any]
 
 
 def chosen(instances: Iterable[str], seed: int) -> list[str]:
     """
-    The instances to ask for, in order: all of them, or `MOST` drawn by the seed.
+    Return the ids of the instances to ask about, sorted: all of them, or `MOST` that the seed chooses.
     """
     known = sorted(set(instances))
     return known if len(known) <= MOST else sorted(random.Random(seed).sample(known, MOST))
@@ -44,9 +44,10 @@ def chosen(instances: Iterable[str], seed: int) -> list[str]:
 
 def readings(instances: Iterable[str], sidecars: Mapping[str, Address]) -> Iterator[Row]:
     """
-    One row an instance, as the table `readings` has it; of one that no sidecar answered for, with the last error.
+    Return one row of the table `readings` per instance. If no sidecar answered for an instance, the row has the last
+    error.
 
-    The sidecars share the work; each stands in for the others. Never raises: a failure is a row.
+    The sidecars share the work. If one does not answer, the others are asked. This never raises: a failure is a row.
     """
     yield from asyncio.run(_readings(list(instances), tuple(sidecars.items())))
 
@@ -94,7 +95,7 @@ async def _ask(client: httpx.AsyncClient, at: Address, instance: str) -> Row:
 
 def _ns(text: str | None) -> int | None:
     """
-    An RFC 3339 time in nanoseconds since the epoch; None for Go's zero time, which means that there is none.
+    Return an RFC 3339 time in nanoseconds since the epoch; None for Go's zero time, which means that there is no time.
     """
     if not text:
         return None

@@ -1,5 +1,5 @@
 """
-Collecting a run's evidence: every source into its table, each on its own, so that one that fails leaves the others.
+Collecting the evidence of a run: each source into its own table. If one source fails, the others are still collected.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Rows = Iterator[Mapping[str, object]]
 
 def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) -> list[str]:
     """
-    What only living sidecars can tell: readings, of each instance that a client asked for or the engine has (of many,
-    of those that the seed draws). Return what could not be had, in words.
+    Collect what only running sidecars can tell: readings of each instance that a client asked for or that the engine
+    has. If there are too many, the seed chooses a sample. Return what could not be collected, in words.
     """
 
     def readings() -> Rows:
@@ -52,8 +52,8 @@ def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) 
 
 def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
     """
-    What the stores, the scheduler and the ledgers kept: instances, history, jobs, effects. Return what could not be
-    had, in words.
+    Collect what the stores, the scheduler and the ledgers kept: instances, history, jobs, effects. Return what could
+    not be collected, in words.
     """
     missing = []
     engine = Engine(endpoints.redis, target)
@@ -76,7 +76,7 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
 
 def from_journals(run: RunDir) -> list[str]:
     """
-    What was written down as it happened. Return what could not be had, in words.
+    Collect what the journals recorded during the run. Return what could not be collected, in words.
     """
     sources: Mapping[Table, Callable[[], Rows]] = {
         OPERATIONS: lambda: journals.operations(run.journals),
@@ -91,11 +91,12 @@ def from_journals(run: RunDir) -> list[str]:
 
 def _table(run: RunDir, table: Table, rows: Callable[[], Rows]) -> list[str]:
     """
-    A source that cannot be read leaves no table behind: the checkers then say UNKNOWN, which is the truth.
+    Write one table. If its source cannot be read, there is no table, and the checkers rightly say UNKNOWN. Return what
+    could not be collected, in words.
     """
     try:
         tables.write(run.evidence, table, rows())
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one source, the others are still to be had
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one source, the others can still be collected
         log.warning("evidence could not be collected", table=table.name, error=str(error))
         return [f"{table.name}: {error or type(error).__name__}"]
     return []

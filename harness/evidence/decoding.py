@@ -10,7 +10,8 @@ from typing import Any
 
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2
 
-# OrchestrationStatus of durabletask (orchestration.proto); CANCELED and CONTINUED_AS_NEW end no Dapr 1.18 workflow.
+# OrchestrationStatus of durabletask (orchestration.proto). In Dapr 1.18, no workflow ends as CANCELED or as
+# CONTINUED_AS_NEW.
 STATUS = {
     0: "RUNNING",
     1: "COMPLETED",
@@ -29,7 +30,7 @@ Row = dict[str, Any]
 
 def outcome(output: str | None, field_name: str) -> str | None:
     """
-    What a workflow's JSON output says of itself in `field_name`; None if it says nothing.
+    Return the outcome that a workflow's JSON output names in its field `field_name`; None if it names none.
     """
     try:
         value = json.loads(output or "null")
@@ -41,7 +42,8 @@ def outcome(output: str | None, field_name: str) -> str | None:
 
 def metadata(raw: bytes) -> Any:
     """
-    The metadata row of an instance: how many rows of its history and inbox count. Raises DecodeError.
+    Return the decoded metadata row of an instance. It says how many rows of its history and inbox are valid. Raises
+    DecodeError if the row cannot be decoded.
     """
     metadata = backend_service_pb2.BackendWorkflowStateMetadata()
     metadata.ParseFromString(raw)
@@ -50,7 +52,7 @@ def metadata(raw: bytes) -> Any:
 
 def status(started: Any, ended: Any, events: list[Any]) -> str:
     """
-    As durabletask-go's runtimestate.RuntimeStatus decides it.
+    Return the status of an instance, decided as runtimestate.RuntimeStatus of durabletask-go does it.
     """
     if started is None:
         return "PENDING"
@@ -67,7 +69,7 @@ def status(started: Any, ended: Any, events: list[Any]) -> str:
 
 def history_row(instance: str, position: int, event: Any, call: int | None = None) -> Row:
     """
-    One event as a row of `history`; `call` is the task that was the first try of the same call.
+    Return one event as a row of `history`. `call` is the task that was the first try of the same activity call.
     """
     kind = event.WhichOneof("eventType")
     body = getattr(event, kind)
@@ -99,12 +101,12 @@ def history_row(instance: str, position: int, event: Any, call: int | None = Non
 
 def calls(events: Iterable[tuple[int, Any]]) -> dict[int, int | None]:
     """
-    Position -> the task that was the first try of the call, of each task and each timer before a retry; None where it
-    cannot be told.
+    Return position -> the task that was the first try of the same activity call, for each task and for each timer
+    before a retry. The value is None if it is not known.
 
-    The SDK gives the tries of a call, and the timers between them, one id (taskExecutionId), made from the turn's time.
-    Where the engine saved another time than the code had seen (docs/findings.md, 9) a timer has an id that no task
-    has; it then belongs to the one failure that its turn took in.
+    The SDK gives the tries of a call, and the timers between them, the same id (taskExecutionId). It makes this id from
+    the time of the turn. If the engine saved another time than the code had seen (docs/findings.md, 9), a timer has an
+    id that no task has. Then it belongs to the failure that its turn took in, if that was only one.
     """
     known: dict[str, int | None] = {}
     of_task: dict[int, int | None] = {}

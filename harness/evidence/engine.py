@@ -1,9 +1,9 @@
 """
 What the engine stored: workflow instances and their history, read from the state store itself.
 
-Layout of Dapr 1.18 (pkg/runtime/wfengine/state/state.go; the same since 1.15): one Redis hash a row, with
-the key `<app>||dapr.internal.<namespace>.<app>.workflow||<instance>||<suffix>`, the value in field `data`.
-Suffixes: `metadata` (BackendWorkflowStateMetadata), `inbox-%06d` and `history-%06d` (durabletask HistoryEvent).
+Layout of Dapr 1.18 (pkg/runtime/wfengine/state/state.go; the same since 1.15): each row is one Redis hash with the key
+`<app>||dapr.internal.<namespace>.<app>.workflow||<instance>||<suffix>`, and its value is in the field `data`. The
+suffixes are `metadata` (BackendWorkflowStateMetadata), `inbox-%06d` and `history-%06d` (durabletask HistoryEvent).
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class State:
     """
-    Where one instance stands: COMPLETED, FAILED or TERMINATED with its outcome, or None while it runs.
+    The state of one instance: `terminal` is COMPLETED, FAILED or TERMINATED, or None while the instance runs. `outcome`
+    is what its output says, if it has ended.
     """
 
     terminal: str | None
     outcome: str | None
     length: int = field(default=0, compare=False)
-    """Events in its history."""
+    """Number of events in its history."""
 
 
 @dataclass
 class _Stored:
     """
-    The rows of one instance as they are found, before they are put in order.
+    The rows of one instance as they are found, not yet in order.
     """
 
     metadata: bytes | None = None
@@ -54,7 +55,7 @@ class _Stored:
 
 class Engine:
     """
-    Reads the engine's rows of one target's app from Redis, past Toxiproxy.
+    Reads the engine's rows of one target's app from Redis directly, not through Toxiproxy.
     """
 
     def __init__(self, at: Address, target: Target) -> None:
@@ -70,10 +71,10 @@ class Engine:
 
     def states(self, instance_ids: Iterable[str], outcome_field: str) -> dict[str, State]:
         """
-        Where each of these instances stands now; one that the engine does not know is left out.
+        Return the state of each of these instances now, by id. An instance that the engine does not know is left out.
 
-        Two round trips for up to 500 instances: the metadata rows, then each one's last history row.
-        Raises EvidenceError if Redis does not answer.
+        This takes two round trips for up to 500 instances: for the metadata rows, and for the last history rows. Raises
+        EvidenceError if Redis does not answer.
         """
         states: dict[str, State] = {}
         ids = list(instance_ids)
@@ -108,8 +109,8 @@ class Engine:
 
     def standing(self, instance_ids: Iterable[str]) -> Iterator[Row]:
         """
-        How these instances stand: instance_id, history_length, inbox_length, and `last`, the row of `history` of the
-        last event (None if there is none). One that the engine does not know is left out.
+        Return for each of these instances: instance_id, history_length, inbox_length, and `last`, the row of `history`
+        of its last event (None if there is none). An instance that the engine does not know is left out.
 
         Raises EvidenceError as `rows` does.
         """
@@ -135,7 +136,7 @@ class Engine:
 
     def ids(self) -> set[str]:
         """
-        Every instance that has a row of any kind. Raises EvidenceError if Redis does not answer.
+        Return the id of every instance that has a row of any kind. Raises EvidenceError if Redis does not answer.
         """
         try:
             return {instance for page in self._pages() for instance, _, _ in page}
@@ -144,8 +145,8 @@ class Engine:
 
     def events(self, instance_id: str) -> list[Row]:
         """
-        What is stored of one instance: its rows of `history`, then those of its inbox, which will be. Empty
-        if the engine does not know it.
+        Return the stored events of one instance as rows of `history`: first those of its history, then those of its
+        inbox, which are not in the history yet. Empty if the engine does not know the instance.
 
         Raises EvidenceError as `rows` does.
         """
@@ -168,7 +169,7 @@ class Engine:
 
     def rows(self) -> Iterator[tuple[Row, list[Row]]]:
         """
-        Every instance as (its row of `instances`, its rows of `history`), in order of instance id.
+        Return every instance as (its row of `instances`, its rows of `history`), in the order of instance ids.
 
         Raises EvidenceError if Redis does not answer or a row cannot be decoded.
         """
@@ -190,7 +191,7 @@ class Engine:
 
     def _pages(self) -> Iterator[list[tuple[str, str, bytes]]]:
         """
-        (instance, suffix, key) of every row, by pages.
+        Return (instance, suffix, key) of every row, page by page.
         """
         page: list[tuple[str, str, bytes]] = []
         for key in self._redis.scan_iter(match=f"{self._prefix}*", count=5000):

@@ -1,10 +1,13 @@
 """
-What the scheduler still holds: the jobs that would wake workflows and activities, listed by the scheduler itself.
+What the scheduler still holds: the jobs that would wake workflows and activities, as the scheduler itself lists them.
 
-Dapr 1.18 drives a workflow by actor reminders; each is a job in the scheduler's own etcd, tried again every second
-until a sidecar says that it is done (pkg/actors/targets/workflow/orchestrator/reminder.go, activity/reminder.go).
-Asked past Toxiproxy, by ListJobs of dapr/proto/scheduler/v1/scheduler.proto, for the two actor types of the target's
-app. Dapr's Python packages carry no such stub, so the few fields that are needed are described here.
+Dapr 1.18 drives a workflow by actor reminders. Each reminder is a job in the scheduler's own etcd. The scheduler tries
+it again every second, until a sidecar says that it is done (pkg/actors/targets/workflow/orchestrator/reminder.go,
+activity/reminder.go).
+
+The scheduler is asked directly, not through Toxiproxy, by ListJobs of dapr/proto/scheduler/v1/scheduler.proto, about
+the two actor types of the target's app. Dapr's Python packages contain no stub for this, so the few fields that are
+needed are described here.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ _PACKAGE = "dapr.proto.scheduler.v1"
 _METHOD = f"/{_PACKAGE}.Scheduler/ListJobs"
 _TIMEOUT = 30.0
 
-# message -> (field, its number, the message it holds; None for text); `jobs` is the only list.
+# message -> (field, its number, the message that it contains; None for text). `jobs` is the only list.
 _MESSAGES: dict[str, tuple[tuple[str, int, str | None], ...]] = {
     "TargetActorReminder": (("id", 1, None), ("type", 2, None)),
     "JobTargetMetadata": (("actor", 2, "TargetActorReminder"),),
@@ -41,7 +44,7 @@ Row = dict[str, Any]
 
 def left(target: Target, scheduler: Address, timeout: float = _TIMEOUT) -> Iterator[Row]:
     """
-    One row a job that would wake a workflow or an activity of the target, as the table `jobs` has it.
+    Return one row of the table `jobs` for each job that would wake a workflow or an activity of the target.
 
     Raises EvidenceError if the scheduler does not answer within `timeout` seconds.
     """
@@ -66,8 +69,8 @@ def left(target: Target, scheduler: Address, timeout: float = _TIMEOUT) -> Itera
 
 def _row(kind: str, job: Any) -> Row:
     """
-    A workflow's actor has the instance's id, an activity's is `<instance>::<task>::<generation>`
-    (pkg/actors/targets/workflow/orchestrator/activity.go, buildActivityActorID).
+    Return one job as a row. The actor id of a workflow is the instance id. That of an activity is
+    `<instance>::<task>::<generation>` (pkg/actors/targets/workflow/orchestrator/activity.go, buildActivityActorID).
     """
     actor = job.metadata.target.actor.id
     instance, task = actor, None

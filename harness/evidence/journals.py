@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 def operations(journals: Journals) -> Iterator[Row]:
     """
-    One row a client call. A call that was never completed is unknown.
+    Return one row per client call. The outcome of a call that was never completed is unknown.
     """
     for file in journals.every_operations():
         calls: dict[str, Row] = {}
@@ -54,13 +54,13 @@ def operations(journals: Journals) -> Iterator[Row]:
 
 def attempts(journals: Journals) -> Iterator[Row]:
     """
-    One row an execution of an activity's body (docs/target-contract.md).
+    Return one row per execution of an activity's body (docs/target-contract.md).
 
-    Raises EvidenceError for an end whose start was never written, unless lines of its file were torn.
+    Raises EvidenceError if there is an end without a start, unless the file has torn lines.
     """
     for file in journals.every_attempts():
         bodies: list[Row] = []
-        latest: dict[str, Row] = {}  # an id that is given twice stays two rows, and the checkers say so
+        latest: dict[str, Row] = {}  # an id that occurs twice gives two rows, which the checkers report
         for row in journal.read(file, ATTEMPTS):
             if isinstance(row, BodyBegan):
                 bodies.append({**row.model_dump(exclude={"event", "at_ns"}), "started_ns": row.at_ns})
@@ -74,7 +74,7 @@ def attempts(journals: Journals) -> Iterator[Row]:
 
 def faults(journals: Journals) -> Iterator[Row]:
     """
-    One row a fault and node. What was intended but never applied has no times.
+    Return one row per fault and node. A fault that was never applied has no applied_ns and no felt_ns.
     """
     rows: dict[tuple[int, str], Row] = {}
     for row in journal.read(journals.faults, FAULTS) if journals.faults.exists() else ():
@@ -98,7 +98,7 @@ def faults(journals: Journals) -> Iterator[Row]:
 
 def phases(journals: Journals) -> Iterator[Row]:
     """
-    One row a phase of the run.
+    Return one row per phase of the run.
     """
     rows: dict[str, Row] = {}
     for row in journal.read(journals.phases, PHASES):
@@ -111,7 +111,7 @@ def phases(journals: Journals) -> Iterator[Row]:
 
 def samples(journals: Journals) -> Iterator[Row]:
     """
-    One row a reading.
+    Return one row per reading.
     """
     if journals.samples.exists():
         yield from (row.model_dump() for row in journal.read(journals.samples, SAMPLES))
@@ -119,7 +119,7 @@ def samples(journals: Journals) -> Iterator[Row]:
 
 def files(journals: Journals) -> Iterator[Row]:
     """
-    One row a journal.
+    Return one row per journal.
     """
     for file in journals.every():
         yield {"file": file.name, "bytes": file.stat().st_size, "torn": journal.torn(file)}

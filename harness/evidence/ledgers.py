@@ -24,9 +24,9 @@ _COLUMNS: Mapping[str, type] = {"instance_id": str, "effect": str, "key": str, "
 
 def effects(target: Target, endpoints: Endpoints) -> Iterator[Row]:
     """
-    One row an effect, ledger by ledger, each in its order of commit.
+    Return one row per effect, ledger by ledger, and for each ledger in its order of commit.
 
-    Raises EvidenceError if a ledger cannot be read, or holds a row that is not as docs/target-contract.md says.
+    Raises EvidenceError if a ledger cannot be read, or contains a row that is not as docs/target-contract.md says.
     """
     for ledger in target.ledgers:
         if isinstance(ledger, HttpLedger):
@@ -51,7 +51,8 @@ def _from_http(url: str) -> Iterator[object]:
 
 def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> Iterator[tuple[str, list[object]]]:
     """
-    Dapr keeps a document in the field `data` of the Redis hash `<app>||<key>` (components-contrib, state/redis).
+    Return (key, rows) for each document of the ledger. Dapr keeps a document in the field `data` of the Redis hash
+    `<app>||<key>` (components-contrib, state/redis).
     """
     prefix = f"{target.app_id}||"
     try:

@@ -1,9 +1,9 @@
 """
-The manifest: the digests of what a run left, so that evidence which was changed or mixed up later is not judged as if
+The manifest: the digests of what a run left. With it, evidence that was changed or mixed up later is not judged as if
 it were the run's own.
 
-`SHA256SUMS` in the run directory is in the format of coreutils: `sha256sum -c SHA256SUMS` reads it as well. It
-guards against mistakes, not against somebody who writes a new one.
+`SHA256SUMS` in the run directory has the format of coreutils, so `sha256sum -c SHA256SUMS` can read it, too. It
+protects against mistakes, but not against somebody who writes a new manifest.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from harness.rundir import RunDir
 
 def write(run: RunDir) -> None:
     """
-    Write the manifest of what is there now: plan.json, every evidence table and the target's invariants. Raises OSError
-    if it cannot.
+    Write the manifest of what is there now: plan.json, every evidence table, and the invariants in the run directory.
+    Raises OSError if it cannot be written.
     """
     text = "".join(f"{_digest(run.path / name)}  {name}\n" for name in _files(run))
     scratch = run.sums.with_name(f".{run.sums.name}.tmp")
@@ -27,10 +27,11 @@ def write(run: RunDir) -> None:
 
 def modified(run: RunDir) -> tuple[str, ...]:
     """
-    The files that are not as the run left them, sorted, as paths in the run directory.
+    Return the files that are not as the run left them, sorted, as paths in the run directory.
 
-    Evidence that is missing is not among them: its absence speaks for itself, in every verdict. An invariant's would
-    not. A run without a manifest never came to its end, or was made by hand: then the manifest itself is the one named.
+    A missing evidence table is not among them, because every verdict reports it anyway. A missing invariant is among
+    them, because nothing else would report it. A run without a manifest did not come to its end, or was made by hand.
+    Then the result is the manifest itself.
     """
     try:
         lines = run.sums.read_text(encoding="utf-8").splitlines()

@@ -1,8 +1,8 @@
 """
-Reading evidence: the tables of a run as DuckDB views, for the judge, the reports and the synthesis alike.
+Reading evidence: the tables of a run as DuckDB views, for the judge, the reports and the synthesis.
 
-A table can be read if its file is there and has every column of the schema in the schema's type. A column that came
-later is NULL in a file of an older version; a column that the schema does not know is left out.
+A table can be read if its file exists and has every column of the schema with the type of the schema. A column with
+`later` that is missing in a file of an older version is NULL. A column that the schema does not have is left out.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from harness.evidence.schema import TABLES, Table
 
 def make_views(connection: duckdb.DuckDBPyConnection, folder: Path, of: Iterable[Table] = TABLES) -> dict[str, str]:
     """
-    Make a view of each evidence table in `folder`, with the schema's columns in the schema's order.
+    Make a view of each evidence table in `folder`, with the columns of the schema in their order.
 
-    Return table name -> why it cannot be read, for those that have no view.
+    Return table name -> why it cannot be read, for the tables that get no view.
     """
     reasons = {table.name: _make_view(connection, folder, table) for table in of}
     return {name: reason for name, reason in reasons.items() if reason is not None}

@@ -1,9 +1,10 @@
 """
 The evidence tables, column by column: the contract between collectors, checkers and reports.
 
-Every table is one Parquet file, `evidence/<table>.parquet`. Times are integer nanoseconds since the
-epoch, UTC. A column is (name, DuckDB type, meaning); NULL is allowed only where the meaning says so. A column that
-came `later` is missing in files of older versions; they are read as if it were NULL there.
+Every table is one Parquet file, `evidence/<table>.parquet`. Times are integer nanoseconds since the epoch, UTC.
+
+A column is (name, DuckDB type, meaning). NULL is allowed only where the meaning says so. A column with `later` is
+missing in the files of older versions; the reader then gives NULL for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Column:
     """
-    One column: its name, its DuckDB type, and what it means (with its unit).
+    One column: its name, its DuckDB type, and its meaning with its unit.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """
-    One evidence table: its name, what one row is, and its columns in order.
+    One evidence table: its name, the meaning of one row, and its columns in order.
     """
 
     name: str
@@ -36,12 +37,12 @@ class Table:
     @property
     def types(self) -> dict[str, str]:
         """
-        Column name -> DuckDB type, in order.
+        Return column name -> DuckDB type, in the order of the columns.
         """
         return {column.name: column.type for column in self.columns}
 
 
-_INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance this row speaks of")
+_INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance that this row is about")
 
 OPERATIONS = Table(
     "operations",
@@ -51,19 +52,19 @@ OPERATIONS = Table(
         _INSTANCE,
         Column("workflow", "VARCHAR", "name of the workflow that was asked for"),
         Column("kind", "VARCHAR", "kind of start, as target.yaml names it"),
-        Column("client", "VARCHAR", "who called: `canary`, or the load generator's process"),
-        Column("node", "VARCHAR", "app replica that was called"),
+        Column("client", "VARCHAR", "the caller: `canary`, or the process of the load generator"),
+        Column("node", "VARCHAR", "the app replica that was called"),
         Column("try", "INTEGER", "1 for the first try of this instance id, 2 for its retry, ..."),
-        Column("intended_ns", "BIGINT", "when the arrival schedule wanted the call sent"),
+        Column("intended_ns", "BIGINT", "when the call was due by the arrival schedule"),
         Column("invoked_ns", "BIGINT", "when it was sent"),
-        Column("completed_ns", "BIGINT", "when the answer or error came; NULL if none ever came"),
+        Column("completed_ns", "BIGINT", "when the answer or the error came; NULL if neither came"),
         Column(
             "outcome",
             "VARCHAR",
             "`ok` accepted, `fail` clearly refused, `unknown` anything else (time-out, reset, 5xx)",
         ),
-        Column("status", "INTEGER", "HTTP status; NULL when there was no answer"),
-        Column("detail", "VARCHAR", "the error in words; NULL when ok"),
+        Column("status", "INTEGER", "HTTP status; NULL if there was no answer"),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok"),
     ),
 )
 
@@ -75,11 +76,11 @@ ATTEMPTS = Table(
         Column("activity", "VARCHAR", "registered (versioned) activity name"),
         Column("task_id", "INTEGER", "the engine's task id of this execution"),
         Column("attempt_id", "VARCHAR", "unique per execution"),
-        Column("node", "VARCHAR", "app replica that executed it"),
+        Column("node", "VARCHAR", "the app replica that executed it"),
         Column("started_ns", "BIGINT", "start of the body"),
-        Column("ended_ns", "BIGINT", "end of the body; NULL when it was cut off"),
-        Column("outcome", "VARCHAR", "`ok`, `error`, or NULL when it was cut off"),
-        Column("detail", "VARCHAR", "the error in words; NULL when ok or cut off"),
+        Column("ended_ns", "BIGINT", "end of the body; NULL if it was cut off"),
+        Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if it was cut off"),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok or cut off"),
     ),
 )
 
@@ -88,15 +89,15 @@ EFFECTS = Table(
     "one change that the outside world kept",
     (
         _INSTANCE,
-        Column("effect", "VARCHAR", "name, as target.yaml declares it in its pairs"),
+        Column("effect", "VARCHAR", "name of the effect, as target.yaml declares it"),
         Column("key", "VARCHAR", "the activity's idempotency key, as the ledger holds it"),
         Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock"),
-        Column("source", "VARCHAR", "the ledger it was read from: a service node or a state key"),
+        Column("source", "VARCHAR", "the ledger from which it was read: a service node or a state key"),
         Column("position", "BIGINT", "order of commit within its source, from 0"),
         Column(
             "attributes",
             "VARCHAR",
-            "JSON object: anything else the ledger says (for the target's own invariants)",
+            "JSON object: everything else that the ledger says (for the target's own invariants)",
         ),
     ),
 )
@@ -111,7 +112,7 @@ INSTANCES = Table(
         Column(
             "outcome",
             "VARCHAR",
-            "what the workflow's output says of itself, at target.yaml's `outcome` field; NULL if none",
+            "the outcome that the workflow's output names, in the field `outcome` of target.yaml; NULL if none",
         ),
         Column("output", "VARCHAR", "the workflow's output, JSON; NULL if it has none"),
         Column("created_ns", "BIGINT", "time of executionStarted; NULL if that is missing"),
@@ -133,42 +134,40 @@ HISTORY = Table(
         Column("event_id", "INTEGER", "durabletask eventId (-1 where the engine gives none)"),
         Column("event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."),
         Column("at_ns", "BIGINT", "the event's timestamp"),
-        Column("name", "VARCHAR", "activity, workflow or event name, where the event has one; else NULL"),
+        Column("name", "VARCHAR", "name of the activity, workflow or event; NULL if the event has none"),
         Column(
             "task_id",
             "INTEGER",
-            "the task or timer it belongs to: eventId of a scheduling event, taskScheduledId or timerId of a "
-            "completing one; else NULL",
+            "the task or timer to which the event belongs: eventId of a scheduling event, taskScheduledId or "
+            "timerId of a completing event; else NULL",
         ),
         Column(
             "call_id",
             "INTEGER",
-            "of a task, and of the timer before a retry: the task that was the first try of the same call of an "
-            "activity (by taskExecutionId); NULL where the SDK gives none, and of other events",
+            "for a task, and for the timer before a retry: the task that was the first try of the same activity "
+            "call (by taskExecutionId); NULL if the SDK gives none, and for other events",
             later=True,
         ),
-        Column(
-            "fire_at_ns", "BIGINT", "when a timer is to fire, of timerCreated and timerFired; else NULL", later=True
-        ),
-        Column("payload", "VARCHAR", "input or result, JSON as stored; else NULL"),
-        Column("error", "VARCHAR", "failure in words; else NULL"),
+        Column("fire_at_ns", "BIGINT", "for timerCreated and timerFired: when the timer is due; else NULL", later=True),
+        Column("payload", "VARCHAR", "input or result, JSON as stored; NULL if the event has none"),
+        Column("error", "VARCHAR", "the failure in words; NULL if the event is none"),
     ),
 )
 
 READINGS = Table(
     "readings",
-    "one instance as Dapr's workflow API told of it, after everything had settled; of more than 3,000 a sample",
+    "one instance as Dapr's workflow API reported it, after everything had settled; a sample of more than 3,000",
     (
         _INSTANCE,
-        Column("node", "VARCHAR", "sidecar that was asked, the last one if several were"),
+        Column("node", "VARCHAR", "the sidecar that was asked; the last one if several were asked"),
         Column("asked_ns", "BIGINT", "when it was asked"),
         Column("answered_ns", "BIGINT", "when it answered or failed; NULL if there was no time left to ask"),
         Column("status", "VARCHAR", "runtimeStatus; NULL if Dapr knows no such instance, or did not answer"),
-        Column("workflow", "VARCHAR", "workflowName; NULL as above, and while nothing of it has run"),
+        Column("workflow", "VARCHAR", "workflowName; NULL as for status, and while nothing of the workflow has run"),
         Column("output", "VARCHAR", "the workflow's output, JSON; NULL if it has none"),
-        Column("created_ns", "BIGINT", "createdAt; NULL as workflow"),
-        Column("updated_ns", "BIGINT", "lastUpdatedAt, the time of the last history event; NULL as workflow"),
-        Column("error", "VARCHAR", "why there is no reading, in words; NULL if there is one"),
+        Column("created_ns", "BIGINT", "createdAt; NULL as for workflow"),
+        Column("updated_ns", "BIGINT", "lastUpdatedAt, the time of the last history event; NULL as for workflow"),
+        Column("error", "VARCHAR", "in words, why there is no reading; NULL if there is one"),
     ),
 )
 
@@ -177,9 +176,9 @@ JOBS = Table(
     "one job that the scheduler still holds for a workflow or an activity, after everything had settled",
     (
         _INSTANCE,
-        Column("kind", "VARCHAR", "`workflow` or `activity`: whom it would wake"),
-        Column("name", "VARCHAR", "of the reminder: run-activity, start-..., new-event-..., timer-..."),
-        Column("task_id", "INTEGER", "the task that it would run; NULL of a workflow's"),
+        Column("kind", "VARCHAR", "what it would wake: `workflow` or `activity`"),
+        Column("name", "VARCHAR", "name of the reminder: run-activity, start-..., new-event-..., timer-..."),
+        Column("task_id", "INTEGER", "the task that it would run; NULL if `kind` is `workflow`"),
         Column("listed_ns", "BIGINT", "when the scheduler was asked"),
     ),
 )
@@ -188,15 +187,15 @@ FAULTS = Table(
     "faults",
     "one fault on one node",
     (
-        Column("step", "INTEGER", "step of the plan, from 0"),
-        Column("fault", "VARCHAR", "kind of fault: kill, latency, ..."),
+        Column("step", "INTEGER", "number of the step in the plan, from 0; -1 if a node ended by itself"),
+        Column("fault", "VARCHAR", "kind of fault: kill, latency, ...; `exit` if a node ended by itself"),
         Column("node", "VARCHAR", "the node or link that was hit"),
-        Column("planned_ns", "BIGINT", "when the plan wanted it"),
+        Column("planned_ns", "BIGINT", "when it was planned; NULL if a node ended by itself"),
         Column("begun_ns", "BIGINT", "when the harness began to apply it; NULL if it never did", later=True),
         Column("applied_ns", "BIGINT", "when it was in force; NULL if it never was"),
         Column("felt_ns", "BIGINT", "when it was proved; NULL if it was not"),
         Column("healed_ns", "BIGINT", "when it was undone and proved clean; NULL if it was not"),
-        Column("proof", "VARCHAR", "JSON object: what proves it, or why it could not be proved"),
+        Column("proof", "VARCHAR", "JSON object: what proves it, or why it could not be proved or healed"),
     ),
 )
 
@@ -207,13 +206,13 @@ PHASES = Table(
         Column("phase", "VARCHAR", "up, load, heal, settle, collect"),
         Column("started_ns", "BIGINT", "start of the phase"),
         Column("ended_ns", "BIGINT", "end of the phase; NULL if the run died in it"),
-        Column("detail", "VARCHAR", "why it was cut short; NULL if it ran its course"),
+        Column("detail", "VARCHAR", "why it was cut short; NULL if it was not"),
     ),
 )
 
 SAMPLES = Table(
     "samples",
-    "one reading of one node while the run went on",
+    "one reading of one node during the run",
     (
         Column("at_ns", "BIGINT", "when it was read"),
         Column("node", "VARCHAR", "the node; `engine` for counts over all instances"),
@@ -224,11 +223,11 @@ SAMPLES = Table(
 
 JOURNALS = Table(
     "journals",
-    "one journal that the tables above were made from",
+    "one journal from which the tables above were made",
     (
         Column("file", "VARCHAR", "its name in `journal/`"),
         Column("bytes", "BIGINT", "its size"),
-        Column("torn", "BIGINT", "lines that a killed writer tore: they lack their end, and were passed over"),
+        Column("torn", "BIGINT", "incomplete lines, left by a writer that was killed; the reader skipped them"),
     ),
 )
 

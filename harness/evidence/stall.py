@@ -1,5 +1,5 @@
 """
-What stands still, and why, as far as the running system tells: read while it stands, never judged.
+What stands still and why, as far as the running system can tell. It is read while the system runs, and never judged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.model import Stall, Stuck
 
 _MOST = 100
 TIMEOUT = 2.0
-"""Seconds that one question to a system in trouble may take."""
+"""Seconds. The system is in trouble, so one question to it may take this long and no longer."""
 
 Row = Mapping[str, Any]
 
@@ -35,10 +35,11 @@ def look(
     after: float,
 ) -> Stall:
     """
-    How the waiting instances stand now, the first hundred of them one by one; `after` seconds without progress. `jobs`
-    asks the scheduler for what would wake them (instance_id, name; raises EvidenceError).
+    Return the state of the waiting instances now, and the details of the first hundred of them. `after` is the number
+    of seconds without progress. `jobs` asks the scheduler for the jobs that would wake the instances (rows with
+    instance_id and name; it may raise EvidenceError).
 
-    What cannot be read is told as such: the system is in trouble, so this must not fail with it.
+    What cannot be read is reported as such. The system is in trouble, and this must not fail because of that.
     """
     shown = sorted(instance_ids)[:_MOST]
     workers = {node: _workers(at) for node, at in endpoints.sidecars.items()}
@@ -59,7 +60,7 @@ def look(
 
 def _waking(jobs: Callable[[], Iterable[Row]]) -> Mapping[str, tuple[str, ...]] | None:
     """
-    Instance -> names of its jobs; None if the scheduler does not answer.
+    Return instance -> names of its jobs; None if the scheduler does not answer.
     """
     found: dict[str, tuple[str, ...]] = {}
     try:
@@ -112,7 +113,7 @@ def _why(row: Row, last: Row | None, attempt: Row | None) -> str:
 
 def _task(last: Row, attempt: Row | None) -> str:
     """
-    What came of a task that the history ends with.
+    Return in words what happened to the task with which the history ends.
     """
     if attempt is None or attempt["task_id"] != last["task_id"]:
         return "is scheduled and was never executed"
@@ -135,7 +136,7 @@ def _attempt(attempt: Row) -> str:
 
 def _last_attempts(journals: Journals, names: set[str]) -> dict[str, Row]:
     """
-    The newest execution of an activity of each of these instances.
+    Return, for each of these instances, the newest execution of one of its activities.
     """
     newest: dict[str, Row] = {}
     for row in attempts(journals):
@@ -147,7 +148,8 @@ def _last_attempts(journals: Journals, names: set[str]) -> dict[str, Row]:
 
 def _workers(at: Address) -> str:
     """
-    How many workers a sidecar has, as it says itself (Dapr metadata API, `workflows.connectedWorkers`).
+    Return in words how many workers are connected to a sidecar, according to the sidecar (Dapr metadata API,
+    `workflows.connectedWorkers`).
     """
     try:
         answer = httpx.get(f"{at.url}/v1.0/metadata", timeout=TIMEOUT)

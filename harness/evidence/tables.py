@@ -1,5 +1,5 @@
 """
-Writing and reading the evidence tables: typed Parquet by DuckDB, whole or not at all.
+Writing the evidence tables: typed Parquet, written by DuckDB, complete or not at all.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from harness.evidence.schema import Table
 
 def path(folder: Path, table: Table) -> Path:
     """
-    Where `table` lies in an evidence folder.
+    Return the file of `table` in an evidence folder.
     """
     return folder / f"{table.name}.parquet"
 
 
 def write(folder: Path, table: Table, rows: Iterable[Mapping[str, object]]) -> int:
     """
-    Write `rows` as `<folder>/<table>.parquet`, with the schema's columns and types; return their number.
+    Write `rows` as `<folder>/<table>.parquet`, with the columns and types of the schema. Return the number of rows.
 
-    A column that a row lacks is NULL; a column that the schema lacks is an error (ValueError). The rows
-    pass through a JSON-lines file, so memory stays bounded; the Parquet file appears whole, by rename.
+    A column that a row does not have is NULL. Raises ValueError if a row has a column that the schema does not have.
+    The rows pass through a file of JSON lines, so memory stays bounded. The Parquet file appears complete, by a rename.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = set(table.types)

@@ -1,5 +1,5 @@
 """
-The fault families. Adding one is adding a module and its line here; a package of a team's own adds its faults by entry
+The fault families. To add one, add a module and its line here. A package of a team's own adds its faults by entry
 points (`harness.plugins`).
 """
 
@@ -44,15 +44,15 @@ BUILT_IN: Mapping[str, type[Fault[Any]]] = MappingProxyType(
         "lose_data": LoseData,
     }
 )
-"""Name in a scenario -> the model of its settings, which is also the fault."""
+"""Name in a scenario -> the fault's class, which is also the model of its settings."""
 
 
 @cache
 def families() -> Mapping[str, type[Fault[Any]]]:
     """
-    Every fault that a scenario can name: the built-in ones, and those of installed packages.
+    Return every fault that a scenario can name, by name: the built-in faults and those of installed packages.
 
-    Raises UsageError if one of a package cannot be loaded, is no fault, or has a name that is taken.
+    Raises UsageError if a fault of a package cannot be loaded, is not a fault, or has a name that is already taken.
     """
     every = dict(BUILT_IN)
     for plugin in plugins.found(plugins.FAULTS):
@@ -71,9 +71,9 @@ def _of_package(plugin: plugins.Plugin, taken: Mapping[str, type[Fault[Any]]]) -
 
 def make(name: str, settings: object) -> Fault[Any]:
     """
-    The fault called `name` with `settings`, which were validated when the scenario was read.
+    Return the fault called `name` with `settings`, which were validated when the scenario was read.
 
-    Raises UsageError if no such fault is installed here: a plan may have been made where one was.
+    Raises UsageError if no such fault is installed here. The plan may have been made on a machine that has it.
     """
     family = families().get(name)
     if family is None:

@@ -13,16 +13,16 @@ from pydantic import JsonValue
 from harness.model import Value
 
 Proof = Mapping[str, JsonValue]
-"""What shows that a fault was felt, as plain JSON: measured, never assumed."""
+"""What shows that a fault was felt, as plain JSON. It is measured, never assumed."""
 
 
 Hits = Literal["nodes", "links", "services"]
-"""What a fault can hit: any node, any link, or a service of the target that can be told to misbehave."""
+"""What a fault can hit: nodes, links, or services of the target that can be told to misbehave."""
 
 
 class NotFeltError(Exception):
     """
-    The fault was applied but could not be proved. `proof` holds what was measured instead.
+    The fault was not felt: nobody could feel it, or it could not be proved. `proof` is what was measured instead.
     """
 
     def __init__(self, message: str, proof: Proof) -> None:
@@ -31,15 +31,16 @@ class NotFeltError(Exception):
 
 
 Applied = TypeVar("Applied")
-"""What `apply` measured, for `prove`: how things were before, and what was done."""
+"""What `apply` measured and `prove` needs: the state before, and what was done."""
 
 
 class Fault(Value, ABC, Generic[Applied]):
     """
     One kind of fault: a frozen model whose fields are its settings.
 
-    An implementation must keep no state: the same value is used for several nodes, at once. `system` is the
-    backend; it satisfies `needs`, which was checked before the run began.
+    An implementation must keep no state, because the same object is used for several nodes at once. `hits` says what
+    the fault can hit. `needs` is the power that it uses (a protocol of `harness.backends.base`). `system` is the
+    backend; before the run began it was checked that the backend has this power. `node` is the name of a node or link.
     """
 
     hits: ClassVar[Hits]
@@ -48,16 +49,16 @@ class Fault(Value, ABC, Generic[Applied]):
     @abstractmethod
     def apply(self, system: Any, node: str) -> Applied:
         """
-        Do it, and return as soon as it is in force, with what was measured until then.
+        Apply the fault. Return as soon as it is in force, with what was measured so far.
 
-        Raises NotFeltError if it is clear beforehand that nobody would feel it, and does nothing then; any other error
-        if it could not be done.
+        If it is clear beforehand that nobody would feel the fault, do nothing and raise NotFeltError. Raises any other
+        error if the fault could not be applied.
         """
 
     @abstractmethod
     def prove(self, system: Any, node: str, applied: Applied) -> Proof:
         """
-        Prove that it is felt, now that it is in force; `applied` is what `apply` returned.
+        Prove that the fault, which is in force now, is felt. Return the proof. `applied` is what `apply` returned.
 
         Raises NotFeltError if it cannot be proved.
         """
@@ -65,11 +66,12 @@ class Fault(Value, ABC, Generic[Applied]):
     @abstractmethod
     def heal(self, system: Any, node: str) -> None:
         """
-        Undo it, and return only once it is proved to be gone. Must do nothing if it was never applied.
+        Undo the fault. Return only when a measurement has shown that it is gone. Must do nothing if the fault was never
+        applied.
         """
 
     def apply_and_prove(self, system: Any, node: str) -> Proof:
         """
-        Both, one after the other. Raises as they do.
+        Call `apply` and then `prove`, and return the proof. Raises as they do.
         """
         return self.prove(system, node, self.apply(system, node))

@@ -1,7 +1,7 @@
 """
 Faults that break links: timeout, reset, limit_data, down.
 
-Each kind says what a probe must show (`harness.faults.toxic`). The names and attributes are those of Toxiproxy 2.12
+Each class says what a probe must show (`harness.faults.toxic`). The names and attributes are those of Toxiproxy 2.12
 (README, "Toxics").
 """
 
@@ -37,30 +37,31 @@ class Timeout(ToxicFault):
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        0: data is held until the toxic is removed, then the connection is closed.
+        Return a time-out of 0: Toxiproxy holds data until the toxic is removed, and then closes the connection.
         """
         return {"timeout": 0}
 
     @override
     def patience(self) -> float:
         """
-        Long enough that a slow answer is not taken for none.
+        Return a time, in seconds, that is long enough: a slow answer must not look like no answer.
         """
         return 0.5
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The probe got no answer, when one just before got one well within the time.
+        Return whether the probe got no answer, although a probe just before got one well within the time.
 
-        No answer can also be an early end: a server that closes after answering closes an answer that was swallowed.
+        An early end also counts as no answer: a server that closes the connection after its answer also closes it when
+        the toxic has swallowed that answer.
         """
         return during.failure is not None and before < self.patience() / 2
 
 
 class Reset(ToxicFault):
     """
-    Connections are broken by a TCP reset, `after` seconds from their first data.
+    Connections are broken by a TCP reset, `after` seconds after their first data.
     """
 
     type: ClassVar[str] = "reset_peer"
@@ -70,28 +71,28 @@ class Reset(ToxicFault):
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        Milliseconds.
+        Return the time-out, in milliseconds.
         """
         return {"timeout": round(self.after * 1000)}
 
     @override
     def patience(self) -> float:
         """
-        The reset comes late if it is told to.
+        Return `after` and the usual seconds: the reset may come that late.
         """
         return self.after + QUICK
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The probe's connection broke.
+        Return whether the connection of the probe broke.
         """
         return before > 0 and during.failure == "broken"
 
 
 class LimitData(ToxicFault):
     """
-    Each connection is closed once `bytes` bytes went through.
+    Each connection is closed after `bytes` bytes went through.
     """
 
     type: ClassVar[str] = "limit_data"
@@ -101,28 +102,29 @@ class LimitData(ToxicFault):
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        Bytes.
+        Return the limit, in bytes.
         """
         return {"bytes": self.bytes}
 
     @override
     def patience(self) -> float:
         """
-        It shows at once or not at all.
+        Return the usual seconds: the toxic shows at once, or not at all.
         """
         return QUICK
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The probe's connection was closed before it had its answer: only small limits can be proved.
+        Return whether the connection of the probe was closed before the answer came. So only small limits can be
+        proved.
         """
         return before > 0 and during.failure == "broken"
 
 
 class Down(Fault[Before]):
     """
-    The link is down: its listener is closed, every connection breaks, new ones are refused.
+    The link is down: its listener is closed, every connection breaks, and new connections are refused.
     """
 
     hits: ClassVar[Hits] = "links"
@@ -131,7 +133,7 @@ class Down(Fault[Before]):
     @override
     def apply(self, system: Links, node: str) -> Before:
         """
-        Raises NotFeltError if nobody uses the link.
+        Close the link. Return its state just before. Raises NotFeltError if nobody uses the link.
         """
         before = Before(await_users(system, node), system.probe(node, QUICK))
         system.disable(node)
@@ -140,7 +142,7 @@ class Down(Fault[Before]):
     @override
     def prove(self, system: Links, node: str, applied: Before) -> Proof:
         """
-        Proved by a probe that is refused, when the one just before was answered.
+        Proved by a probe that is refused, although the probe just before was answered.
         """
         during = probe(system.probe, node, QUICK)
         proof: Proof = applied.proof | {"probe_during": during.told}
@@ -151,7 +153,7 @@ class Down(Fault[Before]):
     @override
     def heal(self, system: Links, node: str) -> None:
         """
-        Open the listener again and wait until a probe is answered.
+        Open the listener again, and wait until a probe is answered.
         """
         system.enable(node)
         await_clean(system.probe, node)

@@ -1,5 +1,5 @@
 """
-A fault of networks: a node that is on none any more.
+A fault of networks: a node is disconnected from all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from harness.faults.base import Fault, Hits, NotFeltError, Proof
 @dataclass(frozen=True)
 class Before:
     """
-    A node just before it was isolated: its connections, the seconds that a probe of it took, and its networks.
+    The state of a node just before it was isolated: its number of connections, the seconds that a probe took, and its
+    number of networks.
     """
 
     connections: int
@@ -28,19 +29,22 @@ class Before:
 
 class Isolate(Fault[Before]):
     """
-    The node is taken off every network, as by a pulled cable: nothing reaches it or leaves it, and none of its
-    connections is closed. Back on them when healed.
+    The node is disconnected from every network, as by a pulled cable: nothing reaches it or leaves it, and none of its
+    connections is closed. Healing connects it again.
     """
 
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Isolates
     patience: ClassVar[float] = 2.0
-    """Seconds within which a node that anybody talks to has a connection, and which a probe of it waits."""
+    """
+    Seconds. A node that communicates at all has a connection within this time, and a probe waits for this time.
+    """
 
     @override
     def apply(self, system: Isolates, node: str) -> Before:
         """
-        Raises NotFeltError if the node has no connection: one that talks to nobody would feel nothing.
+        Isolate the node. Return its state just before. Raises NotFeltError if the node has no connection, because such
+        a node would feel nothing.
         """
         connections = self._connections(system, node)
         probe = system.probe_node(node, 5.0)
@@ -49,8 +53,8 @@ class Isolate(Fault[Before]):
     @override
     def prove(self, system: Isolates, node: str, applied: Before) -> Proof:
         """
-        Proved by a probe of the node that finds no way, when the one just before was answered, and by the connections
-        that it had.
+        Proved by a probe that cannot reach the node, although the probe just before was answered, and by the
+        connections that the node had.
         """
         proof: Proof = {
             "networks": applied.networks,
@@ -66,7 +70,7 @@ class Isolate(Fault[Before]):
     @override
     def heal(self, system: Isolates, node: str) -> None:
         """
-        Put the node back on its networks and wait until it answers.
+        Connect the node to its networks again, and wait until it answers.
         """
         system.reconnect(node)
         tenacity.Retrying(

@@ -17,7 +17,7 @@ from harness.model import Seconds
 
 class Kill(Fault[Death]):
     """
-    SIGKILL: no shutdown hook runs, nothing is flushed, connections break. The node starts again when healed.
+    SIGKILL: no shutdown hook runs, nothing is flushed, connections break. Healing starts the node again.
     """
 
     hits: ClassVar[Hits] = "nodes"
@@ -30,7 +30,7 @@ class Kill(Fault[Death]):
     @override
     def prove(self, system: Kills, node: str, applied: Death) -> Proof:
         """
-        Proved by the exit status of the very process (pid and start time).
+        Proved by the exit status of that very process (pid and start time).
         """
         proof: Proof = {"pid": applied.pid, "started": applied.started, "status": applied.status}
         if applied.status != -signal.SIGKILL:
@@ -47,7 +47,8 @@ class Kill(Fault[Death]):
 
 class Stop(Fault[Death]):
     """
-    SIGTERM, as a deployment stops a node, and SIGKILL if it still runs after `grace`. It starts again when healed.
+    SIGTERM, as a deployment stops a node, and SIGKILL if the node still runs after `grace` seconds. Healing starts the
+    node again.
     """
 
     hits: ClassVar[Hits] = "nodes"
@@ -62,7 +63,7 @@ class Stop(Fault[Death]):
     @override
     def prove(self, system: Kills, node: str, applied: Death) -> Proof:
         """
-        Proved by the exit of the very process (pid and start time); its status says whether the grace was enough.
+        Proved by the exit of that very process (pid and start time). Its status says whether the grace was enough.
         """
         return {"pid": applied.pid, "started": applied.started, "status": applied.status}
 
@@ -76,7 +77,7 @@ class Stop(Fault[Death]):
 
 class Pause(Fault[float]):
     """
-    SIGSTOP: the node keeps its connections and its memory, and does nothing; SIGCONT when healed.
+    SIGSTOP: the node keeps its connections and its memory, and does nothing. Healing sends SIGCONT.
     """
 
     hits: ClassVar[Hits] = "nodes"
@@ -85,7 +86,7 @@ class Pause(Fault[float]):
     @override
     def apply(self, system: Pauses, node: str) -> float:
         """
-        Returns the seconds that a probe took just before.
+        Pause the node. Return the seconds that a probe took just before.
         """
         before = system.probe_node(node, 5.0)
         system.pause(node)
@@ -94,7 +95,7 @@ class Pause(Fault[float]):
     @override
     def prove(self, system: Pauses, node: str, applied: float) -> Proof:
         """
-        Proved by a probe of the node that stalls, when the one just before was answered.
+        Proved by a probe of the node that gets no answer, although the probe just before got one.
         """
         stall = max(0.25, 5 * applied)
         proof: Proof = {"probe_before_ms": round(applied * 1000, 3), "stalled_for_ms": round(stall * 1000, 3)}
@@ -107,7 +108,7 @@ class Pause(Fault[float]):
     @override
     def heal(self, system: Pauses, node: str) -> None:
         """
-        Let the node go on and wait until it answers.
+        Let the node continue, and wait until it answers.
         """
         system.resume(node)
         tenacity.Retrying(

@@ -1,6 +1,6 @@
 """
-Faults of the outside world: a service that fails, is slow, loses its answers after it has committed, or gets its
-requests twice. Links can do some of that to bytes; only the service itself knows where its commit is.
+Faults of the outside world: a service fails, is slow, loses its answers after it has committed, or gets its requests
+twice. A fault of a link can do some of this to bytes, but only the service itself knows when it commits.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _KINDS = ("errors", "slow", "lost", "twice")
 
 class Misbehave(Fault[Mapping[str, int]]):
     """
-    Shares of a service's requests, from 0 to 1: `errors` fail before anything happened, `slow` are answered `delay`
-    later, `lost` are committed and get no answer, `twice` are carried out two times.
+    A service misbehaves. Each setting is a share of its requests, from 0 to 1: `errors` fail before anything happened,
+    `slow` are answered `delay` seconds later, `lost` are committed and get no answer, `twice` are carried out twice.
     """
 
     hits: ClassVar[Hits] = "services"
     needs: ClassVar[type] = Misbehaves
     patience: ClassVar[float] = 10.0
-    """Seconds within which each kind that was asked for must have met a request."""
+    """Seconds within which each requested kind of misbehaviour must have hit a request."""
 
     errors: Share = 0.0
     slow: Share = 0.0
@@ -47,7 +47,7 @@ class Misbehave(Fault[Mapping[str, int]]):
     @override
     def apply(self, system: Misbehaves, node: str) -> Mapping[str, int]:
         """
-        Returns how often the service had made each kind of trouble before.
+        Make the service misbehave. Return how often it had shown each kind of misbehaviour before.
         """
         before = system.misbehave(node, None)
         system.misbehave(node, {**self._wanted(), "delay": self.delay})
@@ -56,7 +56,8 @@ class Misbehave(Fault[Mapping[str, int]]):
     @override
     def prove(self, system: Misbehaves, node: str, applied: Mapping[str, int]) -> Proof:
         """
-        Proved by the service's own record: each kind met at least one request of the system since.
+        Proved by the service's own counts: since then, each kind of misbehaviour hit at least one request of the
+        system.
         """
 
         def met() -> dict[str, int]:
@@ -76,7 +77,7 @@ class Misbehave(Fault[Mapping[str, int]]):
     @override
     def heal(self, system: Misbehaves, node: str) -> None:
         """
-        Tell the service to behave, and see that it took it.
+        Tell the service to behave, and check that it accepts this.
         """
         system.misbehave(node, {})
 

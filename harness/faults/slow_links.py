@@ -1,7 +1,7 @@
 """
 Faults that make links slow: latency, bandwidth, slicer, slow_close.
 
-Each kind says what a probe must show (`harness.faults.toxic`). The names and attributes are those of Toxiproxy 2.12
+Each class says what a probe must show (`harness.faults.toxic`). The names and attributes are those of Toxiproxy 2.12
 (README, "Toxics").
 """
 
@@ -29,7 +29,7 @@ from harness.model import Seconds
 
 class Latency(ToxicFault):
     """
-    Every chunk of data is late by `latency` seconds, give or take up to `jitter` seconds.
+    Every chunk of data is delayed by `latency` seconds, plus or minus at most `jitter` seconds.
     """
 
     type: ClassVar[str] = "latency"
@@ -52,37 +52,37 @@ class Latency(ToxicFault):
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        Milliseconds.
+        Return latency and jitter, in milliseconds.
         """
         return {"latency": round(self.latency * 1000), "jitter": round(self.jitter * 1000)}
 
     @override
     def patience(self) -> float:
         """
-        Both directions may be late.
+        Return enough seconds for a delay in both directions.
         """
         return 2 * (self.latency + self.jitter) + QUICK
 
     @override
     def is_quick(self, before: float) -> bool:
         """
-        Well below what the toxic adds.
+        Return whether the probe took much less time than the toxic adds.
         """
         return before < self._adds() / 4
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The probe took as long as the toxic makes it, and clearly longer than before.
+        Return whether the probe took at least the time that the toxic adds, and clearly longer than before.
         """
         return is_late(self._adds(), before, during)
 
 
 class Bandwidth(ToxicFault):
     """
-    No more than `rate` KB a second go through; 0 lets nothing through at all.
+    At most `rate` KB per second go through the link. With 0, nothing goes through.
 
-    A probe is a few bytes, so only a rate that makes even those late can be proved.
+    A probe has only a few bytes, so a rate can be proved only if it delays even these.
     """
 
     type: ClassVar[str] = "bandwidth"
@@ -101,35 +101,38 @@ class Bandwidth(ToxicFault):
 
     def _adds(self) -> float:
         """
-        Seconds for which Toxiproxy holds a probe's bytes: a millisecond for each `rate` of them (bandwidth.go, 2.12).
+        Return the seconds for which Toxiproxy holds the bytes of a probe: one millisecond per `rate` bytes
+        (bandwidth.go, 2.12).
         """
         return CARRIED / self.rate / 1000
 
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        KB/s.
+        Return the rate, in KB per second.
         """
         return {"rate": self.rate}
 
     @override
     def patience(self) -> float:
         """
-        0 lets nothing through at all, which a slow answer must not be taken for.
+        Return the seconds that a probe waits. With a rate of 0 nothing comes through, and a slow answer must not look
+        like that.
         """
         return QUICK if self.rate else 1.0
 
     @override
     def is_quick(self, before: float) -> bool:
         """
-        Well below what the toxic adds.
+        Return whether the probe took much less time than the toxic adds.
         """
         return before < (self._adds() if self.rate else self.patience()) / 4
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The probe was as late as the rate makes it; at 0 it had no answer, when one just before had one well in time.
+        Return whether the probe was as late as the rate makes it. With a rate of 0: whether it got no answer, although
+        a probe just before got one well within the time.
         """
         if self.rate:
             return is_late(self._adds(), before, during)
@@ -138,7 +141,7 @@ class Bandwidth(ToxicFault):
 
 class Slicer(ToxicFault):
     """
-    Data goes in slices of `size` bytes, give or take up to `variation`, with `delay` seconds between them.
+    Data goes through in slices of `size` bytes, plus or minus at most `variation`, with `delay` seconds between them.
     """
 
     type: ClassVar[str] = "slicer"
@@ -159,7 +162,8 @@ class Slicer(ToxicFault):
 
     def _pauses(self) -> int:
         """
-        A slice is never longer than `size` + `variation` (slicer.go, 2.12), and no pause is waited for after the last.
+        Return the number of pauses in a probe, at least. A slice is never longer than `size` + `variation` (slicer.go,
+        2.12), and there is no pause after the last slice.
         What a probe carries may be one slice on one link and two on another: it is proved by one pause then, or not.
         """
         return max(1, math.ceil(CARRIED / (self.size + self.variation)) - 1)
@@ -170,36 +174,36 @@ class Slicer(ToxicFault):
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        Bytes, and microseconds.
+        Return the sizes in bytes and the delay in microseconds.
         """
         return {"average_size": self.size, "size_variation": self.variation, "delay": round(self.delay * 1e6)}
 
     @override
     def patience(self) -> float:
         """
-        A probe's answer is a few bytes: as many slices at most.
+        Return enough seconds for the answer of a probe, which has a few bytes and so at most a few slices.
         """
         return 64 * self.delay + QUICK
 
     @override
     def is_quick(self, before: float) -> bool:
         """
-        Well below what the toxic adds.
+        Return whether the probe took much less time than the toxic adds.
         """
         return before < self._adds() / 4
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The answer was as late as the pauses make it, and clearly later than before.
+        Return whether the answer was as late as the pauses make it, and clearly later than before.
         """
         return is_late(self._adds(), before, during)
 
 
 class SlowClose(ToxicFault):
     """
-    The end of a connection is late by `delay` seconds; what goes through before is not. Whoever waits for the other
-    side to close waits, and connections that are of no use any more pile up.
+    The end of a connection is delayed by `delay` seconds; the data before it is not. Whoever waits for the other side
+    to close has to wait, and connections that are no longer used accumulate.
     """
 
     type: ClassVar[str] = "slow_close"
@@ -218,34 +222,34 @@ class SlowClose(ToxicFault):
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        Milliseconds.
+        Return the delay, in milliseconds.
         """
         return {"delay": round(self.delay * 1000)}
 
     @override
     def patience(self) -> float:
         """
-        Both directions may be late.
+        Return enough seconds for a delay in both directions.
         """
         return 2 * self.delay + QUICK
 
     @override
     def asking(self, system: Links) -> Ask:
         """
-        No exchange shows it, only the end of a connection.
+        Return the probe that ends a connection. No exchange of data shows this toxic.
         """
         return system.probe_end
 
     @override
     def is_quick(self, before: float) -> bool:
         """
-        Well below what the toxic adds.
+        Return whether the probe took much less time than the toxic adds.
         """
         return before < self.delay / 4
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        The end took as long as the toxic makes it, and clearly longer than before.
+        Return whether the end took at least the time that the toxic adds, and clearly longer than before.
         """
         return is_late(self.delay, before, during)

@@ -1,5 +1,5 @@
 """
-Faults of resources: a node that gets too little CPU, a node whose disk is full.
+Faults of resources: a node gets too little CPU, or its disk is full.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.faults.base import Fault, Hits, NotFeltError, Proof
 
 _POLL = 0.05
 _LAST_WRITE_MS = 500
-"""What was under way when the disk became full may still arrive."""
+"""Milliseconds. A write that had begun when the disk became full may still end within this time."""
 
 
 class Starve(Fault[float]):
@@ -28,14 +28,14 @@ class Starve(Fault[float]):
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Starves
     window: ClassVar[float] = 1.0
-    """Seconds over which the CPU that the node uses is measured, before and during."""
+    """Seconds over which the CPU that the node uses is measured, before the fault and during it."""
 
     share: Annotated[float, Field(gt=0, le=1)]
 
     @override
     def apply(self, system: Starves, node: str) -> float:
         """
-        Returns the share of one core that the node used before.
+        Limit the node. Return the share of one core that it used before.
         """
         before, _ = self._measure(system, node)
         system.throttle(node, self.share)
@@ -44,27 +44,27 @@ class Starve(Fault[float]):
     @override
     def prove(self, system: Starves, node: str, applied: float) -> Proof:
         """
-        Proved by the CPU that the process used in a window, and by having been stopped in it: one that wants less
-        than its share does not feel it.
+        Proved by the CPU that the process used in a window, and by the time for which the limit stopped it: a process
+        that needs less than its share does not feel the limit.
         """
         during, held = self._measure(system, node)
         proof: Proof = {"cpu_before": applied, "cpu_during": during, "stopped_for_s": held}
         if held == 0:
             raise NotFeltError(f"{node} wanted no more than {self.share:g} of a core", proof)
-        if during > self.share + 0.05:  # /proc counts in hundredths of a second, and the throttle looks every fiftieth
+        if during > self.share + 0.05:  # /proc counts in ticks of 10 ms, and the throttle looks every 20 ms
             raise NotFeltError(f"{node} still got {during:g} of a core", proof)
         return proof
 
     @override
     def heal(self, system: Starves, node: str) -> None:
         """
-        Let the node run as it wants.
+        Remove the limit.
         """
         system.unthrottle(node)
 
     def _measure(self, system: Starves, node: str) -> tuple[float, float]:
         """
-        The share of one core that the node used in a window, and the seconds for which it was kept stopped in it.
+        Return (share of one core that the node used in one window, seconds for which it was stopped in this window).
         """
         began = time.monotonic()
         cpu, held = system.consumed(node)
@@ -75,20 +75,24 @@ class Starve(Fault[float]):
 
 class DiskFull(Fault[int]):
     """
-    Every write of the node to a file fails, as on a full disk (with EFBIG instead of ENOSPC, which needs no root).
+    Every write of the node to a file fails, as on a full disk (with EFBIG, which needs no root, instead of ENOSPC).
 
-    What the node makes of it is its own affair: it may refuse, or end. It starts again when healed, if it has ended.
+    The node may react as it likes: it may refuse requests, or end. If it has ended, healing starts it again.
     """
 
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Fills
     patience: ClassVar[float] = 5.0
-    """Seconds within which a node must have written something, before and during."""
+    """
+    Seconds. Before the fault the node must write something within this time; during the fault it is watched for this
+    time.
+    """
 
     @override
     def apply(self, system: Fills, node: str) -> int:
         """
-        Returns the moment at which the disk became full, in nanoseconds since the epoch.
+        Make the disk full. Return when this was, in nanoseconds since the epoch. Raises NotFeltError if the node writes
+        nothing.
         """
         seen_ns = system.written_ns(node)
         if not _until(self.patience, lambda: system.written_ns(node) != seen_ns):
@@ -99,7 +103,7 @@ class DiskFull(Fault[int]):
     @override
     def prove(self, system: Fills, node: str, applied: int) -> Proof:
         """
-        Proved by the node's end, or by its files, which were written to just before and are not any more.
+        Proved by the end of the node, or by its files: the node wrote to them just before, and does not write any more.
         """
         if _until(self.patience, lambda: system.ended(node) is not None):
             death = system.ended(node) or Death(0, 0.0, 0)
@@ -113,7 +117,7 @@ class DiskFull(Fault[int]):
     @override
     def heal(self, system: Fills, node: str) -> None:
         """
-        Let the node write, or start it again.
+        Let the node write again; start it again if it has ended.
         """
         system.empty(node)
         if system.ended(node) is not None:
@@ -122,7 +126,7 @@ class DiskFull(Fault[int]):
 
 def _until(seconds: float, condition: Callable[[], bool]) -> bool:
     """
-    Did the condition come true within so many seconds?
+    Return whether the condition becomes true within so many seconds. Returns as soon as it does.
     """
     waiting = tenacity.Retrying(
         stop=tenacity.stop_after_delay(seconds),

@@ -1,7 +1,7 @@
 """
-Faults of the state store: connections killed, no memory, read-only, and its data lost.
+Faults of the state store: its connections are closed, it has no memory, it is read-only, or its data is lost.
 
-They speak to Redis itself, past Toxiproxy, in its own commands (Redis command reference, 6.2).
+They connect to Redis directly, not through Toxiproxy, and use its own commands (Redis command reference, 6.2).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _client(system: Store) -> redis.Redis:
 
 class Disconnect(Fault[int]):
     """
-    Every client connection of the store is closed, once, but for the harness's own. There is nothing to heal.
+    Every client connection of the store except the harness's own is closed once. There is nothing to heal.
     """
 
     hits: ClassVar[Hits] = "nodes"
@@ -36,7 +36,7 @@ class Disconnect(Fault[int]):
     @override
     def apply(self, system: Store, node: str) -> int:
         """
-        Returns the number of connections that Redis says it closed.
+        Close the connections. Return how many Redis says that it closed.
         """
         with _client(system) as client:
             pipe = client.pipeline(transaction=False)
@@ -47,7 +47,7 @@ class Disconnect(Fault[int]):
     @override
     def prove(self, system: Store, node: str, applied: int) -> Proof:
         """
-        Proved by that number.
+        Proved by the number of connections that were closed.
         """
         if applied == 0:
             raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
@@ -56,13 +56,13 @@ class Disconnect(Fault[int]):
     @override
     def heal(self, system: Store, node: str) -> None:
         """
-        Clients connect again by themselves.
+        Do nothing: clients connect again by themselves.
         """
 
 
 class _Refusing(Fault[None]):
     """
-    A setting of Redis that makes it refuse writes, and reads not.
+    Settings of Redis that make it refuse writes, but not reads.
     """
 
     hits: ClassVar[Hits] = "nodes"
@@ -79,7 +79,7 @@ class _Refusing(Fault[None]):
     @override
     def prove(self, system: Store, node: str, applied: None) -> Proof:
         """
-        Proved by a write that is refused, with the words of the refusal.
+        Proved by a write that is refused. The proof contains the error message.
         """
         with _client(system) as client:
             try:
@@ -92,7 +92,8 @@ class _Refusing(Fault[None]):
     @override
     def heal(self, system: Store, node: str) -> None:
         """
-        Put the settings back, and see a write accepted; a store that is away for another reason gets some seconds.
+        Restore the settings, and check that a write is accepted. If the store is down for another reason, wait for some
+        seconds.
         """
         tenacity.Retrying(
             stop=tenacity.stop_after_delay(10),
@@ -112,7 +113,7 @@ class _Refusing(Fault[None]):
 
 class OutOfMemory(_Refusing):
     """
-    The store is full: `maxmemory` is reached and nothing may be evicted.
+    The store has no memory left: `maxmemory` is reached, and nothing may be evicted.
     """
 
     during: ClassVar[Mapping[str, str]] = {"maxmemory-policy": "noeviction", "maxmemory": "1"}
@@ -121,7 +122,7 @@ class OutOfMemory(_Refusing):
 
 class ReadOnly(_Refusing):
     """
-    The store takes no writes, as a primary without enough replicas does (`min-replicas-to-write`).
+    The store refuses writes, as a primary without enough replicas does (`min-replicas-to-write`).
     """
 
     during: ClassVar[Mapping[str, str]] = {"min-replicas-to-write": "1"}
@@ -131,7 +132,7 @@ class ReadOnly(_Refusing):
 @dataclass(frozen=True)
 class Lost:
     """
-    What the store had before: the number of its keys and of its files; and how its process ended.
+    What the store had before, as its number of keys and of files; and how its process ended.
     """
 
     keys: int
@@ -141,7 +142,7 @@ class Lost:
 
 class LoseData(Fault[Lost]):
     """
-    The store is killed and everything it kept is gone when it is back.
+    The store is killed, and when it is back, everything that it kept is gone.
     """
 
     hits: ClassVar[Hits] = "nodes"
@@ -157,7 +158,7 @@ class LoseData(Fault[Lost]):
     @override
     def prove(self, system: Wipes, node: str, applied: Lost) -> Proof:
         """
-        Proved by the number of keys before, the exit status of the very process, and its folder, now empty.
+        Proved by the number of keys before, the exit status of that very process, and its folder, which is empty now.
         """
         proof: Proof = {
             "keys": applied.keys,
@@ -172,6 +173,6 @@ class LoseData(Fault[Lost]):
     @override
     def heal(self, system: Kills, node: str) -> None:
         """
-        Start the store again, empty.
+        Start the store again. It is empty.
         """
         system.start(node)

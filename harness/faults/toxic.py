@@ -1,8 +1,8 @@
 """
-A fault of a link that is one toxic of Toxiproxy, and the probing that proves such faults.
+Faults of a link that consist of one toxic of Toxiproxy, and the probes that prove such faults.
 
-A fault of a link is proved by probes through it, the smallest exchange that its far end answers, and by connections
-of the system that go through it: where nobody else passes, nobody feels it.
+Two things prove a fault of a link: probes through the link, which are the smallest exchange that its far end answers,
+and connections of the system through the link. If nobody else uses the link, nobody can feel the fault.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from harness.faults.base import Fault, Hits, NotFeltError, Proof
 _PROBES = 5
 _PROBES_BEFORE = 3
 _USED_WITHIN = 2.0
-"""Seconds within which a link that is in use at all carries a connection."""
+"""Seconds. A link that the system uses has a connection within this time."""
 QUICK = 5.0
-"""Seconds within which a link that nothing is done to answers, however busy the machine is."""
+"""Seconds. A link without a fault answers within this time, however busy the machine is."""
 LEAST = 0.005
-"""Seconds by which a toxic must make a probe late at least: less cannot be told from noise."""
+"""Seconds. A toxic must delay a probe by at least this much. A smaller delay cannot be told from noise."""
 CARRIED = 6
-"""Bytes that every probe carries, either way: a PING to Redis is the smallest."""
+"""Bytes that every probe carries at least, in each direction. A PING to Redis is the smallest probe."""
 
 
 Ask = Callable[[str, float], float]
-"""Puts a probe through a link, as `Links.probe`."""
+"""Sends a probe through a link, like `Links.probe`: takes the link and a time-out in seconds, returns seconds."""
 
 
 @dataclass(frozen=True)
 class Probed:
     """
-    What a probe showed: the seconds it took, or how it failed.
+    The result of a probe: the seconds that it took, or how it failed.
     """
 
     seconds: float
@@ -48,7 +48,7 @@ class Probed:
     @property
     def told(self) -> JsonValue:
         """
-        In words or milliseconds, for the proof.
+        The result for the proof: the failure in words, or milliseconds.
         """
         return self.failure or round(self.seconds * 1000, 3)
 
@@ -56,7 +56,8 @@ class Probed:
 @dataclass(frozen=True)
 class Before:
     """
-    A link just before a fault: the connections of the system that go through it, and the seconds that a probe took.
+    The state of a link just before a fault: the number of connections of the system that go through it, and the seconds
+    that a probe took.
     """
 
     connections: int
@@ -65,14 +66,14 @@ class Before:
     @property
     def proof(self) -> dict[str, JsonValue]:
         """
-        For the proof of the fault.
+        This state for the proof of the fault.
         """
         return {"connections": self.connections, "probe_before_ms": round(self.seconds * 1000, 3)}
 
 
 def probe(ask: Ask, link: str, timeout: float) -> Probed:
     """
-    One probe through a link, which waits for at most `timeout` seconds; what it showed, also where it failed.
+    Send one probe through a link and wait for at most `timeout` seconds. Return its result, also if it failed.
     """
     try:
         return Probed(ask(link, timeout))
@@ -84,7 +85,7 @@ def probe(ask: Ask, link: str, timeout: float) -> Probed:
 
 class ToxicFault(Fault[Before]):
     """
-    A fault that is one toxic, on one or both directions of a link.
+    A fault that is one toxic, in one or both directions of a link.
     """
 
     hits: ClassVar[Hits] = "links"
@@ -97,37 +98,38 @@ class ToxicFault(Fault[Before]):
     @abstractmethod
     def attributes(self) -> Mapping[str, JsonValue]:
         """
-        The toxic's attributes, in Toxiproxy's names and units.
+        Return the attributes of the toxic, with the names and units of Toxiproxy.
         """
 
     @abstractmethod
     def patience(self) -> float:
         """
-        Seconds that a probe waits at most: longer than the toxic needs to show itself.
+        Return the seconds that a probe waits at most. This must be longer than the toxic needs to show its effect.
         """
 
     @abstractmethod
     def is_felt(self, before: float, during: Probed) -> bool:
         """
-        Does a probe show the toxic, when the quickest one just before took `before` seconds?
+        Return whether the probe `during` shows the toxic. The quickest probe just before took `before` seconds.
         """
 
     def is_quick(self, before: float) -> bool:
         """
-        Will the toxic stand out from a probe that took `before` seconds? If not, another is tried before it is added.
+        Return whether the toxic can be told from a probe that took `before` seconds without it. If not, another probe
+        is tried before the toxic is added.
         """
         return before < self.patience() / 4
 
     def asking(self, system: Links) -> Ask:
         """
-        The probe that shows the toxic.
+        Return the kind of probe that shows the toxic.
         """
         return system.probe
 
     @override
     def apply(self, system: Links, node: str) -> Before:
         """
-        Raises NotFeltError if nobody uses the link.
+        Add the toxic. Return the state of the link just before. Raises NotFeltError if nobody uses the link.
         """
         users, ask = await_users(system, node), self.asking(system)
         seconds = QUICK
@@ -142,9 +144,11 @@ class ToxicFault(Fault[Before]):
     @override
     def prove(self, system: Links, node: str, applied: Before) -> Proof:
         """
-        Proved by a probe that shows the toxic; where only a share of the connections get it, by one of many.
+        Proved by a probe that shows the toxic. If only a share of the connections gets the toxic, more probes are
+        tried.
 
-        Toxiproxy hands data to a toxic from the next chunk on, so a probe that is under way may still be quick.
+        Toxiproxy gives data to a new toxic from the next chunk on, so a probe that has already begun may still be
+        quick.
         """
         ask, during = self.asking(system), Probed(0.0)
         for _ in range(round(_PROBES / self.toxicity)):
@@ -158,7 +162,7 @@ class ToxicFault(Fault[Before]):
     @override
     def heal(self, system: Links, node: str) -> None:
         """
-        Remove the toxic, of which Toxiproxy says when it is done, and wait until a probe is answered.
+        Remove the toxic, which Toxiproxy confirms, and wait until a probe is answered.
         """
         for stream in self._streams():
             system.remove_toxic(node, self._name(stream))
@@ -173,14 +177,15 @@ class ToxicFault(Fault[Before]):
 
 def is_late(least: float, before: float, during: Probed) -> bool:
     """
-    Did the probe take as long as the toxic makes it, and clearly longer than before?
+    Return whether the probe took at least `least` seconds, and clearly longer than the probe before (`before` seconds).
     """
     return during.failure is None and during.seconds >= least and during.seconds - before > least / 2
 
 
 def await_users(system: Links, link: str) -> int:
     """
-    How many connections of the system go through the link, once there is one. Raises NotFeltError if none comes.
+    Wait until a connection of the system goes through the link, and return how many there are. Raises NotFeltError if
+    there is none in time.
     """
     deadline = time.monotonic() + _USED_WITHIN
     while not (users := system.users(link)):

@@ -1,9 +1,9 @@
 """
-The plain values that the stages of a run hand to each other: target, scenario, plan, verdict.
+The plain values that the stages of a run give to each other: target, scenario, plan, verdict.
 
-All are frozen pydantic models: made once, validated once, compared and saved as JSON. None of them
-does anything. Durations are seconds (float) unless a name says otherwise; points in time are integer
-nanoseconds since the epoch, UTC, in fields that end in `_ns`.
+All are frozen pydantic models. They are made and validated once, compared, and saved as JSON. They contain no logic of
+a run. Durations are seconds (float), unless the name says otherwise. Points in time are integer nanoseconds since the
+epoch, UTC, in fields whose names end in `_ns`.
 """
 
 from harness.model.plan import Aim, Plan, Step

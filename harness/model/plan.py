@@ -15,9 +15,10 @@ from harness.model.values import NodeName, Value
 
 class Aim(Value):
     """
-    The point at which an aimed fault lands: when the `occurrence`th instance (from 1) comes to `point` of `activity`.
+    The point at which an aimed fault lands: when the instance number `occurrence` (from 1) reaches `point` of
+    `activity`.
 
-    `own`: of the step's nodes only those of the replica that announces it are hit.
+    `own`: only those nodes of the step are hit that belong to the replica which announced the execution.
     """
 
     activity: str
@@ -34,7 +35,9 @@ class Aim(Value):
 
 class Step(Value):
     """
-    One fault on its chosen nodes, at its time after the load began. An aimed one waits for its point from `at` on.
+    One fault on its chosen nodes. `at` is in seconds after the load began, and `hold` is how many seconds the fault
+    stays in force. An aimed fault (`aim`) waits for its point from `at` on. `step` is the number of the step in the
+    plan.
     """
 
     step: int
@@ -48,7 +51,7 @@ class Step(Value):
 
 class Plan(Value):
     """
-    What will be done, exactly. The same scenario, target and seed give the same plan, byte for byte.
+    Exactly what a run does. The same scenario, target and seed give the same plan, byte for byte.
     """
 
     scenario: Scenario

@@ -15,7 +15,7 @@ from harness.model.values import EndClass, NodeName, Seconds, Value
 
 class Topology(Value):
     """
-    How many of each: one sidecar and one app process a replica.
+    The number of replicas. Each replica is one app process and its sidecar.
     """
 
     replicas: int = Field(default=2, ge=1, le=8)
@@ -35,20 +35,22 @@ class Load(Value):
 
 
 Point = Literal["before_effect", "after_effect", "after_return"]
-"""Where an execution of an activity stands: nothing done yet; its effect committed and its body not returned; returned,
-and the engine has not recorded it."""
+"""
+A point of an activity: before its effect; after its effect is committed and before its body returns; after its body has
+returned and before the engine has recorded the result.
+"""
 
 
 class ActivityPoint(Value):
     """
-    A point in an activity, in place of a time: the fault lands while an execution is held there.
+    A point of an activity, in place of a time: the fault lands while an execution is held there.
 
-    Counted are the instances that come there for the first time, from `after` on (seconds after the load began).
+    Each instance counts when it reaches the point for the first time, from `after` on (seconds after the load began).
     """
 
     activity: str
     point: Point
-    occurrence: int | None = Field(default=None, ge=1, description="which to come there; default: by the seed")
+    occurrence: int | None = Field(default=None, ge=1, description="which instance, from 1; default: by the seed")
     after: Seconds = 0.0
 
 
@@ -74,9 +76,9 @@ Names = Annotated[
 
 class FaultEntry(Value):
     """
-    One line of the scenario's timeline, before the seed chose its targets.
+    One entry of the scenario's timeline, before the seed has chosen its nodes.
 
-    `settings` are the fault's own and were validated by its family.
+    `settings` are those of the fault. The class of the fault has validated them.
     """
 
     fault: str
@@ -98,7 +100,7 @@ class FaultEntry(Value):
     @property
     def since(self) -> float:
         """
-        Seconds after the load began: when it happens, or from when on it waits for its activity.
+        Seconds after the load began: when the fault is applied, or from when on it waits for its activity.
         """
         return self.at.after if isinstance(self.at, ActivityPoint) else self.at
 
@@ -128,10 +130,11 @@ class NemesisFault(Value):
 
 class Nemesis(Value):
     """
-    Random faults, all of them decided by the seed before the run starts.
+    Random faults. The seed decides all of them before the run starts.
 
-    Gaps between faults are exponential with mean `interval`; a fault that would make more than `at_once` at a
-    time, or hit a node or the end of a link that another holds or that has not rested from one, is left out.
+    The times between faults are exponential with the mean `interval`. A fault is left out if more than `at_once` faults
+    would be in force at a time, or if it would hit a node or the end of a link that another fault holds or that has not
+    had its `rest`.
     """
 
     interval: Annotated[Seconds, Field(gt=0)]
@@ -150,7 +153,7 @@ class Nemesis(Value):
 
 class Minimum(Value):
     """
-    The least that a run must contain to be judged at all; a thinner one is UNKNOWN.
+    The least that a run must contain. With less, the run cannot be HOLDS.
     """
 
     instances: int = Field(default=1, ge=1)
@@ -160,15 +163,15 @@ class Minimum(Value):
 
 class Checks(Value):
     """
-    What judging needs to know: how long the system may take to settle, and the least it must show.
+    What judging needs to know: how long the system may take to settle, and the least that the run must contain.
 
-    `ends` says where this scenario lets a kind end in more ways than the target does: while the outside world is
-    away an instance that would complete may rightly be compensated.
+    `ends` gives more ways in which a kind may end in this scenario than the target gives. For example, while the
+    outside world is away, an instance that would normally complete may rightly be compensated.
     """
 
     settle: Seconds = 60.0
     stall: Annotated[Seconds, Field(gt=0)] = Field(
-        default=15.0, description="without any progress for so long while settling, what is stuck is told"
+        default=15.0, description="while settling: after this long without any progress, what is stuck is reported"
     )
     minimum: Minimum = Minimum()
     ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
@@ -194,7 +197,7 @@ class Gate(Value):
 
 class Safety(Value):
     """
-    When a run is given up: everything is healed, what there is gets judged, and HOLDS is out of reach.
+    When a run gives up. Then everything is healed, and the evidence so far is judged. Such a run is never HOLDS.
     """
 
     at_once: int = Field(default=16, ge=1, description="nodes and links that faults may hold at the same time")
@@ -211,8 +214,8 @@ class Safety(Value):
 
 class Expectation(Value):
     """
-    What a scenario meets that is known to be broken, and not ours to mend: the invariants that may be violated, and
-    where that is written down. Any other result is unexpected, HOLDS as well.
+    A known bug of another project that the scenario meets: the invariants that may be violated, and where this is
+    written down. Every other result is unexpected, also HOLDS.
     """
 
     violated: tuple[str, ...] = Field(min_length=1)

@@ -11,10 +11,10 @@ from harness.model.values import Value
 
 class Planted(Value):
     """
-    One defect that the self-test planted in a copy of a run's evidence, and which invariants caught it; or a
-    `harmless` change, and which raised an alarm.
+    One defect that the self-test planted in a copy of a run's evidence, and the invariants that caught it. Or a
+    `harmless` change, and the invariants that raised an alarm.
 
-    `planted` is False where the run has no row for it.
+    `planted` is False if the run has no row in which the defect can be planted.
     """
 
     defect: str
@@ -29,7 +29,7 @@ class Planted(Value):
 
 class SelfTest(Value):
     """
-    The checker tried on one run's evidence.
+    The results of a self-test of the checker on the evidence of one run.
     """
 
     defects: tuple[Planted, ...]
@@ -44,7 +44,7 @@ class SelfTest(Value):
     @property
     def caught(self) -> tuple[Planted, ...]:
         """
-        Those that every invariant that names them caught.
+        The planted defects that were caught by every invariant that names them.
         """
         return tuple(one for one in self.planted if one.caught == one.expected)
 
@@ -58,6 +58,6 @@ class SelfTest(Value):
     @property
     def alarms(self) -> tuple[Planted, ...]:
         """
-        The harmless changes that some invariant took for a violation.
+        The harmless changes that some invariant reported as a violation.
         """
         return tuple(one for one in self.harmless if one.caught)

@@ -1,5 +1,5 @@
 """
-A stall: what stood still, and what the running system told of it.
+A stall: what stood still, and what the running system said about it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.model.values import Value
 
 class Stuck(Value):
     """
-    One instance that does not move, and what there is to say of it; times in nanoseconds since the epoch.
+    One instance that does not move, and what is known about it. Times are in nanoseconds since the epoch.
     """
 
     instance_id: str
@@ -29,7 +29,7 @@ class Stuck(Value):
 
 class Stall(Value):
     """
-    What a run looked like when nothing had moved for a while.
+    The state of a run when nothing had moved for a while.
     """
 
     at_ns: int

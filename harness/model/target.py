@@ -1,5 +1,5 @@
 """
-A target: the application under attack, as its `target.yaml` describes it.
+A target: the application under test, as its `target.yaml` describes it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from harness.model.values import EndClass, Seconds, Value
 
 class Program(Value):
     """
-    How one replica of a target's own process is started.
+    How one replica of a process of the target is started.
 
-    It gets its settings from the environment, as docs/target-contract.md lists them (PORT, NODE, ...).
+    The process gets its settings from environment variables, which docs/target-contract.md lists (PORT, NODE, ...).
     """
 
     command: tuple[str, ...] = Field(min_length=1)
     workdir: Path = Path()
     health: str = "/healthz"
     env: Mapping[str, str] = {}
-    misbehave: str | None = Field(default=None, description="route that a service takes orders to misbehave on")
+    misbehave: str | None = Field(default=None, description="route by which a service can be told to misbehave")
 
 
 class Kind(Value):
     """
     One kind of start: what is sent, and the classes in which such an instance may end.
 
-    `vary` gives placeholder values drawn by the seed; `{id}` and `{kind}` are always there.
+    `vary` has the values of placeholders, from which the seed chooses. The placeholders `{id}` and `{kind}` always
+    exist.
     """
 
     vary: Mapping[str, tuple[JsonValue, ...]] = {}
@@ -40,9 +41,9 @@ class Kind(Value):
 
 class HttpStart(Value):
     """
-    Start by an HTTP route of the app: which answers accept, which clearly refuse.
+    Start by an HTTP route of the app: which statuses accept the start, and which clearly refuse it.
 
-    Any other answer, and none, leaves the outcome unknown.
+    With any other answer, and without an answer, the outcome is unknown.
     """
 
     http: str
@@ -53,7 +54,8 @@ class HttpStart(Value):
 class DaprStart(Value):
     """
     Start by Dapr's workflow API (stable since 1.15): `POST /v1.0/workflows/<dapr>/<workflow>/start?instanceID=<id>`.
-    Its answers are those of the API reference, "Start workflow request": 202 accepted, 400 bad request.
+
+    The statuses are those of the API reference, "Start workflow request": 202 accepted, 400 bad request.
     """
 
     dapr: str
@@ -64,7 +66,8 @@ class DaprStart(Value):
 
 class Outcome(Value):
     """
-    One thing that a workflow may say of itself: the class it claims and the forward effects it calls for.
+    The meaning of one outcome that a workflow's output can name: the class that it claims, and the forward effects that
+    it requires.
     """
 
     ends: Literal["completed", "compensated", "rejected"]
@@ -73,7 +76,7 @@ class Outcome(Value):
 
 class Activity(Value):
     """
-    One activity of a workflow, which faults can be aimed at.
+    One activity of a workflow, at which faults can be aimed.
     """
 
     effect: str | None = Field(default=None, description="the effect that it makes; none if it only asks")
@@ -83,7 +86,7 @@ class Workflow(Value):
     """
     One workflow of the target: how it is started, with what, and how it may end.
 
-    `activities` are those that faults can be aimed at, in the order in which they run.
+    `activities` are the activities at which faults can be aimed, in the order in which they run.
     """
 
     start: HttpStart | DaprStart
@@ -96,7 +99,7 @@ class Workflow(Value):
 
 class EffectPair(Value):
     """
-    A forward effect and the effect that compensates it; in the order in which forwards are made.
+    A forward effect and the effect that compensates it. The pairs are in the order in which the forward effects happen.
     """
 
     forward: str
@@ -105,8 +108,8 @@ class EffectPair(Value):
 
 class Retry(Value):
     """
-    How often the workflow's code has an activity tried, and how long it waits: before try n + 1 it is
-    `first` * `backoff` ** (n - 1) seconds, at most `max`. A backoff of 1 is a constant wait.
+    The retry policy that the workflow's code has for an activity. Before try n + 1 it waits
+    `first` * `backoff` ** (n - 1) seconds, but at most `max`. A backoff of 1 is a constant wait.
     """
 
     attempts: int = Field(ge=1, description="tries of one call, the first included")
@@ -117,7 +120,7 @@ class Retry(Value):
 
 class HttpLedger(Value):
     """
-    A ledger that a service gives as JSON lines: `GET <path>` on `service`.
+    A ledger that a service returns as JSON lines: `GET <path>` on `service`.
     """
 
     service: str
@@ -126,8 +129,8 @@ class HttpLedger(Value):
 
 class StateLedger(Value):
     """
-    A ledger inside the state store: documents whose key starts with `prefix`, each with a list of
-    effect rows in `field`.
+    A ledger inside the state store: documents whose key begins with `prefix`. Each has a list of effect rows in
+    `field`.
     """
 
     prefix: str
@@ -136,7 +139,7 @@ class StateLedger(Value):
 
 class Target(Value):
     """
-    A durable workflow application as the harness sees it: `target.yaml`. All paths are absolute once loaded.
+    A durable workflow application as the harness sees it: `target.yaml`. After loading, all paths are absolute.
     """
 
     name: str = Field(pattern=r"[a-z][a-z0-9-]*")

@@ -1,5 +1,5 @@
 """
-The values that every model is made of: durations, names, and the frozen base class.
+The values that all models use: durations, names, and the frozen base class.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def seconds(value: object) -> object:
     """
-    `8`, `8s`, `200ms`, `1.5m` or `1h` as seconds; anything else is left for pydantic to refuse.
+    Return `8`, `8s`, `200ms`, `1.5m` or `1h` in seconds. A value that is not text is returned as it is, and pydantic
+    checks it.
 
-    Raises ValueError for text that is not a duration.
+    Raises ValueError for a text that is not a duration.
     """
     if not isinstance(value, str):
         return value
@@ -38,7 +39,7 @@ NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 
 class Value(BaseModel):
     """
-    A frozen value that refuses fields it does not know.
+    A frozen value that refuses unknown fields.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -29,7 +29,7 @@ _WORST_LAST = (Result.HOLDS, Result.UNKNOWN, Result.VIOLATED)
 
 def worst(results: list[Result]) -> Result:
     """
-    The worst of some results; of none, UNKNOWN: nothing was examined.
+    Return the worst of these results. If there are none, return UNKNOWN, because nothing was examined.
     """
     return max(results, key=_WORST_LAST.index) if results else Result.UNKNOWN
 
@@ -68,7 +68,7 @@ Origin = Literal["general", "target", "user"]
 
 class Finding(Value):
     """
-    What one invariant said. `violations` counts all rows; `witnesses` holds the first of them.
+    What one invariant found. `violations` is the number of all rows; `witnesses` has the first of them.
     """
 
     name: str
@@ -92,10 +92,10 @@ class Finding(Value):
 
 class FaultFinding(Value):
     """
-    One fault on one node: was it felt, when, and how long until things were well again.
+    One fault on one node: whether it was felt, when, and how long until the system was well again.
 
-    `at` and `healed_at` are seconds after the load began, the others seconds after the fault was applied; None where it
-    did not happen or cannot be told. How they are measured is said in harness/checkers/recovery.py.
+    `at` and `healed_at` are seconds after the load began. The other times are seconds after the fault was applied. A
+    time is None if it did not happen or is not known. harness/checkers/recovery.py says how they are measured.
     """
 
     step: int
@@ -114,7 +114,7 @@ class FaultFinding(Value):
 
 class Verdict(Value):
     """
-    The verdict on one run: made from its evidence alone, so that the same evidence gives the same bytes.
+    The verdict on one run. It is made only from the evidence, so the same evidence gives the same bytes.
     """
 
     run: str

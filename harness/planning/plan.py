@@ -29,14 +29,14 @@ from harness.names import Link, Node
 from harness.planning.yamlfile import did_you_mean
 
 _MOST_STEPS = 2000
-"""Each is a thread of its own in the run."""
+"""The most steps of a plan. Each node of a step is a thread in the run."""
 _MOST_PASSED = 5
-"""An aimed fault that does not say which instance it wants takes one of the first few to come."""
+"""If an aimed fault does not say which instance to hold, the seed chooses one of the first few that come."""
 
 
 def nodes(target: Target, replicas: int) -> tuple[str, ...]:
     """
-    Every node of the running system, in the order in which it is started.
+    Return the name of every node of the running system, in the order in which the nodes are started.
     """
     found = (
         Node(names.REDIS),
@@ -51,8 +51,8 @@ def nodes(target: Target, replicas: int) -> tuple[str, ...]:
 
 def links(target: Target, replicas: int) -> tuple[str, ...]:
     """
-    Every link, named `from->to`. All sidecars share the one to the scheduler, because the scheduler itself
-    tells them where to connect.
+    Return the name of every link, `from->to`. All sidecars share one link to the scheduler, because the scheduler
+    itself tells them where to connect.
     """
     by_dapr = any(isinstance(workflow.start, DaprStart) for workflow in target.workflows.values())
     client = Node(names.CLIENT)
@@ -78,10 +78,10 @@ def make(
     defect: str | None = None,
 ) -> Plan:
     """
-    The exact timeline: which nodes each fault hits, and when. The same arguments give the same plan.
+    Return the plan: exactly which nodes each fault hits, and when. The same arguments give the same plan.
 
-    Raises UsageError where the scenario does not fit the target (an unknown workflow, kind, node or defect), and where
-    its faults are too many or in each other's way.
+    Raises UsageError if the scenario does not fit the target (an unknown workflow, kind, node or defect), and if its
+    faults are too many or conflict with each other.
     """
     workflow = target.workflows.get(scenario.load.workflow)
     if workflow is None:
@@ -128,7 +128,8 @@ def make(
 
 def _bounded(steps: Iterable[Step], scenario: Scenario) -> list[Step]:
     """
-    The steps, unless there are more than a run can take; no more of them are made than tells that.
+    Return the steps as a list. Raises UsageError if there are more than a run can take, and makes no more steps than
+    are needed to know this.
     """
     first_steps = list(islice(steps, _MOST_STEPS + 1))
     if len(first_steps) > _MOST_STEPS:
@@ -141,8 +142,9 @@ def _bounded(steps: Iterable[Step], scenario: Scenario) -> list[Step]:
 
 def _refuse_twice(steps: Sequence[Step], scenario: Scenario) -> None:
     """
-    Raise UsageError where a fault would hit a node that the same fault holds already: the first would prove the second,
-    and the end of one would be that of both. What an aimed fault hits, and when, is not known yet.
+    Raise UsageError if a fault would hit a node that the same fault already holds. The effect of the first would look
+    like a proof of the second, and healing one would end both. Aimed faults are not checked, because it is not known
+    yet what they hit and when.
     """
     held: dict[tuple[str, str], tuple[int, Step]] = {}
     for number, step in enumerate(steps):
@@ -161,7 +163,7 @@ def _refuse_twice(steps: Sequence[Step], scenario: Scenario) -> None:
 
 def _refuse_too_many(steps: Sequence[Step], scenario: Scenario) -> None:
     """
-    Raise UsageError where more nodes and links would be held at the same time than the scenario's safety allows.
+    Raise UsageError if faults would hold more nodes and links at the same time than the scenario's safety allows.
     """
     for step in steps:
         held = [other for other in steps if other.at <= step.at < other.at + other.hold or other is step]
@@ -174,14 +176,14 @@ def _refuse_too_many(steps: Sequence[Step], scenario: Scenario) -> None:
 
 
 Known = Mapping[str, Sequence[str]]
-"""Fault -> every node or link that it could hit."""
+"""Fault -> every node or link that it can hit."""
 
 
 def _timeline(fault: FaultEntry, known: Known, rng: random.Random, scenario: Scenario) -> Iterator[Step]:
     """
-    The steps of one timeline entry: one a repetition, and one a node where the entry is staggered.
+    Return the steps of one timeline entry: one per repetition, and if the entry is staggered, one per node.
 
-    Each entry takes one draw of the generator, so that editing one leaves the others as they were.
+    Each entry draws once from the generator. So a change of one entry does not change the others.
     """
     draw = random.Random(rng.getrandbits(64))
     times = 1 if fault.every is None else fault.times
@@ -200,7 +202,7 @@ def _nemesis(
     nemesis: Nemesis, planned: Sequence[Step], known: Known, rng: random.Random, scenario: Scenario
 ) -> Iterator[Step]:
     """
-    The steps of the random nemesis, which keeps clear of those that are planned already.
+    Return the steps of the random nemesis. They do not conflict with the steps that are already planned.
     """
     draw = random.Random(rng.getrandbits(64))
     taken = list(planned)
@@ -210,7 +212,8 @@ def _nemesis(
         nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
         overlapping = _overlapping(taken, at, fault.hold)
         held = {node for step in _overlapping(taken, at, fault.hold, nemesis.rest) for node in step.nodes}
-        # Without the nodes at its ends no probe goes through a link, so a fault of one is a fault of the other.
+        # If a node at an end of a link is faulty, no probe goes through the link. So a fault of the node is also a
+        # fault of the link.
         free = held.isdisjoint(names.touched(nodes)) and names.touched(held).isdisjoint(nodes)
         if len(overlapping) < nemesis.at_once and free:
             step = _step(fault, nodes, at)
@@ -220,14 +223,15 @@ def _nemesis(
 
 def _overlapping(steps: Sequence[Step], at: float, hold: float, apart: float = 0.0) -> list[Step]:
     """
-    The steps that are in force at some time from `at` for `hold` seconds, or less than `apart` seconds from it.
+    Return the steps that are in force at some time in the `hold` seconds from `at` on, or less than `apart` seconds
+    before or after.
     """
     return [step for step in steps if step.at < at + hold + apart and at < step.at + step.hold + apart]
 
 
 def _step(fault: FaultEntry | NemesisFault, nodes: tuple[str, ...], at: float, aim: Aim | None = None) -> Step:
     """
-    A step that has no number yet; times are whole milliseconds.
+    Return a step. It has no number yet. Its time is rounded to milliseconds.
     """
     return Step(
         step=0, fault=fault.fault, nodes=nodes, at=round(at, 3), hold=fault.hold, settings=fault.settings, aim=aim
@@ -254,7 +258,7 @@ def _chosen(
     fault: FaultEntry | NemesisFault, known: Sequence[str], draw: random.Random, scenario: str
 ) -> tuple[str, ...]:
     """
-    The nodes that a fault hits, chosen among those that its `on` names.
+    Return the nodes that a fault hits, chosen from those that its `on` names. Raises UsageError if there are too few.
     """
     for pattern in fault.on:
         if not any(_matches(pattern, name) for name in known):

@@ -1,5 +1,5 @@
 """
-Can a backend serve a plan? Asked before anything starts.
+Whether a backend can serve a plan. This is checked before anything starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from harness.model import Plan
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
-    Raise UsageError if the plan holds a fault that needs a power which the backend lacks.
+    Raise UsageError if a fault of the plan needs a power that the backend does not have.
     """
     for step in plan.steps:
         needs = make(step.fault, step.settings).needs

@@ -1,5 +1,5 @@
 """
-From what a user asks for, by words on a command line or in Locust's form, to a plan. Opens nothing but YAML files.
+From what a user asks for, on the command line or in Locust's form, to a plan. Opens only YAML files.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from harness.runtime.versions import DAPR
 @dataclass(frozen=True)
 class Request:
     """
-    What a run is asked to be. `scenario` is a name or a path, `settings` are `path=value`; what is None is left to the
-    scenario, and the Dapr release to the pinned one.
+    What a user asks for. `scenario` is a name or a path; `settings` are `path=value`; `rate` is starts per second. If a
+    field is None, the scenario decides; if `dapr_version` is None, the pinned release is used.
     """
 
     scenario: str
@@ -30,7 +30,8 @@ class Request:
 
     def plan(self, seed: int) -> Plan:
         """
-        The plan of it under a seed. Raises UsageError if a file cannot be used, or scenario and target do not fit.
+        Return the plan for a seed. Raises UsageError if a file cannot be used, or if the scenario does not fit the
+        target.
         """
         read = scenario.load(scenario.find(self.scenario), self._overrides())
         described = target.load(self.target or read.target)

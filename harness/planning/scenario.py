@@ -1,5 +1,5 @@
 """
-Reading a scenario: YAML -> Scenario, with file and line in every complaint.
+Reading a scenario: YAML -> Scenario, with file and line in every error message.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def names() -> list[str]:
     """
-    The named scenarios, sorted.
+    Return the names of the named scenarios, sorted.
     """
     return sorted(file.stem for file in shipped.SCENARIOS.glob("*.yaml"))
 
 
 def find(name: str) -> Path:
     """
-    The file of a named scenario, or the path itself if it is one.
+    Return the file of a named scenario. If `name` is a path, return it as it is.
 
-    Raises UsageError that says what exists.
+    Raises UsageError if there is no such scenario; the message says which there are.
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return Path(name)
@@ -39,10 +39,10 @@ def find(name: str) -> Path:
 
 def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     """
-    The scenario in `file`, after `settings` (`path=value`) were applied.
+    Return the scenario in `file`, with `settings` (`path=value`) applied.
 
-    The scenario's name is the file's stem; `target` is relative to the file. Raises UsageError with file:line for
-    every problem at once.
+    The name of the scenario is the name of the file without its ending. `target` is relative to the file. Raises one
+    UsageError that lists every problem with file:line.
     """
     document = read(file)
     override(document, settings)
@@ -67,9 +67,10 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
 
 def schema() -> dict[str, Any]:
     """
-    The JSON Schema of a scenario file, for editors (draft 2020-12).
+    Return the JSON Schema of a scenario file, for editors (draft 2020-12).
 
-    In the file a fault's settings stand beside `fault`, `on` and the rest, so each fault has a schema of its own.
+    In the file, the settings of a fault are on the same level as `fault`, `on` and the other fields. So each fault has
+    a schema of its own.
     """
     whole = Scenario.model_json_schema()
     definitions = whole["$defs"]
@@ -87,7 +88,7 @@ def schema() -> dict[str, Any]:
 
 def _entry(step: str, fields_of_step: Mapping[str, Any], name: str, model: type[Value]) -> dict[str, Any]:
     """
-    The schema of one fault in a timeline: the step's own fields, and the fault's settings.
+    Return the schema of one fault in a timeline: the fields of every step, and the settings of the fault.
     """
     settings = model.model_json_schema()
     fields = {
@@ -105,7 +106,7 @@ def _entry(step: str, fields_of_step: Mapping[str, Any], name: str, model: type[
 
 def _steps(document: Document, at: Location, entries: Sequence[object], step: type[Value]) -> list[object]:
     """
-    Entries of a timeline: the step's own fields stay, all others are settings of the fault.
+    Return the entries of a timeline with the settings of the fault apart: all fields that are not fields of a step.
     """
     fields_of_step = {info.alias or name for name, info in step.model_fields.items()} - {"settings"}
     return [_step(document, (*at, index), raw, fields_of_step) for index, raw in enumerate(entries)]

@@ -15,9 +15,9 @@ from harness.planning.yamlfile import Document, did_you_mean, read
 
 def load(file: Path) -> Target:
     """
-    The target described by `file`, with every path made absolute from the file's folder.
+    Return the target that `file` describes. Every path in it is made absolute, from the folder of the file.
 
-    Raises UsageError with file:line for each problem.
+    Raises one UsageError that lists every problem with file:line.
     """
     document = read(file)
     target = document.validate(Target, document.data)
@@ -31,16 +31,16 @@ def load(file: Path) -> Target:
 
 def schema() -> dict[str, Any]:
     """
-    The JSON Schema of a target.yaml, for editors (draft 2020-12).
+    Return the JSON Schema of a target.yaml, for editors (draft 2020-12).
     """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Target.model_json_schema()}
 
 
 def same(planned: Target, here: Target) -> Target:
     """
-    `here`, if it is the target that a plan was made for; it may lie in another place.
+    Return `here` if it is the target for which a plan was made, possibly in another folder.
 
-    A run directory is data: what it says of commands is compared, never obeyed. Raises UsageError if they differ.
+    A run directory is data. Its commands are compared, and never executed. Raises UsageError if the two targets differ.
     """
     if _without_places(planned) != _without_places(here):
         raise UsageError(
@@ -60,14 +60,14 @@ def _without_places(target: Target) -> Target:
             "configuration": Path(target.configuration.name),
             "invariants": Path(target.invariants.name) if target.invariants else None,
             "known": Path(target.known.name) if target.known else None,
-            "compose": None,  # where it runs is no part of what it is
+            "compose": None,  # the place where it runs is not a part of the target
         }
     )
 
 
 def _check(document: Document, target: Target) -> None:
     """
-    What the model cannot see: names that point at each other.
+    Check what the model cannot check: names that refer to each other.
     """
     _check_effects(document, target)
     _check_services(document, target)
@@ -98,7 +98,7 @@ def _check(document: Document, target: Target) -> None:
 
 def _check_services(document: Document, target: Target) -> None:
     """
-    A service's name is the role of its node, so it must be none of the system's own.
+    Check the names of services. The name of a service is the role of its node, so it must not be a role of the system.
     """
     for name in target.services:
         if name in names.RESERVED:

@@ -1,5 +1,5 @@
 """
-Reading a YAML file into a model, with every problem told as `file:line: what, and what was expected`.
+Reading a YAML file into a model. Every problem is reported as `file:line: what is wrong, and what was expected`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Location = tuple[int | str, ...]
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
-    A hint for a word that is not known: the nearest known one, or the list of them.
+    Return a hint for a word that is not known: the nearest known word, or the list of the known words.
     """
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
@@ -35,7 +35,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 @dataclass
 class Document:
     """
-    A YAML mapping that remembers where each value stood.
+    A YAML mapping that remembers the line of each value.
     """
 
     file: Path
@@ -44,9 +44,9 @@ class Document:
 
     def line(self, location: Location) -> int:
         """
-        The line (from 1) of the deepest part of `location` that the file holds.
+        Return the line (from 1) of the deepest part of `location` that is in the file.
 
-        Parts that are not in the file (names of union members, missing fields) are passed over.
+        Parts that are not in the file (names of union members, missing fields) are skipped.
         """
         node: Any = self.data
         line = 0
@@ -61,22 +61,23 @@ class Document:
 
     def problem(self, location: Location, message: str) -> None:
         """
-        Note a problem at `location`; `finish` tells them all.
+        Note a problem at `location`. `finish` reports all of them.
         """
         self.problems.append((self.line(location), message))
 
     def finish(self) -> None:
         """
-        Raise UsageError with every problem that was noted, in order of lines; if there was none, do nothing.
+        Raise UsageError with every problem that was noted, in the order of lines. Does nothing if there is none.
         """
         if self.problems:
-            # One mistake can break several members of a union: each line is told once.
+            # One mistake can break several members of a union. Each message is given once.
             lines = dict.fromkeys(f"{self.file}:{line}: {message}" for line, message in sorted(self.problems))
             raise UsageError("\n".join(lines))
 
     def validate(self, model: type[Model], data: Mapping[str, object], at: Location = ()) -> Model | None:
         """
-        `data`, which stands at `at` in the file, as a `model`; None if it cannot be (problems are noted).
+        Return `data`, which is at `at` in the file, as a `model`. If it is not valid, note the problems and return
+        None.
         """
         try:
             return model.model_validate(data)
@@ -106,7 +107,7 @@ def _sentence(model: type[BaseModel], problem: Mapping[str, Any], data: object) 
 
 def _in_file(problem: Mapping[str, Any], data: object) -> str:
     """
-    Where a problem stands, in the file's own words: without the names of union members.
+    Return the location of a problem in the words of the file, so without the names of union members.
     """
     told, node = [], data
     for part in problem["loc"]:
@@ -122,12 +123,13 @@ def _in_file(problem: Mapping[str, Any], data: object) -> str:
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """
-    The YAML names of the fields of the models that may stand at `location` inside `model`; empty if none may.
+    Return the YAML names of the fields that are allowed at `location` inside `model`; empty if no model is allowed
+    there.
     """
     current = [model]
     for part in location:
         fields = [each.model_fields[str(part)] for each in current if str(part) in each.model_fields]
-        if fields:  # what is no field is an index, or the name of a union's member
+        if fields:  # a part that is not a field is an index or the name of a member of a union
             current = [found for info in fields for found in _models(info.annotation)]
     return [info.alias or name for each in current for name, info in each.model_fields.items()]
 
@@ -140,9 +142,9 @@ def _models(annotation: object) -> list[type[BaseModel]]:
 
 def read(file: Path) -> Document:
     """
-    Parse `file`, whose top level must be a mapping.
+    Parse `file`. Its top level must be a mapping.
 
-    Raises UsageError if it cannot be read or is not YAML.
+    Raises UsageError if the file cannot be read, is not YAML, or has another top level.
     """
     try:
         data = YAML(typ="rt").load(file)
@@ -159,10 +161,10 @@ def read(file: Path) -> Document:
 
 def override(document: Document, settings: Iterable[str]) -> None:
     """
-    Apply `path=value` settings (`load.rate=50`, `faults.0.at=3s`) to a document, before it is validated.
+    Apply settings `path=value` (`load.rate=50`, `faults.0.at=3s`) to a document, before it is validated.
 
-    Values are read as YAML. Raises UsageError for a setting without `=`, or a path through a value that
-    is neither mapping nor list.
+    Values are read as YAML. Raises UsageError for a setting without `=`, and for a path through a value that is neither
+    a mapping nor a list.
     """
     yaml = YAML(typ="safe")
     for setting in settings:

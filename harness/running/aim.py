@@ -1,9 +1,9 @@
 """
-Aimed faults: executions of activities that announce where they stand, and are held there until a fault has landed.
+Aimed faults: executions of activities announce the points that they reach, and are held there until a fault has landed.
 
-The target announces (docs/target-contract.md, "Activity points"). Each announcement is answered at once, but for the
-one that an aimed fault waits for: that one is answered when the fault has landed. What an execution says of itself is
-believed only if the other sources agree: its attempt, the ledgers and the engine's own history.
+The target makes the announcements (docs/target-contract.md, "Activity points"). Each announcement is answered at once,
+except the one for which an aimed fault waits. That one is answered when the fault has landed. An announcement is
+believed only if the other sources agree: the attempts file, the ledgers, and the engine's own history.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from harness.rows import HeldAt, LetGo, NeverCame, PointRow
 log = structlog.get_logger(__name__)
 
 LIMIT = 20.0
-"""Seconds after which an execution goes on, landed or not: a target that waits for ever would be our fault."""
+"""Seconds. After this time a held execution continues even if no fault has landed, so that no target waits forever."""
 
 _MOST_BYTES = 10_000
 
 
 class Announcement(Value):
     """
-    An execution of an activity says where it stands. `node` is the replica, `at_ns` its own clock.
+    An execution of an activity has reached a point. `node` is the app of its replica; `at_ns` is the time by the
+    application's clock.
     """
 
     instance_id: str
@@ -51,7 +52,7 @@ class Announcement(Value):
     @property
     def task(self) -> tuple[str, int, str]:
         """
-        What it executes, and where it stands: the same for all executions of one task.
+        The task that it executes, and the point: the same for all executions of one task.
         """
         return self.instance_id, self.task_id, self.point
 
@@ -59,11 +60,11 @@ class Announcement(Value):
 @dataclass(frozen=True)
 class Testimony:
     """
-    What the sources show of one execution at one moment.
+    What the sources say about one execution at one moment.
 
-    `attempt`: as the attempts file has it, None if it has none. `effects`: rows of the activity's effect that the
-    ledgers have of the instance, None if it makes none. `scheduled`, `recorded`: does the engine's stored state have
-    that the task was scheduled, that it ended?
+    `attempt`: the state in the attempts file, None if it is not there. `effects`: how many rows of the activity's
+    effect the ledgers have of the instance, None if the activity makes no effect. `scheduled` and `recorded`: whether
+    the engine's stored state says that the task was scheduled, and that it ended.
     """
 
     attempt: Literal["begun", "returned", "raised"] | None
@@ -73,7 +74,7 @@ class Testimony:
 
     def against(self, point: Point) -> str | None:
         """
-        Why an execution that this is said of does not stand at `point`; None if nothing speaks against it.
+        Return why the execution cannot be at `point`; None if nothing contradicts it.
         """
         attempt = "returned" if point == "after_return" else "begun"
         if self.attempt != attempt:
@@ -86,12 +87,12 @@ class Testimony:
 
 
 Testify = Callable[[Announcement], Testimony]
-"""Asks the sources; raises EvidenceError if one does not answer."""
+"""Asks the sources about an execution. Raises EvidenceError if one does not answer."""
 
 
 class Held:
     """
-    An execution that stands still until it is let go, but no longer than LIMIT.
+    An execution that waits until it is let go, but no longer than LIMIT seconds.
     """
 
     def __init__(self, announcement: Announcement) -> None:
@@ -102,20 +103,20 @@ class Held:
 
     def wait(self) -> None:
         """
-        Return when it may go on.
+        Return when the execution may continue.
         """
         self._go.wait(max(0.0, self._until - time.monotonic()) + 1.0)  # a second more: `stands` must not be late
 
     def let_go(self) -> None:
         """
-        Let it go on.
+        Let the execution continue.
         """
         self._go.set()
 
     @property
     def stands(self) -> bool:
         """
-        Has it not gone on yet?
+        Whether the execution is still held.
         """
         return not self._go.is_set() and time.monotonic() < self._until
 
@@ -133,7 +134,8 @@ class _Ambush:
 
     def offer(self, announcement: Announcement, *, free: bool) -> Held | None:
         """
-        Count it; take it if it is the one, and no other fault has it already.
+        Count an execution. If it is the one for which the fault waits, and no other fault has taken it (`free`), take
+        it and return it.
         """
         if (announcement.activity, announcement.point) != (self._aim.activity, self._aim.point):
             return None
@@ -147,17 +149,17 @@ class _Ambush:
 
     def again(self) -> None:
         """
-        The one that was taken is not the one; take the next.
+        Give up the execution that was taken, and take the next one.
         """
         self._taken = False
 
 
 class Announcements:
     """
-    Takes announcements at an address. Safe to share between threads; close it.
+    Receives announcements at an address. Threads can share it. Close it after use.
 
-    The journal gets a row for each execution that was held: held, then landed on, passed over (and why) or let go;
-    and one for each aim whose execution never came.
+    The journal gets two rows for each execution that was held: `held`, and `let go` with the reason (a fault landed, or
+    why the execution was passed over). It gets one row for each aim whose execution never came.
     """
 
     def __init__(self, at: Address, journal: Journal[PointRow], testify: Testify) -> None:
@@ -174,11 +176,11 @@ class Announcements:
 
     def announce(self, announcement: Announcement) -> None:
         """
-        Return when the execution may go on. An instance counts when it first comes to a point: what it does there
-        again is a repetition, before whose effect there was one.
+        Return when the execution may continue. An instance counts only when it reaches a point for the first time.
+        Later executions are repetitions, whose effect may already have happened.
 
-        Another execution of a task that is held waits with it: when a sidecar dies the engine gives the task to another
-        replica within milliseconds, and that one would do what this one is kept from.
+        If the task is held, another execution of it also waits: when a sidecar dies, the engine gives the task to
+        another replica within milliseconds, and that replica would do what the held execution must not do yet.
         """
         came = (announcement.instance_id, announcement.activity, announcement.point)
         with self._lock:
@@ -194,10 +196,10 @@ class Announcements:
 
     def ambush(self, step: int, aim: Aim, refuse: Callable[[Announcement], str | None]) -> Held | None:
         """
-        Wait for the execution that step number `step` aims at, and hold it; None if it is not waited for any more.
+        Wait for the execution at which step number `step` aims. Return it, held; None if the waiting was ended.
 
-        One that another source contradicts, or that `refuse` has a reason against, is let go, and the next that comes
-        is taken.
+        If another source contradicts an execution, or if `refuse` returns a reason against it, it is let go, and the
+        next one is taken.
         """
         ambush = _Ambush(aim)
         with self._lock:
@@ -220,7 +222,8 @@ class Announcements:
 
     def landed(self, held: Held) -> Proof:
         """
-        What proves that a fault, which has just landed, landed at the point. Raises NotFeltError if nothing does.
+        Return the proof that a fault which has just landed has landed at the point. Raises NotFeltError if this is not
+        proved.
         """
         now_ns = time.time_ns()
         announced = held.announcement
@@ -233,7 +236,7 @@ class Announcements:
             raise NotFeltError(f"the execution was held for {LIMIT:g} s, and the fault had not landed then", proof)
         try:
             found = self._testify(announced)
-        except EvidenceError as error:  # the store may be what was hit; before, it agreed
+        except EvidenceError as error:  # the fault may have hit the store; before the fault, the store agreed
             return {**proof, "sources_afterwards": str(error)}
         proof |= asdict(found)
         if (against := found.against(announced.point)) is not None:
@@ -242,7 +245,7 @@ class Announcements:
 
     def let_go(self, step: int, held: Held, why: str) -> None:
         """
-        Let an execution go on, and write down why.
+        Let an execution continue, and write the reason to the journal.
         """
         held.let_go()
         with self._lock:
@@ -251,7 +254,7 @@ class Announcements:
 
     def disarm(self) -> None:
         """
-        Nothing is waited for any more.
+        End all waiting for executions.
         """
         with self._lock:
             self._disarmed = True
@@ -260,7 +263,7 @@ class Announcements:
 
     def close(self) -> None:
         """
-        Disarm, let all go that are held, and take no more announcements.
+        Disarm, let all held executions continue, and receive no more announcements.
         """
         self.disarm()
         with self._lock:
@@ -273,13 +276,13 @@ class Announcements:
     def _doubt(self, held: Held) -> str | None:
         try:
             return self._testify(held.announcement).against(held.announcement.point)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and nobody is held for it
+        except Exception as error:  # noqa: BLE001 - any error is written to the journal, and the execution is let go
             return str(error)
 
 
 def _row(step: int, held: Held) -> dict[str, Any]:
     """
-    What every row about a held execution has.
+    Return the fields that every row about a held execution has.
     """
     announced = held.announcement.model_dump()
     return {**announced, "step": step, "at_ns": time.time_ns(), "announced_ns": announced["at_ns"]}
@@ -287,12 +290,13 @@ def _row(step: int, held: Held) -> dict[str, Any]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128  # every thread of every replica may come at once; those that wait are late by a second
+    request_queue_size = 128  # all threads of all replicas may connect at once; one that waits is a second late
 
 
 def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHandler]:
     """
-    What answers an announcement: 204 when the execution may go on, 400 if it is not understood.
+    Return the handler that answers announcements: 204 when the execution may continue, 400 if the announcement is not
+    valid.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -301,13 +305,13 @@ def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHa
 
         def do_POST(self) -> None:
             """
-            Take one announcement.
+            Receive one announcement.
             """
             size = int(self.headers.get("Content-Length") or 0)
             try:
                 announcement = Announcement.model_validate_json(self.rfile.read(min(size, _MOST_BYTES)))
             except ValidationError as error:
-                log.warning("an announcement of a activity point was not understood", error=str(error))
+                log.warning("an announcement of an activity point was not understood", error=str(error))
                 self._answer(HTTPStatus.BAD_REQUEST, str(error))
                 return
             announce(announcement)
@@ -322,11 +326,11 @@ def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHa
                 self.end_headers()
                 self.wfile.write(body)
             except OSError:
-                self.close_connection = True  # whoever announced may be what was killed
+                self.close_connection = True  # the process that made the announcement may have been killed
 
         def log_message(self, *_: object) -> None:
             """
-            Nothing on standard error for each request.
+            Write nothing to standard error.
             """
 
     return Handler

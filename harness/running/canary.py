@@ -1,5 +1,5 @@
 """
-Canaries: one instance through each replica, to its end. Only then is the system ready.
+Canaries: one workflow instance on each replica. The system is ready only when all of them have ended.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from harness.running.watch import Watch
 
 CLIENT = "canary"
 _PATIENCE = 60.0
-"""Seconds that a canary may take to be accepted, and all of them to end."""
+"""Seconds. Each canary must be accepted within this time, and all canaries must end within this time."""
 _TICK = 0.05
 
 
 def release(plan: Plan, run: RunDir, endpoints: Endpoints, watch: Watch) -> int:
     """
-    Start one instance of the most frequent kind on each replica, and wait until all have ended; return their number.
+    Start one instance of the most frequent kind on each replica, and wait until all have ended. Return their number.
 
-    Raises NodeError if one is not accepted, or does not end in time.
+    Raises NodeError if an instance is not accepted, or does not end in time.
     """
     load = plan.scenario.load
     kind = max(load.mix, key=lambda name: load.mix[name])

@@ -1,5 +1,5 @@
 """
-The chaos controller: applies the plan's steps on time, proves them, and heals every one on every way out.
+The chaos controller: applies the steps of the plan on time, proves them, and always heals every one of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True)
 class Active:
     """
-    A fault that is in force now, or, while it is not `applied`, about to be.
+    A fault that is in force since `since_ns`. If `applied` is False, it is only about to be applied.
     """
 
     fault: str
@@ -38,11 +38,11 @@ class Active:
 
 class Controller:
     """
-    Runs the steps of a plan against a backend: one thread for each node of a step, and one for a step that is aimed,
-    which waits at `points` (needed only if there are such steps).
+    Applies the steps of a plan to a backend. There is one thread for each node of a step, and one thread for each aimed
+    step, which waits at `points` (needed only if there are aimed steps).
 
-    `start` once; `stop` any number of times. The journal gets, for each node: intent (on disk before anything is
-    touched), applied (once it is in force), felt or unfelt, healed or unhealed.
+    Call `start` once, and `stop` any number of times. For each node, the journal gets these rows: intent (on disk
+    before anything is touched), applied (when the fault is in force), felt or unfelt, healed or unhealed.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Controller:
 
     def start(self, origin_ns: int) -> None:
         """
-        Begin the timeline; a step's `at` counts from `origin_ns` (nanoseconds since the epoch).
+        Begin the timeline. The `at` of each step counts from `origin_ns` (nanoseconds since the epoch).
         """
         self._origin_ns = origin_ns
         for thread in self._threads:
@@ -76,27 +76,27 @@ class Controller:
 
     def active(self) -> list[Active]:
         """
-        The faults in force now.
+        Return the faults that are in force now or about to be applied.
         """
         with self._lock:
             return list(self._active.values())
 
     def done(self) -> bool:
         """
-        Has every step been applied and healed?
+        Return whether every step has been applied and healed.
         """
         return not any(thread.is_alive() for thread in self._threads)
 
     def disarm(self) -> None:
         """
-        Wait for no activity point any more: nothing will come there.
+        Stop waiting at activity points, because no execution will reach them any more.
         """
         if self._points is not None:
             self._points.disarm()
 
     def stop(self) -> None:
         """
-        Apply nothing more, heal whatever is in force, and return once that is done.
+        Apply nothing more, heal everything that is in force, and return when this is done.
         """
         self._stopping.set()
         self.disarm()
@@ -115,7 +115,8 @@ class Controller:
 
     def _aimed(self, step: Step, aim: Aim, points: Announcements) -> None:
         """
-        Nodes are hit one after the other, while the execution is held, and healed side by side.
+        Execute one aimed step. Its nodes are hit one after the other, while the execution is held, and healed in
+        parallel.
         """
         if self._wait_until(self._planned_ns(step)):
             return
@@ -136,14 +137,14 @@ class Controller:
         finally:
             try:
                 points.let_go(step.step, held, f"landed on {', '.join(nodes)}")
-            finally:  # what is in force is healed whether or not that could be written down
+            finally:  # faults are healed even if the journal could not be written
                 with ThreadPoolExecutor(len(nodes)) as pool:
                     list(pool.map(lambda node: self._relieve(step, node), nodes))
 
     def _reserve(self, step: Step, nodes: Sequence[str]) -> str | None:
         """
-        Take nodes for a step, or say why that cannot be: where a fault waits for a step of the workflow, no plan
-        keeps it clear of the others.
+        Reserve nodes for an aimed step. Return why this is not possible; None if they are reserved. The plan cannot
+        keep an aimed step apart from the others, because its time is not known beforehand.
         """
         with self._lock:
             if not nodes:
@@ -159,7 +160,7 @@ class Controller:
 
     def _hit(self, step: Step, node: str, held: Held | None = None) -> None:
         """
-        Apply a fault and prove it; whatever comes of that is written down, and healing goes on.
+        Apply a fault and prove it. The journal gets the result, whatever it is. This does not heal the fault.
         """
         fault = make(step.fault, step.settings)
         about = {"step": step.step, "fault": step.fault, "node": node}
@@ -177,7 +178,7 @@ class Controller:
         except NotFeltError as error:
             unfelt = {**error.proof, "reason": str(error)}
             self._journal.write(Unfelt(**about, at_ns=time.time_ns(), proof=unfelt))
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is written down, and healing goes on
+        except Exception as error:  # noqa: BLE001 - any error is written to the journal, and the fault is still healed
             log.warning("fault could not be applied", fault=step.fault, node=node, error=str(error))
             unfelt = {"reason": f"could not be applied: {error}"}
             self._journal.write(Unfelt(**about, at_ns=time.time_ns(), proof=unfelt))
@@ -190,7 +191,7 @@ class Controller:
 
     def _relieve(self, step: Step, node: str) -> None:
         """
-        Keep what was applied in force for its time, then heal it; if nothing was begun, do nothing.
+        Keep a fault in force for its time, then heal it. If it was never begun, do nothing.
         """
         with self._lock:
             active = self._active.get((step.step, node))
@@ -210,7 +211,7 @@ class Controller:
         about = {"step": step.step, "fault": step.fault, "node": node}
         try:
             make(step.fault, step.settings).heal(self._backend, node)
-        except Exception as error:  # noqa: BLE001 - a node that never comes back is a finding, told by the checkers
+        except Exception as error:  # noqa: BLE001 - the checkers report a node that does not come back
             log.warning("fault could not be healed", fault=step.fault, node=node, error=str(error))
             proof = {"reason": f"could not be healed: {error}"}
             self._journal.write(Unhealed(**about, at_ns=time.time_ns(), proof=proof))
@@ -219,14 +220,15 @@ class Controller:
 
     def _wait_until(self, at_ns: int) -> bool:
         """
-        Wait until a moment; True if the controller was told to stop before.
+        Wait until a time (nanoseconds since the epoch). Return True if the controller was stopped before.
         """
         return self._stopping.wait(max(0.0, (at_ns - time.time_ns()) / 1e9))
 
 
 def _both(felt: Proof, points: Announcements, held: Held) -> Proof:
     """
-    The fault's own proof, and that of the point it landed at. Raises NotFeltError, with both, if the latter is none.
+    Return the proof of the fault together with the proof of the point at which it landed. Raises NotFeltError, with
+    what both measured, if the point is not proved.
     """
     try:
         return {**felt, **points.landed(held)}

@@ -1,5 +1,5 @@
 """
-Ctrl-C and SIGTERM, once and twice.
+What the first and the second Ctrl-C or SIGTERM do.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Self
 
 class Interruption:
     """
-    Takes the two signals while its block lasts.
+    Handles the two signals inside its `with` block.
 
-    While `graceful` is set the first signal is only noted, so that the run heals, settles, collects and is
-    judged; the second, and any other, raises KeyboardInterrupt: heal and leave.
+    While `graceful` is set, the first signal only sets `requested`. Then the run heals, settles, collects and is
+    judged. The second signal raises KeyboardInterrupt: the run heals and leaves. While `graceful` is not set, every
+    signal does this.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """
-What is observed while a run goes on: how instances move, what nodes use, which nodes end by themselves; and what of it
-is shown.
+What is observed during a run: which instances move, what nodes use, which nodes end by themselves; and what is shown of
+it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _SAMPLE_EVERY = 1.0
 
 class Observer:
     """
-    Looks at a run each time it is asked to. Journals what nodes use, once a second, and each node that ended by itself.
+    Observes a run each time `look` is called. It journals what nodes use, once per second, and each node that ended by
+    itself.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Observer:
 
     def look(self) -> None:
         """
-        Look once. A store that does not answer is no error: it may be the very thing that is under attack.
+        Observe the run once. It is not an error if the store does not answer: a fault may have hit the store.
         """
         try:
             self._watch.poll()
@@ -60,8 +61,8 @@ class Observer:
         coming: tuple[Step, float] | None = None,
     ) -> None:
         """
-        Show how the run stands: `left` seconds of the phase, `waiting` instances, the faults in force, and the next
-        fault with the seconds until then.
+        Show the state of the run: `left` seconds of the phase, `waiting` instances, the faults in force, and the next
+        step with the seconds until it begins.
         """
         watch = self._watch
         self._screen.show(
@@ -79,7 +80,8 @@ class Observer:
 
     def _note_deaths(self) -> None:
         """
-        A node that ended by itself goes among the faults, as one that no plan holds: such a run is never HOLDS.
+        Record each node that ended by itself as a fault that is not in the plan. A run with such a fault is never
+        HOLDS.
         """
         for node, death in self._backend.deaths().items():
             if node in self._dead:
@@ -91,7 +93,7 @@ class Observer:
 
     def _sample(self) -> None:
         """
-        What each node uses, and how many instances run.
+        Record what each node uses, and how many instances run.
         """
         if time.monotonic() - self._sampled < _SAMPLE_EVERY:
             return

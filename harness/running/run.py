@@ -1,7 +1,7 @@
 """
 One run, from a plan to its evidence: up, canary, load with faults, heal, settle, collect, down.
 
-The run is the only part that touches the world. It judges nothing.
+The run is the only part that acts on the real system. It judges nothing.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from harness.running.witnesses import Asking, OfSystem, Witnesses
 
 _TICK = 0.25
 _LOAD_PATIENCE = 60.0
-"""Seconds within which the load generator must have begun."""
+"""Seconds. The load generator must begin within this time."""
 _MOST_TOLD = 5
 _AIM_PATIENCE = 30.0
-"""Seconds after the load within which an instance may still come to where a fault waits for it."""
+"""Seconds after the load. Within this time an instance may still reach the point at which a fault waits for it."""
 
 
 @dataclass(frozen=True)
 class Ended:
     """
-    How a run ended: whether the user cut it short, and what evidence could not be had.
+    How a run ended: whether the user interrupted it, and which evidence could not be collected, in words.
     """
 
     interrupted: bool
@@ -50,7 +50,7 @@ class Ended:
 
 class Run:
     """
-    One run of a plan on a backend, with a load generator, into a run directory; `asking` makes its witnesses.
+    One run of a plan on a backend, with a load generator, into a run directory. `asking` makes its witnesses.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Run:
 
     def execute(self) -> Ended:
         """
-        Do it all. Whatever happens, every fault is healed and nothing is left running.
+        Execute the whole run, and return how it ended. In any case every fault is healed and nothing is left running.
 
-        Raises HarnessError if the infrastructure fails, LeftError at the second Ctrl-C.
+        Raises HarnessError if the infrastructure fails, and LeftError after the second Ctrl-C.
         """
         try:
             return self._execute()
@@ -124,7 +124,7 @@ class Run:
 
     def _announcements(self, endpoints: Endpoints, witnesses: Witnesses) -> Announcements | None:
         """
-        Where executions announce their activity points, if the plan aims at any.
+        Return the place where executions announce their activity points; None if the plan has no aimed fault.
         """
         if endpoints.points is None:
             return None
@@ -136,7 +136,8 @@ class Run:
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         """
-        A phase of the run. Why it was cut short goes into its row, and so into the verdict.
+        Record a phase of the run, which is the `with` block. If it was cut short, its row says why, and so does the
+        verdict.
         """
         self._phases.write(PhaseBegan(phase=name, at_ns=time.time_ns()))
         yield
@@ -144,7 +145,8 @@ class Run:
 
     def _load(self, watch: Watch, observer: Observer, controller: Controller, interruption: Interruption) -> None:
         """
-        Until the generator has sent everything and every fault has been held for its time.
+        Let the load and the faults run until the generator has sent everything and every fault has ended; or until the
+        user interrupts, or the run gives up.
         """
         times = LoadTimes(self._run)
         began_ns = self._begin(times, interruption)
@@ -172,7 +174,8 @@ class Run:
 
     def _begin(self, times: LoadTimes, interruption: Interruption) -> int | None:
         """
-        Let the load begin; return when it did, None if the user was faster. Raises NodeError if it never begins.
+        Start the load. Return when it began, in nanoseconds since the epoch; None if the user interrupted before.
+        Raises NodeError if it does not begin.
         """
         self._generator.start()
         deadline = time.monotonic() + _LOAD_PATIENCE
@@ -197,7 +200,7 @@ class Run:
 
     def _gives_up(self, unanswered: int = 0, still: float = 0.0) -> bool:
         """
-        Is the run to be given up?
+        Return whether the run gives up. If it does so now, show the reason.
         """
         if self._lookout.look(unanswered=unanswered, still=still):
             self._screen.say(f"given up: {self._lookout.reason}")
@@ -205,7 +208,7 @@ class Run:
 
     def _tell_stall(self, watch: Watch, witnesses: Witnesses, phase: str) -> None:
         """
-        What stands still, and why: into stalled.json and, the first of it, on the screen.
+        Write what stands still, and why, into stalled.json, and show the beginning of it on the screen.
         """
         found = witnesses.stall(watch.waiting, phase, watch.still)
         self._run.save_stall(found)
@@ -217,8 +220,8 @@ class Run:
 
     def _settle(self, watch: Watch, observer: Observer, witnesses: Witnesses) -> None:
         """
-        Until every accepted instance has ended, or the settle time is over. A stall is told once, and waited out: only
-        then it is certain.
+        Wait until every accepted instance has ended, or the settle time is over. A stall is reported once. The run
+        still waits for the whole settle time, because only then is it certain.
         """
         checks = self._plan.scenario.checks
         began = time.monotonic()
@@ -227,7 +230,7 @@ class Run:
             observer.look()
             left = began + checks.settle - time.monotonic()
             observer.show("settle", left, watch.unsettled)
-            still = min(watch.still, time.monotonic() - began)  # what stood still under a fault may move now
+            still = min(watch.still, time.monotonic() - began)  # what stood still during a fault may move now
             if not stall_is_told and watch.unsettled and (still >= checks.stall or left <= 0):
                 stall_is_told = True
                 self._tell_stall(watch, witnesses, "settle")

@@ -1,5 +1,5 @@
 """
-When a run is given up: the limits that a scenario sets, against what is seen while it goes on.
+When a run gives up: the limits that its scenario sets, compared with what is observed during the run.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _MB = 1024 * 1024
 @dataclass(frozen=True)
 class Reading:
     """
-    One look at a run: seconds since it began, and since anything moved; starts that clients know no answer to, of so
-    many that are planned; free disk and available memory in MB.
+    One observation of a run: seconds since it began (`elapsed`) and since anything moved (`still`); starts to which
+    clients have no clear answer (`unanswered`), and starts that are planned; free disk and available memory in MB.
     """
 
     elapsed: float
@@ -33,7 +33,7 @@ class Reading:
 
 def exceeded(safety: Safety, reading: Reading, allowed: float) -> str | None:
     """
-    Why the run is to be given up, None if it is not; `allowed` is the seconds that it may take in all.
+    Return why the run gives up; None if it does not. `allowed` is the number of seconds that it may take in total.
     """
     if reading.disk_mb < safety.disk_mb:
         return f"the disk has {reading.disk_mb:.0f} MB left, below safety.disk_mb ({safety.disk_mb})"
@@ -53,7 +53,7 @@ def exceeded(safety: Safety, reading: Reading, allowed: float) -> str | None:
 
 class Lookout:
     """
-    Decides whether one run is to be given up: reads this machine at most once a second, and keeps the first reason.
+    Decides whether one run gives up. It observes this machine at most once per second, and keeps the first reason.
     """
 
     def __init__(self, plan: Plan, folder: Path) -> None:
@@ -65,31 +65,32 @@ class Lookout:
         self._began = self._looked = time.monotonic()
         self._gave_up = False
         self.reason: str | None = None
-        """Why the phase that goes on is cut short; None if it is not."""
+        """Why the present phase is cut short; None if it is not."""
 
     @property
     def gave_up(self) -> bool:
         """
-        Is the phase that goes on given up?
+        Whether the run has given up in the present phase.
         """
         return self._gave_up
 
     def note(self, reason: str) -> None:
         """
-        Keep a reason why the phase lacks something, though it is not given up.
+        Note why the phase is not complete, although the run does not give up. The first reason is kept.
         """
         self.reason = self.reason or reason
 
     def take_reason(self) -> str | None:
         """
-        The reason of the phase that ends now; the next one begins without.
+        Return the reason of the phase that ends now, and forget it: the next phase begins without a reason.
         """
         reason, self.reason, self._gave_up = self.reason, None, False
         return reason
 
     def look(self, *, unanswered: int = 0, still: float = 0.0) -> bool:
         """
-        Is the phase to be given up from now on? False if it was already, or if it was looked at a moment ago.
+        Return whether the run gives up now. `unanswered` and `still` are as in Reading. False if it has already given
+        up, or if the last observation was less than a second ago.
         """
         now = time.monotonic()
         if self._gave_up or now - self._looked < _EVERY:

@@ -1,5 +1,5 @@
 """
-The live screen: what a run is doing, in place on a terminal, as plain lines everywhere else.
+The screen of a run: on a terminal a picture that is updated in place, elsewhere plain lines.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _PLAIN_EVERY = 5.0
 @dataclass(frozen=True)
 class Snapshot:
     """
-    One moment of a run. `left` is in seconds, None where it cannot be told; `ended` counts instances by what
-    their workflows said of themselves.
+    One moment of a run. `left` is the seconds until the end of the phase, None if not known. `ended` counts instances
+    by the outcome that their workflows named.
     """
 
     phase: str
@@ -37,8 +37,8 @@ class Snapshot:
 
 class Screen:
     """
-    Shows progress. On a terminal the picture is redrawn in place; elsewhere a line is printed every few
-    seconds and at each change of phase or of the faults in force.
+    Shows progress. On a terminal the picture is drawn again in place. Elsewhere a line is printed every few seconds,
+    and when the phase or the faults in force change.
     """
 
     def __init__(self, title: str, console: Console) -> None:
@@ -61,13 +61,13 @@ class Screen:
 
     def say(self, line: str) -> None:
         """
-        One line that stays.
+        Print one line that stays on the screen, with the seconds since the run began.
         """
         self._console.print(Text(f"{self._clock()}  {line}"), highlight=False, soft_wrap=True)
 
     def show(self, progress: Snapshot) -> None:
         """
-        The newest state of things.
+        Show the newest state.
         """
         if self._live is not None:
             self._live.update(self._picture(progress))

@@ -1,5 +1,6 @@
 """
-What the sources show of one execution of an activity, now: its attempt, the ledgers, and the engine's stored state.
+What the sources now say about one execution of an activity: the attempts file, the ledgers, and the engine's stored
+state.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _ENDINGS = ("taskCompleted", "taskFailed")
 
 class Sources:
     """
-    The three sources of one run, asked while it goes on. None of them is the execution itself.
+    The three sources of one run, which are asked during the run. None of them is the execution itself.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Sources:
 
     def testify(self, announced: Announcement) -> Testimony:
         """
-        What they show of the execution that announced itself. Raises EvidenceError if one of them cannot be read.
+        Return what they say about an execution that announced a point. Raises EvidenceError if a source cannot be read.
         """
         events = [
             event["event"]

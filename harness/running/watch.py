@@ -1,7 +1,7 @@
 """
-What is known of a run while it goes on: which instances were asked for, and which have not ended yet.
+What is known during a run: which instances were asked for, and which have not ended yet.
 
-This is for the screen and for knowing when to stop waiting. It judges nothing: the checkers read evidence.
+This is used by the screen, and to decide when to stop waiting. It judges nothing. The checkers only read evidence.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from harness.rows import OPERATIONS, Invoked, OperationRow
 
 class States(Protocol):
     """
-    Who says where instances stand.
+    Something that knows the states of instances.
     """
 
     def states(self, instance_ids: Iterable[str], outcome_field: str) -> Mapping[str, State]:
         """
-        Where each of these instances stands now; one that the engine does not know is left out. `outcome_field` is the
-        field of a workflow's output that names its outcome. Raises EvidenceError if the engine cannot be asked.
+        Return the state of each of these instances now, by id. An instance that the engine does not know is left out.
+        `outcome_field` is the field of a workflow's output that names its outcome. Raises EvidenceError if the engine
+        cannot be asked.
         """
 
 
@@ -53,7 +54,8 @@ class Watch:
 
     def poll(self) -> None:
         """
-        Read what clients wrote, then ask the engine. Raises EvidenceError if the state store does not answer.
+        Read the new rows of the clients' journals, then ask the engine. Raises EvidenceError if the state store does
+        not answer.
         """
         for file in self._journals.every_operations():
             for row in self._tails.setdefault(file, Tail(file, OPERATIONS)).poll():
@@ -88,29 +90,30 @@ class Watch:
     @property
     def waiting(self) -> set[str]:
         """
-        Instances that were accepted and have not ended, or that the engine runs.
+        The instances that were accepted and have not ended, and those that the engine runs.
 
-        An unknown or refused start that the engine does not know is settled: there is nothing to wait for.
+        If the outcome of a start is unknown or refused, and the engine does not know the instance, there is nothing to
+        wait for.
         """
         return self._alive | (self._accepted & self._open.keys())
 
     @property
     def unsettled(self) -> int:
         """
-        How many instances are waited for.
+        The number of instances for which the run waits.
         """
         return len(self.waiting)
 
     @property
     def unanswered(self) -> int:
         """
-        Starts whose clients know no clear answer, after as many tries as they have made.
+        The number of starts to which clients have no clear answer, after all tries that they have made so far.
         """
         return len(self._unanswered)
 
     @property
     def still(self) -> float:
         """
-        Seconds for which nothing has moved: no start accepted, no event in any instance's history, none ended.
+        The seconds for which nothing has moved: no start was accepted, no history got a new event, no instance ended.
         """
         return time.monotonic() - self._moved

@@ -1,5 +1,5 @@
 """
-Whom a run asks about its instances while it goes on, and at its end: the engine's store, the scheduler, the ledgers.
+What a run asks about its instances, during the run and at its end: the engine's store, the scheduler, the ledgers.
 """
 
 from __future__ import annotations
@@ -30,27 +30,30 @@ class Witnesses(States, Protocol):
 
     def idle(self) -> bool:
         """
-        Has the scheduler nothing left to do? False also if it does not answer.
+        Return whether the scheduler has nothing left to do. False also if it does not answer.
         """
 
     def stall(self, waiting: Collection[str], phase: str, after: float) -> Stall:
         """
-        How the instances in `waiting` stand, and why; `after` seconds without progress. Never raises.
+        Return the states of the instances in `waiting`, and why they wait. `after` is the number of seconds without
+        progress. Never raises.
         """
 
     def testify(self, announced: Announcement) -> Testimony:
         """
-        What the sources show of an execution that announced itself. Raises EvidenceError if one cannot be read.
+        Return what the sources say about an execution that announced a point. Raises EvidenceError if a source cannot
+        be read.
         """
 
     def collect_living(self) -> list[str]:
         """
-        Collect the evidence that only living sidecars can give. Return what could not be had, in words.
+        Collect the evidence that only running sidecars can give. Return what could not be collected, in words.
         """
 
     def collect_stopped(self) -> list[str]:
         """
-        Collect the evidence of stores and ledgers, once nothing changes it any more. Return what could not be had.
+        Collect the evidence of stores and ledgers, after nothing can change it any more. Return what could not be
+        collected, in words.
         """
 
     def close(self) -> None:
@@ -61,7 +64,7 @@ class Witnesses(States, Protocol):
 
 class OfSystem(Witnesses):
     """
-    The witnesses of a running system, asked directly and not through the links that faults disturb.
+    The witnesses of a running system. They are asked directly, and not through the links that faults disturb.
     """
 
     def __init__(self, plan: Plan, run: RunDir, endpoints: Endpoints) -> None:
@@ -113,4 +116,4 @@ class OfSystem(Witnesses):
 
 
 Asking = Callable[[Plan, RunDir, Endpoints], Witnesses]
-"""Makes the witnesses of a run, once its system is up."""
+"""Makes the witnesses of a run, after its system is up."""

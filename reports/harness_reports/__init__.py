@@ -1,3 +1,3 @@
 """
-Reports: a verdict and its evidence, drawn for people and for CI systems. Nothing here judges.
+Reports: they draw a verdict and its evidence, for people and for CI systems. They do not judge.
 """

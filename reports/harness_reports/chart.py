@@ -25,7 +25,7 @@ class Key:
 @dataclass(frozen=True)
 class Chart:
     """
-    One chart on the page. `missing` says why there is none; then there is no model either.
+    One chart on the page. If it cannot be drawn, `missing` says why, and there is no model.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Window:
     @property
     def label(self) -> str:
         """
-        What stands beside it everywhere.
+        The label of the window, the same everywhere: the number of the step, and the fault.
         """
         return f"#{self.step} {self.fault}"
 
 
 def windows(faults: Sequence[FaultFinding], end: float) -> tuple[Window, ...]:
     """
-    One window for each step that was applied; one that was never healed lasts until `end`.
+    Return one window for each step that was applied. The window of a step that was never healed lasts until `end`.
     """
     applied = sorted((fault for fault in faults if fault.at is not None), key=lambda fault: fault.step)
     found = []

@@ -1,5 +1,6 @@
 """
-Reading a run's evidence for drawing: what is there is a DuckDB view, what is not says why.
+Reading the evidence of a run for drawing. Each table that is there is a DuckDB view; for each other table there is a
+reason.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Row = Mapping[str, Any]
 
 class MissingError(Exception):
     """
-    What was to be drawn is not in the evidence; the message says what is missing.
+    Evidence that is needed for drawing is missing. The message says which.
     """
 
 
@@ -33,7 +34,7 @@ class Evidence:
 
     def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """
-        The rows of a query, each as column -> value. Raises MissingError if the evidence cannot answer it.
+        Return the rows of a query, each as column -> value. Raises MissingError if the evidence cannot answer it.
         """
         try:
             answer = self._connection.execute(sql, parameters or {})
@@ -49,7 +50,7 @@ class Evidence:
 @contextmanager
 def open_evidence(folder: Path) -> Iterator[Evidence]:
     """
-    The evidence in `folder`. Whatever is missing or broken there is told by the queries that need it.
+    Open the evidence in `folder`. If something is missing or broken there, the queries that need it raise MissingError.
     """
     with duckdb.connect() as connection:
         yield Evidence(connection, make_views(connection, folder))

@@ -1,7 +1,8 @@
 """
 The HTML report: one file that works offline and loads nothing.
 
-Whatever came from outside is escaped, and no script runs but the two that are put in here (`reports/page.py`).
+Everything that comes from outside is escaped, and only the two scripts that are inserted here can run
+(`harness_reports.page`).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _LIBRARY = files("bokeh").joinpath("server/static/js/bokeh.min.js")
 @dataclass(frozen=True)
 class Shown:
     """
-    One witness on the page: its number there, its row as text, and its instance's timeline. Where that timeline
-    stands with an earlier witness, `same_as` is the number of that one.
+    One witness on the page: its number, its row as text, and the timeline of its instance. If an earlier witness
+    already shows this timeline, `same_as` is the number of that witness.
     """
 
     number: int
@@ -58,7 +59,7 @@ class Case:
 @dataclass(frozen=True)
 class Phase:
     """
-    One phase of the run; `length` in seconds, None if the run died in it.
+    One phase of the run. `length` is in seconds, None if the run ended in the middle of it.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Phase:
 
 def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Path:
     """
-    Write `run/report.html` from a verdict and what there is in `run/evidence`; return its path.
+    Write `run/report.html` from a verdict and the evidence in `run/evidence`. Return its path.
     """
     with open_evidence(run / "evidence") as evidence:
         summed = series.read(evidence, plan, verdict)
@@ -109,7 +110,8 @@ def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Path:
 
 def _cases(evidence: Evidence, verdict: Verdict, origin_ns: int) -> Iterator[Case]:
     """
-    What did not hold, the violated first. A timeline stands with the first witness of its instance.
+    Return the invariants that do not hold, the violated ones first. A timeline is shown with the first witness of its
+    instance.
     """
     broken = [finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS]
     named = dict.fromkeys(
@@ -135,7 +137,7 @@ def _cases(evidence: Evidence, verdict: Verdict, origin_ns: int) -> Iterator[Cas
 
 def _row(witness: Witness, origin_ns: int) -> dict[str, str]:
     """
-    A witness's row as text; a time also as seconds after the load began.
+    Return the row of a witness as text. Times are also shown as seconds after the load began.
     """
     told = {}
     for column, value in witness.row.items():
@@ -159,7 +161,7 @@ def _phases(evidence: Evidence) -> Iterator[Phase]:
 
 def _figures(summed: Series) -> Mapping[str, tuple[str, ...]]:
     """
-    The figures that the charts are drawn from, column by column, as text.
+    Return the numbers from which the charts are drawn, column by column, as text.
     """
     columns: dict[str, tuple[str, ...]] = {"from, s": tuple(f"{left:,.0f}" for left in summed.axis.lefts)}
     for title, lines in (("starts", summed.starts), ("ended", summed.ended), ("", summed.in_flight)):
@@ -174,7 +176,7 @@ def _figures(summed: Series) -> Mapping[str, tuple[str, ...]]:
 
 def _versions(plan: Plan) -> dict[str, Any]:
     """
-    What ran, and what drew it.
+    Return the versions of what ran and of what drew the report.
     """
     return {
         "Dapr": plan.dapr_version,

@@ -1,16 +1,16 @@
 """
-JUnit XML: each invariant is a test case, so that a CI system shows the verdict with its own means.
+JUnit XML: each invariant is a test case, so that a CI system can show the verdict like test results.
 
-VIOLATED is a `failure`. UNKNOWN is an `error`, never `skipped`: CI systems count an error among what failed and
-let a skipped test pass, and then a run that proved nothing would look like one that holds. One more case,
-`verdict`, is the run as a whole: it can be UNKNOWN (too thin, a fault that nobody felt) although every invariant
-holds. A missed service level is a failed case of its own.
+VIOLATED is a `failure`. UNKNOWN is an `error`, never `skipped`: CI systems count an error as a failure, but let a
+skipped test pass. Then a run that proved nothing would look like a run that holds. The additional case `verdict` is the
+run as a whole. It can be UNKNOWN (too thin, a fault that nobody felt) although every invariant holds. A missed service
+level is a failed case of its own.
 
-Where the gate lets known findings pass, and passes the run, the violations that they explain are `skipped`. Where a
-scenario expects a violation, that one is `skipped`, as pytest reports an expected failure; the run is a
-failure if it holds.
+If the gate accepts known findings, the violations that they explain are `skipped`.
+If a scenario expects a violation, this violation is `skipped`, as pytest reports an expected failure. If the run holds
+instead, it is a failure.
 
-The format is that of junit-10.xsd in Jenkins's xunit plugin, the nearest thing to a standard.
+The format is that of junit-10.xsd in Jenkins's xunit plugin, which comes closest to a standard.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
 
 def _text(text: str) -> str:
     """
-    Text that came from outside, as Markdown that shows it and does nothing.
+    Return a text from outside as Markdown that only shows it: no character has a special meaning.
     """
     plain = html.escape(words.shortened(text, _MOST_LETTERS), quote=False)
     return re.sub(r"([\\`*_{}\[\]()#+!|~$@])", r"\\\1", plain)

@@ -1,8 +1,8 @@
 """
-What every HTML page of ours has in common: one file that works offline, its style, and what it is allowed to do.
+What all our HTML pages have in common: each is one file that works offline, with its style and its security policy.
 
-Whatever came from outside is escaped by Jinja. Beyond that the page's own content security policy lets no script
-run but those that are put in here, known by their SHA-256, and nothing be loaded (W3C CSP Level 3).
+Jinja escapes everything that comes from outside. In addition, the content security policy of the page allows only the
+scripts that are inserted here, identified by their SHA-256, and loads nothing (W3C CSP Level 3).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ TEMPLATES = files(__package__).joinpath("templates")
 
 def style() -> str:
     """
-    The style sheet, but for the colours, which `palette` has.
+    Return the style sheet without the colours, which are in `palette`.
     """
     return TEMPLATES.joinpath("report.css").read_text(encoding="utf-8")
 
 
 def environment() -> jinja2.Environment:
     """
-    Where the templates are found, and what is done with what they are given.
+    Return the Jinja environment: where the templates are, and how their values are escaped and shown.
     """
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
@@ -44,7 +44,8 @@ def environment() -> jinja2.Environment:
 
 def policy(*scripts: str) -> str:
     """
-    The content security policy: these scripts, inline styles, images that are in the file; nothing else.
+    Return the content security policy. It allows these scripts, inline styles, and images inside the file; nothing
+    else.
     """
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{each}'" for each in hashes) or "'none'"
@@ -56,6 +57,7 @@ def policy(*scripts: str) -> str:
 
 def _told(value: object) -> object:
     """
-    Text as it is put on the page: in one line, and without characters that cannot be seen or turn the text round.
+    Return a text as it is shown on the page: in one line, without characters that are invisible or change its
+    direction.
     """
     return words.printable(value) if type(value) is str else value

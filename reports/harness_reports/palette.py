@@ -1,7 +1,7 @@
 """
-The colours of the HTML report, for a light and a dark page: the one place where they are said.
+The colours of the HTML report, for a light and a dark page. They are defined only here.
 
-Text has a contrast of at least 4.5 to 1 to what it stands on (WCAG 2.2, 1.4.3), marks in charts at least 3 to 1.
+Text has a contrast of at least 4.5 to 1 to its background (WCAG 2.2, 1.4.3), and marks in charts of at least 3 to 1.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PALETTE = {
     "red": Shade("#c2303a", "#f2726d"),
     "grid": Shade("#e6e8ec", "#242a32"),
 }
-"""Name -> colour. No two light colours are the same: the page turns a drawn chart dark by exchanging them."""
+"""Name -> colour. All light colours are different, because the page makes a chart dark by replacing them."""
 
 _CLASSES = {"completed": "blue", "compensated": "violet", "rejected": "grey", "refused": "muted"}
 _TONES = {"holds": "grey", "unknown": "amber", "violated": "red"}
@@ -50,6 +50,6 @@ _TONES = {"holds": "grey", "unknown": "amber", "violated": "red"}
 
 def of_class(name: str) -> str:
     """
-    Name of the colour of an end class: a sound one has its own, any other that of its tone.
+    Return the name of the colour of an end class. A good end has a colour of its own; any other has that of its tone.
     """
     return _CLASSES.get(name) or _TONES[words.end_class(name).tone]

@@ -37,7 +37,7 @@ from harness_reports.series import Axis, Lines, Missing
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _MOST_LANES = 16
 _MOST_NAMED = 12
-"""Beyond so many fault windows their labels are numbers alone: names would cover each other."""
+"""If there are more fault windows, their labels are only numbers, because names would cover each other."""
 _TIP = (
     "margin:-6px;padding:8px 12px;background:var(--page);color:var(--text);border:1px solid var(--line);"
     "font:12px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums"
@@ -45,7 +45,7 @@ _TIP = (
 _TIP_ROW = "display:flex;justify-content:space-between;gap:20px"
 _HEADROOM = 1.28
 _LABEL_HEIGHT = 0.9
-"""The value axis is longer than its highest value, and the labels of the fault windows stand in that room."""
+"""The value axis is longer than its highest value. The labels of the fault windows use this space."""
 _OTHER = "red"
 OUTCOMES = {"ok": "blue", "fail": "violet", "unknown": "amber"}
 _PERCENTILES = {"p50": ("blue", "solid"), "p95": ("violet", "dashed"), "p99": ("amber", "dotted")}
@@ -67,7 +67,7 @@ class Page:
 
     def lanes(self, faults: Sequence[FaultFinding]) -> Chart:
         """
-        Each fault on each node: how long it was in force, and until when starts were not well.
+        Draw each fault on each node: while it was in force, and until the throughput was steady again.
         """
         applied = [fault for fault in faults if fault.at is not None]
         shown = applied[:_MOST_LANES]
@@ -132,12 +132,12 @@ class Page:
 
     def bars(self, chart: Chart, lines: Lines, colours: Mapping[str, str]) -> Chart:
         """
-        How often a second, in stacked bars: the names of `colours` first, in that order.
+        Draw counts per second as stacked bars, with the names of `colours` first, in that order.
         """
         if isinstance(lines, Missing):
             return replace(chart, missing=lines.reason)
         names = words.in_order(lines, colours)
-        # The columns are numbered: a name that came from the evidence could say something to Bokeh.
+        # The columns have numbers: a name from the evidence could have a special meaning for Bokeh.
         rates = {f"line{n}": [(value or 0) / self.axis.width for value in lines[name]] for n, name in enumerate(names)}
         totals = [sum(values) for values in zip(*rates.values(), strict=True)]
         plot = self._counting(chart, totals)
@@ -156,7 +156,7 @@ class Page:
 
     def level(self, chart: Chart, lines: Lines) -> Chart:
         """
-        How many at a time, at the end of each bin.
+        Draw how many there are at the end of each bin.
         """
         if isinstance(lines, Missing):
             return replace(chart, missing=lines.reason)
@@ -170,7 +170,7 @@ class Page:
 
     def percentiles(self, chart: Chart, lines: Lines) -> Chart:
         """
-        Times in seconds, on a logarithmic axis.
+        Draw times in seconds, on a logarithmic axis.
         """
         if isinstance(lines, Missing):
             return replace(chart, missing=lines.reason)
@@ -228,7 +228,7 @@ class Page:
 
     def _counting(self, chart: Chart, values: Sequence[float]) -> Any:
         """
-        A plot whose value axis counts from 0, with the fault windows in it.
+        Return a plot whose value axis begins at 0, with the fault windows in it.
         """
         top = max([*values, 1.0]) * _HEADROOM
         plot = self._plot(chart, Range1d(0, top))
@@ -239,7 +239,7 @@ class Page:
 
     def _shade(self, plot: Any, height: float) -> None:
         """
-        Every fault window as a band, with its label at `height` of the value axis.
+        Draw every fault window as a band, with its label at `height` of the value axis.
         """
         for window in self.windows:
             plot.add_layout(
@@ -276,7 +276,7 @@ class Page:
 
     def _columns(self, plot: Any, source: ColumnDataSource, told: Sequence[tuple[str, str]]) -> None:
         """
-        What each bin holds, told wherever in its column the pointer is.
+        Show the values of a bin when the pointer is anywhere in its column.
         """
         columns = plot.quad(
             left="left",

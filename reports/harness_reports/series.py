@@ -1,5 +1,5 @@
 """
-What happened when: a run's evidence summed up over time by DuckDB, a bounded number of figures for any run.
+What happened when: DuckDB sums up the evidence of a run over time, into a bounded number of values for any run.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Missing:
 
 
 Lines = Mapping[str, Values] | Missing
-"""Name of a line -> its value in each bin (None where there is none); or why there are none."""
+"""Name of a line -> its value in each bin (None if there is none); or why there are no lines."""
 
 
 @dataclass(frozen=True)
 class Axis:
     """
-    Time from the load's start (`origin_ns`, since the epoch), in `bins` bins of `width` seconds each.
+    The time axis: it begins with the load (`origin_ns`, since the epoch), and has `bins` bins of `width` seconds each.
     """
 
     origin_ns: int
@@ -81,10 +81,10 @@ class Series:
     """
     A run over time.
 
-    starts: client calls per bin by outcome, each at the time for which it was intended.
-    ended: instances per bin that the engine ended, by what they said of themselves.
+    starts: client calls per bin by outcome, each at the time at which it was due.
+    ended: instances per bin that the engine ended, by the outcome that they named.
     in_flight: instances that the engine had begun and not ended, at the end of each bin.
-    latency: seconds from an accepted start's intended time to its answer, in three percentiles.
+    latency: seconds from the time at which an accepted start was due to its answer, in three percentiles.
     """
 
     axis: Axis
@@ -96,7 +96,7 @@ class Series:
 
 def read(evidence: Evidence, plan: Plan, verdict: Verdict) -> Series:
     """
-    Sum up a run. Whatever evidence is missing leaves its own lines Missing, and the others as they are.
+    Sum up a run. If evidence is missing, only the lines that need it are Missing.
     """
     axis = _axis(evidence, verdict)
     ends = {
@@ -115,8 +115,8 @@ def read(evidence: Evidence, plan: Plan, verdict: Verdict) -> Series:
 
 def origin_ns(evidence: Evidence, verdict: Verdict) -> int:
     """
-    Time 0 of all charts and timelines, since the epoch: the one from which the verdict counts its faults, else the
-    first arrival, else the load phase. 0 if the evidence has none of them.
+    Return time 0 of all charts and timelines, in nanoseconds since the epoch: the time from which the verdict counts
+    its faults; without faults the first arrival; without arrivals the load phase. 0 if the evidence has none of them.
     """
     for fault in verdict.faults:
         applied = _one(

@@ -30,7 +30,7 @@ _MOST_REASON = 150
 
 def write(matrix: Matrix, folder: Path) -> None:
     """
-    Write `folder/sweep.json` and `folder/sweep.html`, each whole or not at all.
+    Write `folder/sweep.json` and `folder/sweep.html`, each completely or not at all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((DATA, matrix.model_dump_json(indent=2) + "\n"), (PAGE, _html(matrix))):
@@ -59,7 +59,7 @@ def _html(matrix: Matrix) -> str:
 
 def _overall(matrix: Matrix) -> Result:
     """
-    The worst of the cells; those that were not run or not exercised are as good as unknown.
+    Return the worst result of the cells. Cells that were not run or not exercised count as UNKNOWN.
     """
     found = {told.outcome for told in matrix.judged}
     if Outcome.VIOLATED in found:
@@ -69,7 +69,7 @@ def _overall(matrix: Matrix) -> Result:
 
 def _rows(matrix: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | None]]]]]:
     """
-    Activity by activity, its points, each with what became of its cells.
+    Return the rows of the matrix: activity by activity, its points, each with the results of its cells.
     """
     for activity in dict.fromkeys(cell.activity for cell in matrix.cells):
         yield (
@@ -83,7 +83,7 @@ def _rows(matrix: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | N
 
 def _others(matrix: Matrix) -> list[Judged]:
     """
-    What is not HOLDS, the violated first.
+    Return the results that are not HOLDS, the violated first.
     """
     order = list(Outcome)
     others = (told for told in matrix.judged if told.outcome is not Outcome.HOLDS)
@@ -92,7 +92,7 @@ def _others(matrix: Matrix) -> list[Judged]:
 
 def in_brief(told: Judged) -> str:
     """
-    What became of a cell, in a line.
+    Return the result of a cell in one line.
     """
     where = f" on {told.node}" if told.node else ""
     why = "" if told.outcome is Outcome.HOLDS else f": {words.shortened(_why(told), _MOST_REASON)}"
@@ -101,7 +101,7 @@ def in_brief(told: Judged) -> str:
 
 def terminal(matrix: Matrix, folder: Path) -> RenderableType:
     """
-    The matrix on one screen, what is not HOLDS below it, and where the whole report is.
+    Return the matrix for one screen, with the results that are not HOLDS below it, and the path of the whole report.
     """
     table = Table("activity", *FAULTS, box=None, padding=(0, 2, 0, 0))
     for activity, points in _rows(matrix):

@@ -1,5 +1,5 @@
 """
-The summary that a run ends with on the terminal: one screen, at most 40 lines of 100 columns.
+The summary on the terminal at the end of a run: one screen, at most 40 lines of 100 columns.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MOST_FAULTS = 5
 _MOST_FINDINGS = 3
 _ONE_LINE = 84
 _TWO_LINES = 150
-"""Letters that fit beside the labels on 100 columns, with what breaking lines at words costs."""
+"""Letters that fit next to the labels in two lines of 100 columns, if lines are broken between words."""
 
 
 def summary(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> RenderableType:
     """
-    The verdict on one screen, with where the whole report is, and the command that repeats the run.
+    Return the verdict for one screen, with the path of the whole report and the command that repeats the run.
     """
     style = _STYLES[verdict.result]
     head = Text.assemble(
@@ -79,7 +79,7 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
 
 def spreads(found: Iterable[Spread]) -> RenderableType:
     """
-    How long the faults of several runs took: median and longest, and of how many each could be told.
+    Return a table of the times of the faults of several runs: the median, the longest, and how many are known.
     """
     table = Table("fault", "felt", "first failure", "first success", "recovery", box=None)
     for each in found:
@@ -99,7 +99,7 @@ def _spread(seconds: Sequence[float]) -> str:
 
 def _listed(label: str, lines: Iterable[Text], most: int) -> Iterator[tuple[str, Text]]:
     """
-    The first lines, and how many more there are.
+    Return the first lines, and how many more there are.
     """
     every = list(lines)
     for number, line in enumerate(every[:most]):
@@ -114,7 +114,7 @@ def _sentence(text: str) -> Text:
 
 def _counted(numbers: Mapping[str, int]) -> Text:
     """
-    A sum and its parts; a part that is a violation in red.
+    Return a sum and its parts. A part that is a violation is red.
     """
     told = Text(f"{sum(numbers.values()):,}: ")
     for place, (name, number) in enumerate(numbers.items()):

@@ -1,5 +1,5 @@
 """
-One instance's own timeline: what client, engine, activity bodies and ledger say of it, merged on one clock.
+The timeline of one instance: what client, engine, activity bodies and ledger say about it, merged on one clock.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from harness_reports import words
 from harness_reports.evidence import Evidence, MissingError, Row
 
 MOST_ENTRIES = 200
-"""So many entries of one timeline are shown; the Parquet files have the rest."""
+"""The most entries of one timeline that are shown. The Parquet files have all of them."""
 
 _MOST_LETTERS = 160
 
 Teller = Literal["fault", "client", "engine", "body", "ledger"]
 _TELLERS: tuple[Teller, ...] = ("fault", "client", "engine", "body", "ledger")
-"""Who tells of things; of things at the same moment, in this order."""
+"""The sources of entries. Entries at the same moment are sorted in this order."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """
-    One thing that happened, in seconds after the load began: at a moment (`end` equals `at`), for a time, or with
-    an end that nobody wrote down (None). `during` names the faults in force meanwhile.
+    One thing that happened. `at` and `end` are in seconds after the load began. At a single moment `end` equals `at`;
+    if nobody recorded the end, it is None. `during` names the faults that were in force meanwhile.
     """
 
     at: float
@@ -41,7 +41,7 @@ class Entry:
     @property
     def took(self) -> str:
         """
-        How long it took, in words; nothing for a moment.
+        How long it took, in words; empty for a single moment.
         """
         if self.end is None:
             return "no end"
@@ -53,7 +53,7 @@ class Timeline:
     """
     The entries of one instance in order of time, between `first` and `last` (seconds after the load began).
 
-    `hidden` counts the entries that are not shown; `missing` says which evidence could not be had.
+    `hidden` is the number of entries that are not shown. `missing` says which evidence is missing.
     """
 
     instance_id: str
@@ -65,14 +65,14 @@ class Timeline:
 
     def left(self, at: float) -> float:
         """
-        Where a moment lies between first and last, in per cent.
+        Return the place of a moment between first and last, in per cent.
         """
         length = (self.last - self.first) or 1.0
         return round(100 * min(1.0, max(0.0, (at - self.first) / length)), 2)
 
     def width(self, entry: Entry) -> float:
         """
-        The part of the time between first and last that an entry took, in per cent.
+        Return how much of the time between first and last an entry took, in per cent.
         """
         return round(self.left(self.last if entry.end is None else entry.end) - self.left(entry.at), 2)
 
@@ -81,7 +81,7 @@ def read(
     evidence: Evidence, instances: Sequence[str], origin_ns: int, faults: Sequence[FaultFinding]
 ) -> dict[str, Timeline]:
     """
-    The timelines of some instances; `origin_ns` is the load's start, since the epoch.
+    Return the timelines of some instances. `origin_ns` is when the load began, in nanoseconds since the epoch.
     """
     entries: dict[str, list[Entry]] = defaultdict(list)
     missing = []

@@ -16,17 +16,17 @@ from harness.rundir import PROCESSES
 from harness.runtime.versions import DAPR
 
 NOTHING = "\N{EN DASH}"
-"""Stands where there is no value."""
+"""Shown if there is no value."""
 
 _LONG = 999.5
 
 Tone = Literal["holds", "unknown", "violated"]
 
 MARKS: Mapping[Result, str] = {Result.HOLDS: "✓", Result.UNKNOWN: "?", Result.VIOLATED: "✗"}
-"""One sign for each result, so that none is told by colour alone."""
+"""One sign for each result, so that no result is shown only by a colour."""
 
 ORDER: Mapping[Result, int] = {Result.VIOLATED: 0, Result.UNKNOWN: 1, Result.HOLDS: 2}
-"""What a reader must see first comes first."""
+"""The order of results: first what a reader must see first."""
 
 
 MEANING = (
@@ -40,7 +40,7 @@ MEANING = (
     ),
     "VIOLATED rests on the rows that are shown with each violation; UNKNOWN is not a pass, and says what was lacking.",
 )
-"""What a verdict does and does not say, for whoever has only this report."""
+"""What a verdict says and does not say, for a reader who has only this report."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ CLASSES: Mapping[str, EndClass] = {
 
 def end_class(name: str) -> EndClass:
     """
-    What is known of a class; of one that is not known here, only that.
+    Return what is known about a class. For a class that is not known here, return that it is not known.
     """
     return CLASSES.get(name, EndClass("unknown", "a class that this report does not know"))
 
 
 def in_order(names: Iterable[str], order: Iterable[str] = CLASSES) -> list[str]:
     """
-    `names` in the order of `order` (that of the end classes, unless told otherwise); those it lacks come last.
+    Return `names` in the order of `order` (by default that of the end classes). Names that are not in it come last.
     """
     place = {name: number for number, name in enumerate(order)}
     return sorted(names, key=lambda name: (place.get(name, len(place)), name))
@@ -91,8 +91,9 @@ def in_order(names: Iterable[str], order: Iterable[str] = CLASSES) -> list[str]:
 
 def printable(text: str) -> str:
     """
-    `text` with a space for every white space, and a sign for everything else that cannot be seen: identifiers and
-    error texts come from the system under test; a terminal obeys control characters, and XML forbids them.
+    Return `text` with a space for every white-space character, and a sign for every other invisible character.
+    Identifiers and error texts come from the system under test. A terminal would obey control characters, and XML
+    forbids them.
     """
     return "".join(
         character if character.isprintable() else " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
@@ -102,14 +103,14 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """
-    `text` in one printable line.
+    Return `text` as one printable line.
     """
     return printable(" ".join(text.split()))
 
 
 def shortened(text: str, most: int) -> str:
     """
-    `text` in one line of at most `most` characters; an ellipsis says that some are gone.
+    Return `text` as one line of at most `most` characters. If it was longer, it ends with an ellipsis.
     """
     line = one_line(text)
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
@@ -117,7 +118,7 @@ def shortened(text: str, most: int) -> str:
 
 def took(seconds: float | None) -> str:
     """
-    A length of time with its unit, to three digits: `0.4 ms`, `12 ms`, `2.1 s`, `95.3 s`, `1,200 s`.
+    Return a duration (in seconds) with its unit, with three digits: `0.4 ms`, `12 ms`, `2.1 s`, `95.3 s`, `1,200 s`.
     """
     if seconds is None:
         return NOTHING
@@ -148,14 +149,14 @@ def counts(of: Mapping[str, int]) -> str:
 
 def instances(verdict: Verdict) -> int:
     """
-    How many instances the verdict speaks of.
+    Return the number of instances in the verdict.
     """
     return sum(verdict.classes.values())
 
 
 def findings(verdict: Verdict) -> list[Finding]:
     """
-    All findings, those first that a reader must see first.
+    Return all findings, first those that a reader must see first.
     """
     return sorted(verdict.findings, key=lambda finding: ORDER[finding.result])
 
@@ -203,7 +204,7 @@ def _explained(verdict: Verdict) -> str:
 
 def expectation(verdict: Verdict) -> str | None:
     """
-    What the scenario expected to be violated, and whether it was; None if it expected nothing.
+    Return in words what the scenario expected to be violated, and whether it was; None if it expected nothing.
     """
     if verdict.expect is None:
         return None
@@ -255,7 +256,7 @@ def in_brief(verdict: Verdict) -> str:
 
 def faults_felt(verdict: Verdict) -> str:
     """
-    How many faults were proved to have been felt.
+    Return in words how many faults were proved to be felt.
     """
     if not verdict.faults:
         return "no faults"
@@ -264,14 +265,14 @@ def faults_felt(verdict: Verdict) -> str:
 
 def recovered(fault: FaultFinding) -> str:
     """
-    How long it took until the throughput was steady again after a fault.
+    Return in words how long it took until the throughput was steady again after a fault.
     """
     return "not told" if fault.recovery is None else took(fault.recovery)
 
 
 def felt(fault: FaultFinding) -> str:
     """
-    What came of a fault that was felt, in order: when clients noticed, when they were served again, and recovery.
+    Return in words what followed a fault that was felt, in order: first failure, first success, recovery.
     """
     told = [f"felt after {took(fault.felt_after)}"]
     if fault.first_failure is not None:
@@ -283,7 +284,7 @@ def felt(fault: FaultFinding) -> str:
 
 def overlapping(verdict: Verdict) -> str:
     """
-    How many of the repeated executions began while another of their task ran; nothing if none did.
+    Return in words how many repeated executions began while another execution of the task ran; empty if none did.
     """
     return f", {verdict.overlapping_attempts:,} while another of their task ran" if verdict.overlapping_attempts else ""
 
@@ -304,6 +305,6 @@ def repeat(plan: Plan, backend: str = PROCESSES) -> str:
 
 def longest_recovery(verdict: Verdict) -> float | None:
     """
-    The longest of the recovery times that could be told, in seconds; None if none could.
+    Return the longest known recovery time, in seconds; None if none is known.
     """
     return max((fault.recovery for fault in verdict.faults if fault.recovery is not None), default=None)

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import pytest
 
+from harness import rows
 from harness.checkers import invariant
+from harness.evidence import schema
 from harness.faults import BUILT_IN, base
 from harness.model import Checks, Expectation, FaultEntry, Gate, Load, Minimum, Nemesis, Safety, Topology
 
@@ -62,3 +64,27 @@ def test_every_invariant_is_told_with_its_claim_and_none_that_is_not_there():
     folders = (invariant.GENERAL, ROOT / "target/invariants")
 
     assert told == {name: invariant.parse(text).claim for at in folders for name, text in invariant.load(at).items()}
+
+
+def test_the_evidence_tables_are_told_as_the_schema_has_them():
+    section = (ROOT / "docs/run-directory.md").read_text().partition("## The evidence tables")[2]
+    told = {
+        name: (row, re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", columns, re.MULTILINE))
+        for name, row, columns in re.findall(
+            r"^### (\w+)\n\nOne row is (.+)\.\n((?:.|\n)*?)(?=\n###|\Z)", section, re.MULTILINE
+        )
+    }
+
+    assert told == {
+        table.name: (table.row, [(column.name, column.type, column.meaning) for column in table.columns])
+        for table in schema.TABLES
+    }
+
+
+def test_every_row_of_every_journal_is_told_with_its_fields():
+    section = (ROOT / "docs/run-directory.md").read_text().partition("## The journals")[2].partition("\n## ")[0]
+    kinds = [kind for kind in vars(rows).values() if isinstance(kind, type) and issubclass(kind, rows.Row)]
+    fields = {info.alias or name for kind in kinds for name, info in kind.model_fields.items()}
+    events = {info.default for kind in kinds for name, info in kind.model_fields.items() if name == "event"}
+
+    assert [name for name in sorted(fields | events) if f"`{name}`" not in section] == []
