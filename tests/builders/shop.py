@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.checkers.gate import Decision
 from harness.errors import Exit
 from harness.evidence import schema, tables
-from harness.model import FaultFinding, Finding, Plan, Result, Verdict, Witness, worst
+from harness.model import FaultFinding, Finding, Known, Plan, Result, Verdict, Witness, worst
 
 DECISION = Decision(Exit.HOLDS)
 """Of a gate that has nothing to say."""
@@ -358,6 +358,27 @@ def verdict(findings: tuple[Finding, ...] | None = None, **changes) -> Verdict:
             **changes,
         }
     )
+
+
+def explained() -> tuple[Verdict, Decision]:
+    """A verdict of VIOLATED of which a known finding explains all, and the decision of a gate that allows it."""
+    witness = Witness(
+        instance_id=EVIL, sentence=f"{EVIL} never ended.", row={"instance_id": EVIL}, explained_by=("result_discarded",)
+    )
+    stuck = finding("stuck", Result.VIOLATED, violations=2, explained=2, witnesses=(witness,))
+    met = Known(
+        name="result_discarded",
+        title="An activity whose first result is discarded is never executed again.",
+        layer="engine",
+        number=1,
+        fixed="1.19.0",
+        upstream=("dapr/dapr#10490",),
+        instances=2,
+        rows=2,
+        sentences=(f"{EVIL}: its result was discarded.",),
+    )
+    found = verdict((stuck, finding("lost")), known=(met,), reasons=("stuck is violated 2 times",))
+    return found, Decision(Exit.HOLDS, ("every violation is explained by a known finding",), accepted=True)
 
 
 def violated(made: Evidence) -> Verdict:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from harness import rows
-from harness.checkers import invariant
+from harness.checkers import invariant, known
 from harness.evidence import schema
 from harness.faults import BUILT_IN, base
 from harness.model import Checks, Expectation, FaultEntry, Gate, Load, Minimum, Nemesis, Safety, Topology
@@ -88,3 +88,15 @@ def test_every_row_of_every_journal_is_told_with_its_fields():
     events = {info.default for kind in kinds for name, info in kind.model_fields.items() if name == "event"}
 
     assert [name for name in sorted(fields | events) if f"`{name}`" not in section] == []
+
+
+def test_the_page_of_findings_and_the_files_that_recognise_them_say_the_same():
+    sections = re.split(r"(?m)^## ", (ROOT / "docs/findings.md").read_text())
+    by_number = {int(found[1]): section for section in sections if (found := re.match(r"(\d+)\. ", section))}
+    findings = known.load().values()
+
+    assert {finding.number for finding in findings} == set(by_number)
+    for finding in findings:
+        section = by_number[finding.number]
+        words = [f"`{finding.name}`", *finding.upstream, *(f"`{name}`" for name in finding.explains)]
+        assert [word for word in words if word not in section] == [], finding.name

@@ -79,6 +79,27 @@ def test_only_starts_through_the_replica_that_was_hit_tell_of_failure_and_succes
     assert kill.recovery == 3.0, "no window is steady in which a start failed, through whatever replica"
 
 
+@pytest.mark.parametrize("node", ["client->app-0", "client->app-1", "app-1->sidecar-1", "sidecar-1->redis"])
+def test_a_link_of_one_replica_is_told_of_by_starts_through_that_replica(planned, tmp_path, node):
+    """Starts fail at app-0. A fault of client->app-1 touches app-1 alone: its first success is the next start there."""
+    rows = load([(10.0, 13.0)])
+    rows["faults"].append(fault(0, 10.0, node, "latency"))
+
+    (slow,) = found(planned, tmp_path, rows)
+
+    assert (slow.first_failure, slow.first_success) == ((0.01, 3.01) if "app-0" in node else (None, 0.06))
+
+
+def test_a_start_that_failed_while_the_fault_was_being_applied_counts(planned, tmp_path):
+    """The kill took 50 ms to land; a start that was answered in between failed because of it."""
+    rows = load([(10.0, 13.0)])
+    rows["faults"].append({**fault(0, 10.05), "begun_ns": ns(10.0)})
+
+    (kill,) = found(planned, tmp_path, rows)
+
+    assert (kill.first_failure, kill.first_success) == (0.0, 2.96)
+
+
 def test_a_fault_that_nobody_feels_is_over_at_once(planned, tmp_path):
     rows = load()
     rows["faults"].append(fault(0, 10.0))

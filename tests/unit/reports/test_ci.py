@@ -7,6 +7,8 @@ import pytest
 from harness_reports import junit, markdown, terminal, words
 from rich.console import Console
 
+from harness.checkers.gate import Decision
+from harness.errors import Exit
 from harness.model import FaultFinding, Result
 from tests.builders import shop
 from tests.builders.shop import EVIL, finding
@@ -145,3 +147,23 @@ def test_the_worst_run_still_fits_one_screen(tmp_path):
     assert len(text.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= 100
     assert "and 25 more, in the report" in text
+
+
+def test_what_a_gate_accepts_is_skipped_in_junit_and_told_everywhere(tmp_path):
+    found, decision = shop.explained()
+
+    root = ET.fromstring(junit.write(found, tmp_path, decision).read_text(encoding="utf-8"))
+    cases = {case.get("name"): [child.get("type") for child in case] for case in root.iter("testcase")}
+    assert cases == {"verdict": ["KNOWN"], "stuck": ["KNOWN"], "lost": []}
+    text = markdown.write(shop.plan(), found, tmp_path, decision).read_text(encoding="utf-8")
+    assert "**Gate: Passes: every violation is explained by a known finding**" in text
+    assert "result" in text
+    assert "known findings explain 2 of 2" in text
+
+
+def test_without_the_gate_s_leave_a_known_finding_is_a_failure(tmp_path):
+    found, _ = shop.explained()
+
+    root = ET.fromstring(junit.write(found, tmp_path, Decision(Exit.VIOLATED)).read_text(encoding="utf-8"))
+    stuck = next(case for case in root.iter("testcase") if case.get("name") == "stuck")
+    assert stuck.find("failure").get("message").startswith("2 rows against, 2 explained by known findings: ")

@@ -181,3 +181,15 @@ def test_what_stood_still_is_told_and_an_id_from_outside_does_nothing(tmp_path):
     assert "Workers of sidecar-0: 1 connected." in page.text
     assert "timer 7 has not fired" in page.text
     assert shop.EVIL not in text
+
+
+def test_known_findings_are_told_with_what_shows_them_and_what_the_gate_makes_of_it(tmp_path):
+    shop.evidence(20).write(tmp_path / "evidence")
+    found, decision = shop.explained()
+
+    text = Page(html.write(shop.plan(), found, tmp_path, decision).read_text(encoding="utf-8")).text
+
+    assert "Passes: every violation is explained by a known finding" in text
+    assert "result_discarded explains 2 rows" in text
+    assert "Known: result_discarded." in text
+    assert "2 explained by known findings" in text

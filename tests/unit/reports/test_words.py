@@ -7,6 +7,21 @@ from harness.model import Result
 from tests.builders import shop
 
 
+def test_a_known_finding_is_told_with_what_it_explains_and_where_upstream_speaks_of_it():
+    found, decision = shop.explained()
+
+    assert (
+        words.headline(found)
+        == "A promise was broken: 1 of 2 invariants is violated, and known findings explain all of it."
+    )
+    assert words.known(found.known[0]) == (
+        "result_discarded explains 2 rows, shown by 2 instances: An activity whose first result is discarded is never "
+        "executed again (dapr/dapr#10490, mended in 1.19.0)"
+    )
+    assert words.gate(decision) == "Passes: every violation is explained by a known finding"
+    assert words.gate(shop.DECISION) is None
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [

@@ -1,0 +1,70 @@
+"""`harness gate`: what the gates make of runs that are judged, one exit code for all of them."""
+
+import pytest
+
+from harness import cli, rundir
+from harness.checkers import rates
+from harness.errors import EvidenceError, Exit
+from harness.model import Gate, Result
+from tests.builders import shop
+from tests.builders.shop import finding
+
+
+@pytest.fixture(name="judged")
+def _judged(tmp_path):
+    """A run directory with a verdict, whose gate allows known findings."""
+
+    def judged(verdict, known="allow", recorded=None):
+        plan = shop.plan()
+        gate = Gate(known=known, recorded=recorded)
+        run = rundir.create(tmp_path, "demo", 7)
+        run.save_plan(plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"gate": gate})}))
+        run.save_verdict(verdict)
+        return run
+
+    return judged
+
+
+def gate(capsys, tmp_path, *arguments):
+    code = cli.app(["gate", *map(str, arguments), "--out", str(tmp_path)], standalone_mode=False)
+    return code, capsys.readouterr().out
+
+
+def test_the_worst_of_several_runs_counts(judged, tmp_path, capsys):
+    names = [judged(shop.verdict()).name, judged(shop.verdict((finding("lost", Result.VIOLATED, violations=1),))).name]
+
+    code, printed = gate(capsys, tmp_path, *names)
+
+    assert code == Exit.VIOLATED
+    assert printed.startswith("passes")
+    assert "fails" in printed
+    assert "lost: 1 of 1 rows are explained by no known finding" in printed
+    assert gate(capsys, tmp_path, names[0])[0] == Exit.HOLDS
+
+
+def test_the_latest_run_is_meant_where_none_is_named(judged, tmp_path, capsys):
+    judged(shop.verdict())
+
+    assert gate(capsys, tmp_path)[0] == Exit.HOLDS
+
+
+def test_runs_are_recorded_and_then_allowed(judged, tmp_path, capsys):
+    file, (found, _) = tmp_path / "rates.yaml", shop.explained()
+    file.write_text("{}\n")
+    run = judged(found, recorded=file)
+    assert gate(capsys, tmp_path, run.name)[0] == Exit.VIOLATED, "nothing is recorded yet"
+
+    for _ in range(3):
+        gate(capsys, tmp_path, run.name, "--record", file)
+
+    assert rates.load(file).root["demo"][shop.plan().dapr_version].findings["result_discarded"].runs == 3
+    code, printed = gate(capsys, tmp_path, run.name)
+    assert code == Exit.HOLDS
+    assert "every violation is explained by a known finding (result_discarded)" in printed
+
+
+def test_a_run_that_was_not_judged_has_nothing_for_a_gate(tmp_path, capsys):
+    rundir.create(tmp_path, "demo", 7).save_plan(shop.plan())
+
+    with pytest.raises(EvidenceError, match="has no verdict yet; run `harness check"):
+        gate(capsys, tmp_path)
