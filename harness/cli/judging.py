@@ -37,7 +37,7 @@ def check(
     runs: Out = Path("runs"),
     *,
     invariants: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, judged besides the others")
+        Path | None, typer.Option(metavar="DIR", help="a folder of your own invariants, in addition to the others")
     ] = None,
     known: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a folder of your own known findings, besides the others")
@@ -186,8 +186,8 @@ def selftest(name: RunName, runs: Out = Path("runs")) -> None:
 
 def synth(
     instances: Annotated[int, typer.Argument(metavar="N", min=1, help="how many instances")],
-    like: Annotated[str, typer.Option(metavar="RUN", help="the run whose shape it takes")],
-    seed: Annotated[int, typer.Option(help="decides what is in the last copy, where that is a part of one")] = 1,
+    like: Annotated[str, typer.Option(metavar="RUN", help="the real run that is copied")],
+    seed: Annotated[int, typer.Option(help="decides what is in the last copy, if that is incomplete")] = 1,
     runs: Out = Path("runs"),
 ) -> None:
     """

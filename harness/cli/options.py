@@ -28,7 +28,7 @@ Settings = Annotated[
     typer.Option("--set", help="override a value of the scenario: path=value, e.g. load.rate=50"),
 ]
 
-Rate = Annotated[float | None, typer.Option(help="starts a second; same as --set load.rate=...")]
+Rate = Annotated[float | None, typer.Option(help="starts per second; same as --set load.rate=...")]
 
 Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
 

@@ -99,7 +99,7 @@ def run(
     overlays: Overlays = None,
     runs: Out = Path("runs"),
     *,
-    repeat: Annotated[int, typer.Option(min=1, help="so many runs, with the seeds from --seed on")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="number of runs, with the seeds from --seed on")] = 1,
     attached: Annotated[bool, typer.Option(hidden=True, help="Locust started us and makes the load")] = False,
 ) -> None:
     """

@@ -27,11 +27,11 @@ class Load(Value):
     """
 
     workflow: str = Field(description="name in the target's workflows")
-    rate: float = Field(ge=0, le=2000, description="starts a second")
+    rate: float = Field(ge=0, le=2000, description="starts per second")
     duration: Seconds
     mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(min_length=1, description="kind -> weight")
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
-    retries: int = Field(default=1, ge=0, le=5, description="of an unknown start, same id, on another replica")
+    retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
 
 
 Point = Literal["before_effect", "after_effect", "after_return"]
@@ -86,13 +86,13 @@ class FaultEntry(Value):
     pick: Literal["one", "all", "own"] | Annotated[int, Field(ge=1)] = Field(
         default="one", description="by the seed; `own`: of the replica that executes the activity which `at` names"
     )
-    at: Moment = Field(description="after the load began, or a point in an activity")
+    at: Moment = Field(description="when, after the load began; or a point of an activity")
     hold: Seconds = Field(description="how long until it is healed", alias="for")
     at_jitter: Seconds = Field(
-        default=0.0, description="each time is moved by up to this much, either way, by the seed"
+        default=0.0, description="each time is moved by at most this much, earlier or later, by the seed"
     )
     every: Annotated[Seconds, Field(gt=0)] | None = Field(default=None, description="repeat after this long")
-    times: int | None = Field(default=None, ge=1, description="how often in all; default: until the load ends")
+    times: int | None = Field(default=None, ge=1, description="how often in total; default: until the load ends")
     until: Seconds | None = Field(default=None, description="with `every`: none after this; default: the load's end")
     stagger: Seconds = Field(default=0.0, description="between one chosen node and the next: a rolling fault")
     settings: Mapping[str, JsonValue] = {}
@@ -141,7 +141,7 @@ class Nemesis(Value):
     at_once: int = Field(default=1, ge=1, le=16)
     after: Seconds = 3.0
     until: Seconds | None = Field(default=None, description="none after this; default: the load's end")
-    rest: Seconds = Field(default=5.0, description="a node is left alone for so long: it must come back first")
+    rest: Seconds = Field(default=5.0, description="a node is left alone for this long after a fault")
     faults: tuple[NemesisFault, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -205,11 +205,11 @@ class Safety(Value):
         default=0.5, description="error budget: share of the planned starts that clients may get no clear answer to"
     )
     standstill: Annotated[Seconds, Field(gt=0)] = Field(
-        default=120.0, description="during the load: no start accepted and no instance moved for so long"
+        default=120.0, description="during the load: for this long no start was accepted and no instance moved"
     )
     disk_mb: int = Field(default=500, ge=0, description="free, on the disk of the run directory")
     memory_mb: int = Field(default=200, ge=0, description="available, on this machine")
-    overtime: Seconds = Field(default=600.0, description="hard limit: the run beyond its load and settle time")
+    overtime: Seconds = Field(default=600.0, description="hard limit: seconds beyond load and settle time")
 
 
 class Expectation(Value):

@@ -23,7 +23,7 @@ class Planted(Value):
     expected: tuple[str, ...] = Field(description="invariants that name it")
     planted: bool = False
     caught: tuple[str, ...] = Field(
-        default=(), description="those of them that caught it; of a harmless change any that found more than before"
+        default=(), description="those of them that caught it; for a harmless change: any that found more than before"
     )
 
 

@@ -17,13 +17,13 @@ class Stuck(Value):
     """
 
     instance_id: str
-    status: str = Field(description="as the engine has it; `not stored` if it knows no such instance")
-    last_event: str | None = Field(default=None, description="of its history, with name and task")
+    status: str = Field(description="the engine's status; `not stored` if the engine does not know the instance")
+    last_event: str | None = Field(default=None, description="last event of its history, with name and task")
     last_at_ns: int | None = None
     history_length: int = 0
     inbox_length: int = 0
-    last_attempt: str | None = Field(default=None, description="of an activity of it: which, where, how it ended")
-    jobs: tuple[str, ...] | None = Field(default=None, description="that would wake it; None if they cannot be read")
+    last_attempt: str | None = Field(default=None, description="its last activity attempt: which, where, how it ended")
+    jobs: tuple[str, ...] | None = Field(default=None, description="jobs that would wake it; None if not known")
     why: str
 
 

@@ -79,7 +79,7 @@ class Activity(Value):
     One activity of a workflow, at which faults can be aimed.
     """
 
-    effect: str | None = Field(default=None, description="the effect that it makes; none if it only asks")
+    effect: str | None = Field(default=None, description="the effect that it makes; none if it makes no effect")
 
 
 class Workflow(Value):
@@ -112,7 +112,7 @@ class Retry(Value):
     `first` * `backoff` ** (n - 1) seconds, but at most `max`. A backoff of 1 is a constant wait.
     """
 
-    attempts: int = Field(ge=1, description="tries of one call, the first included")
+    attempts: int = Field(ge=1, description="the most tries of one call, including the first")
     first: Seconds = 0.0
     backoff: float = Field(default=1.0, ge=1, le=100)
     max: Seconds | None = None
@@ -152,7 +152,7 @@ class Target(Value):
     workflows: Mapping[str, Workflow] = Field(min_length=1)
     retries: Mapping[str, Retry] = Field(default={}, description="registered name of an activity -> its retry policy")
     effects: tuple[EffectPair, ...] = Field(
-        min_length=1, max_length=62, description="pairs; a set of them fits 62 bits"
+        min_length=1, max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )
     ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
     defects: Mapping[str, str] = {}
