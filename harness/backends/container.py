@@ -6,6 +6,7 @@ Containers, images and volumes are objects of the Docker SDK, which has no types
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tarfile
 import tempfile
@@ -91,7 +92,7 @@ class Node(Controlled):
         born = self._running()
         self._expected = True
         with self._asking("stop"):
-            self._container.stop(timeout=round(grace))
+            self._container.stop(timeout=math.ceil(grace))  # whole seconds; 0 would be SIGKILL at once
         return self._end(born)
 
     @override

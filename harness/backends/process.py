@@ -61,6 +61,7 @@ class Child(Controlled):
         self._meter: psutil.Process | None = None
         self._expected = False
         self._throttle: Throttle | None = None
+        self._born = 0.0
 
     def spawn(self) -> None:
         """
@@ -84,6 +85,9 @@ class Child(Controlled):
                 raise NodeError(f"{self.spec.name} cannot be started: {error}") from error
         self._expected = False
         self._meter = psutil.Process(self._process.pid)
+        self._born = self._meter.create_time()
+        if self._throttle is not None:  # what limited the process before limits the one that takes its place
+            self.throttle(self._throttle.share)
 
     def runs(self) -> bool:
         """
@@ -254,7 +258,7 @@ class Child(Controlled):
         """
         if self._process is None or self._process.poll() is None:
             return None
-        return Death(self._process.pid, 0.0, self._process.returncode)
+        return Death(self._process.pid, self._born, self._process.returncode)
 
     def usage(self) -> tuple[float, int] | None:
         """

@@ -22,7 +22,7 @@ class Throttle:
 
     def __init__(self, process: psutil.Process, share: float) -> None:
         self._process = process
-        self._share = share
+        self.share = share
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._hold_back, name=f"throttle {process.pid}", daemon=True)
         self.held = 0.0
@@ -47,7 +47,7 @@ class Throttle:
             began, used = time.monotonic(), cpu_time(self._process)
             while not self._over.wait(_SLICE):
                 now = time.monotonic()
-                spent = cpu_time(self._process) - used >= self._share * (now - began)
+                spent = cpu_time(self._process) - used >= self.share * (now - began)
                 if spent and stopped_at is None:
                     self._process.suspend()
                     stopped_at = now

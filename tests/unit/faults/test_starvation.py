@@ -139,3 +139,25 @@ def test_a_node_that_dies_of_a_full_disk_is_no_surprise_and_starts_again(system)
 def test_a_node_that_writes_nothing_cannot_feel_it(system):
     with pytest.raises(NotFeltError, match="wrote nothing"):
         DiskFull().apply_and_prove(system(IDLE), "node")
+
+
+def test_a_node_that_is_killed_and_started_again_is_still_held_to_its_share(system):
+    busy = system(BUSY)
+    busy.throttle("node", 0.3)
+    busy.child.kill()
+    busy.child.spawn()
+
+    cpu, held = busy.consumed("node")
+    time.sleep(1.0)  # the window in which CPU is counted
+    cpu_then, held_then = busy.consumed("node")
+
+    assert cpu_then - cpu < 0.5
+    assert held_then > held
+    busy.unthrottle("node")
+
+
+def test_a_death_says_which_process_it_was(system):
+    quick = system("pass")
+    until(lambda: quick.ended("node") is not None)
+
+    assert abs(quick.ended("node").started - time.time()) < 60
