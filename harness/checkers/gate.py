@@ -118,16 +118,19 @@ def over_runs(runs: Sequence[tuple[Plan, Verdict]]) -> Sequence[str]:
     Which known findings several runs meet more often than recorded, a sentence each, scenario by scenario and release
     by release. Of runs of one scenario that pass one by one the number can still be too high.
     """
-    from harness.checkers import rates  # noqa: PLC0415 - as in `_against`
-
     groups: dict[tuple[str, str], list[tuple[Plan, Verdict]]] = {}
     for plan, verdict in runs:
-        groups.setdefault((plan.scenario.name, plan.dapr_version), []).append((plan, verdict))
+        if plan.scenario.gate.known == "allow":
+            groups.setdefault((plan.scenario.name, plan.dapr_version), []).append((plan, verdict))
+    if not groups:
+        return []
+    from harness.checkers import rates  # noqa: PLC0415 - as in `_against`
+
     sentences = []
     for (scenario, release), members in groups.items():
         plan = members[0][0]
         record = rates.load(plan.scenario.gate.recorded).of(plan)
-        if record is not None and plan.scenario.gate.known == "allow":
+        if record is not None:
             found = rates.excess(record, [verdict for _, verdict in members])
             sentences += [f"{scenario} on Dapr {release}: {sentence}" for sentence in found]
     return sentences

@@ -144,6 +144,7 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
 
     from harness import pipeline
     from harness.checkers import repeat
+    from harness.checkers.gate import over_runs
 
     codes: list[int] = []
     results: list[Result | None] = []
@@ -167,6 +168,9 @@ def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
     if spreads := repeat.spreads(verdicts):
         out.print(terminal.spreads(spreads))
+    for sentence in over_runs(list(zip(plans, verdicts, strict=False))):  # of one scenario, so any plan will do
+        say(f"does not pass: {sentence}")
+        codes.append(Exit.VIOLATED)
     return repeat.worst(codes)
 
 
