@@ -36,6 +36,7 @@ SEEN = {
     "half_written_save": {"half_written_save": {"lost_answer-000098"}},
     "half_written_save_head": {"half_written_save": {"refused-000191"}},
     "half_written_turn": {"half_written_turn": {"lost_for_good-000094"}},
+    "history_hole": {"history_hole": {"scarce-000044"}},
     "inbox_hole": {"inbox_hole": {"lost_for_good-000249"}},
     "last_task_unrecorded": {"last_task_unrecorded": {"scarce-000044"}},
     "result_discarded": {"result_discarded": {"lost_for_good-000123"}},
@@ -638,3 +639,44 @@ def test_a_row_that_nobody_counts_does_not_explain_an_order_that_is_stuck(look):
 @pytest.mark.parametrize("lie", [None, *sorted(LIES.keys() - {"task_forgotten"})])
 def test_no_planted_lie_is_taken_for_a_finding(look, lie):
     assert look(LIES.get(lie, lambda rows: None)) == {}
+
+
+# --- a hole in the history --------------------------------------------------------------------------------------------
+
+
+def without(rows, positions):
+    """Positions of `a`'s history are in no row, though metadata counts them."""
+    length = len(events(rows, "a"))
+    rows["history"] = [r for r in rows["history"] if r["instance_id"] != "a" or r["position"] not in positions]
+    change(rows, "instances", {"history_length": length, "history_rows": length - len(positions)}, instance_id="a")
+
+
+def turn(rows, number):
+    """The positions of one turn of `a`."""
+    heads = [event["position"] for event in events(rows, "a") if event["event"] == "workflowStarted"]
+    return range(heads[number], heads[number + 1])
+
+
+def store_was_away(rows):
+    first = min(event["at_ns"] for event in events(rows, "a"))
+    rows["faults"].append(fault("kill", "redis", first - 1000 * MS, first + 60_000 * MS))
+
+
+def test_a_turn_that_was_saved_while_the_store_was_away_is_known(look):
+    def tell(rows):
+        store_was_away(rows)
+        without(rows, turn(rows, 1))
+
+    assert look(tell)["history_hole"] == {"a"}
+
+
+@pytest.mark.parametrize("what", ["no fault", "one row", "the end"])
+def test_another_hole_is_not(look, what):
+    def tell(rows):
+        if what != "no fault":
+            store_was_away(rows)
+        last = len(events(rows, "a")) - 1
+        gone = {"no fault": turn(rows, 1), "one row": range(turn(rows, 1)[0], turn(rows, 1)[0] + 1), "the end": [last]}
+        without(rows, gone[what])
+
+    assert "history_hole" not in look(tell)
