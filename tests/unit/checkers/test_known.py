@@ -36,6 +36,7 @@ SEEN = {
     "half_written_save": {"half_written_save": {"lost_answer-000098"}},
     "half_written_save_head": {"half_written_save": {"refused-000191"}},
     "half_written_turn": {"half_written_turn": {"lost_for_good-000094"}},
+    "handed_out_twice": {"handed_out_twice": {"plain-000071"}},
     "history_hole": {"history_hole": {"scarce-000044"}},
     "inbox_hole": {"inbox_hole": {"lost_for_good-000249"}},
     "last_task_unrecorded": {"last_task_unrecorded": {"scarce-000044"}},
@@ -96,7 +97,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 10))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 11))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -680,3 +681,47 @@ def test_another_hole_is_not(look, what):
         without(rows, gone[what])
 
     assert "history_hole" not in look(tell)
+
+
+# --- a task that is handed out twice at once --------------------------------------------------------------------------
+
+
+def job_held(rows):
+    """The scheduler holds the job of `a`'s first task, long after its end."""
+    end = max(event["at_ns"] for event in rows["history"])
+    job = {"instance_id": "a", "kind": "activity", "name": "run-activity", "task_id": 1}
+    rows["jobs"].append(job | {"listed_ns": end + 60_000 * MS})
+
+
+def body_again(rows, **changes):
+    """Another body of `a`'s first task, which began while the first ran."""
+    body = one(rows, "attempts", instance_id="a", task_id=1)
+    again = {**body, "attempt_id": "again", "started_ns": body["started_ns"] + 1, "ended_ns": body["ended_ns"] + 1}
+    rows["attempts"].append(again | changes)
+
+
+def test_a_job_of_a_task_with_two_bodies_at_once_on_one_replica_is_known(look):
+    def tell(rows):
+        job_held(rows)
+        body_again(rows)
+
+    assert look(tell)["handed_out_twice"] == {"a"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        None,
+        {"node": "app-9"},
+        {"outcome": None, "ended_ns": None},
+        {"started_ns": 2_000_000_000 * 1_000_000_000, "ended_ns": 2_000_000_001 * 1_000_000_000},
+    ],
+    ids=["one body", "elsewhere", "it hangs", "one after the other"],
+)
+def test_a_job_that_is_held_for_another_reason_is_not(look, changes):
+    def tell(rows):
+        job_held(rows)
+        if changes is not None:
+            body_again(rows, **changes)
+
+    assert "handed_out_twice" not in look(tell)
