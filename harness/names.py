@@ -99,6 +99,14 @@ class Link:
         return self.source.parts | self.dest.parts
 
 
+def is_reserved(text: str) -> bool:
+    """
+    Is this a role of the system's own, or does it begin like the name of one of its nodes?
+    """
+    longer = (PLACEMENT, SCHEDULER, SIDECAR)
+    return text in RESERVED or text.startswith((*(f"{role}-" for role in RESERVED), *longer))
+
+
 def is_role(text: str) -> bool:
     """
     Return whether a node can have this role: whether its name can be parsed again.

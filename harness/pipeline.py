@@ -17,9 +17,9 @@ from harness.backends import composefile
 from harness.backends.base import Backend, BackendName
 from harness.backends.compose import Compose
 from harness.backends.processes import Processes
-from harness.checkers import invariant, known
+from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
-from harness.checkers.gate import decide
+from harness.checkers.gate import decide, refuse_unusable, unexplained
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
 from harness.load.generators import Attached, Locust
@@ -61,7 +61,7 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     """
     make_backend = backend_of(plan, place)
     invariants = invariant.besides_general(plan.target.invariants)
-    of_team = known.besides({}, plan.target.known)
+    of_team = known.load(plan.target.known) if plan.target.known is not None else {}
     folder = rundir.create(runs, plan.scenario.name, plan.seed)
     folder.save_plan(plan)
     folder.keep_invariants(invariants)
@@ -80,6 +80,7 @@ def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
     What makes the backend of a run. Raises UsageError for everything that can be refused before a run begins.
     """
     refuse_unservable(plan, place.backend)
+    refuse_unusable(plan)
     if place.backend is BackendName.COMPOSE:
         return partial(Compose, plan, files=composefile.of(plan, place.overlays, judged=place.judged))
     if place.overlays:
@@ -100,7 +101,10 @@ def judge_again(
     Judge the evidence in a run directory, and keep the verdict and its reports there. `drafts` is a folder of
     invariants, and `accepted` one of known findings, that the user adds to those that the run brings.
     """
-    of_run = folder.known if folder.known.is_dir() else None
+    findings = known.load()
+    for more in (folder.known if folder.known.is_dir() else None, accepted):
+        if more is not None:  # the run's own finding, or the user's, is meant where two have one name
+            findings |= known.load(more)
     verdict = judge(
         folder.name,
         plan,
@@ -109,10 +113,11 @@ def judge_again(
         of_target=folder.invariants if folder.invariants.is_dir() else None,
         drafts=drafts,
         keep=folder.violations,
-        known=known.besides(known.load(), of_run, accepted),
+        known=findings,
         progress=progress,
         opening=opening,
     )
+    verdict = verdict.model_copy(update={"trial": drafts is not None or accepted is not None})
     folder.save_verdict(verdict)
     draw(folder, plan, verdict)
     return verdict
@@ -135,15 +140,19 @@ def summary(plan: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:
     return terminal.summary(plan, verdict, folder.path, decide(plan, verdict))
 
 
-def record(runs: Sequence[tuple[Plan, Verdict]], file: Path) -> None:
+def record(runs: Sequence[tuple[Plan, Verdict]], file: Path) -> Sequence[str]:
     """
-    Add to `file` how often these runs met known findings; make it if it is not there.
+    Add to `file` how often these runs met known findings; make it if it is not there. Return the names of the runs that
+    were left out, since they lack something or are violated by what nothing explains.
 
     Raises UsageError if the file is there and cannot be used, or cannot be written.
     """
-    from harness.checkers import rates  # noqa: PLC0415 - statistics take half a second to load
-
+    left_out = []
     found = rates.load(file) if file.exists() else rates.Rates({})
     for plan, verdict in runs:
-        found = found.with_run(plan, verdict)
+        if verdict.lacking or unexplained(verdict):
+            left_out.append(verdict.run)
+        else:
+            found = found.with_run(plan, verdict)
     rates.save(found, file)
+    return left_out

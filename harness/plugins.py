@@ -58,7 +58,10 @@ class Plugin:
         Return the folder of the package that the entry point names. Raises UsageError as `load` does.
         """
         self.load()
-        return files(self.point.module)
+        try:
+            return files(self.point.module)
+        except TypeError as error:
+            raise UsageError(f"{self.words} is no package that holds files; {self.package} must name one") from error
 
 
 def found(group: str) -> tuple[Plugin, ...]:

@@ -70,7 +70,7 @@ def examine(
 def _explained(
     database: Database,
     query: str,
-    explained_by: Mapping[str, tuple[str, ...]],
+    explained_by: Mapping[str | None, tuple[str, ...]],
     explanations: Explanations | None,
 ) -> int:
     """
@@ -81,7 +81,7 @@ def _explained(
     number = 0
     for batch in database.batches(query):
         for row in batch:
-            if names := explained_by.get(row.get("instance_id") or "", ()):
+            if names := explained_by.get(row.get("instance_id"), ()):
                 explanations.count(names)
                 number += 1
     return number
@@ -108,7 +108,7 @@ def _witnesses(
     telling: Telling,
     each: Invariant,
     rows: Sequence[Row],
-    explained_by: Mapping[str, tuple[str, ...]],
+    explained_by: Mapping[str | None, tuple[str, ...]],
 ) -> Iterator[Witness]:
     """
     Raises UnansweredError if the sentence names a column that the query does not return.
@@ -138,7 +138,7 @@ def _witnesses(
             instance_id=instance,
             sentence=sentence,
             row={column: _plain(value) for column, value in full.items()},
-            explained_by=explained_by.get(instance or "", ()),
+            explained_by=explained_by.get(instance, ()),
         )
 
 

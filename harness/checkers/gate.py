@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.checkers import known, rates
 from harness.errors import Exit
-from harness.model import Finding, Gate, Plan, Result, Verdict
+from harness.model import INTERRUPTED, Finding, Gate, Plan, Result, Verdict
 
 _CODES = {Result.HOLDS: Exit.HOLDS, Result.VIOLATED: Exit.VIOLATED, Result.UNKNOWN: Exit.UNKNOWN}
 
@@ -24,6 +25,15 @@ class Decision:
     code: Exit
     sentences: tuple[str, ...] = ()
     accepted: bool = False
+
+
+def refuse_unusable(plan: Plan) -> None:
+    """
+    Raise UsageError, before anything runs, if the gate's recorded rates or the team's known findings cannot be used.
+    """
+    known.besides(known.load(), plan.target.known)
+    if plan.scenario.gate.known == "allow":
+        rates.load(plan.scenario.gate.recorded)
 
 
 def decide(plan: Plan, verdict: Verdict) -> Decision:
@@ -44,14 +54,15 @@ def decide(plan: Plan, verdict: Verdict) -> Decision:
 
 
 def _by_result(gate: Gate, plan: Plan, verdict: Verdict) -> Decision:
-    if verdict.result is Result.UNKNOWN and gate.unknown == "allow" and not verdict.modified:
+    interrupted = any(INTERRUPTED in reason for reason in verdict.lacking)
+    if verdict.result is Result.UNKNOWN and gate.unknown == "allow" and not verdict.modified and not interrupted:
         return Decision(Exit.HOLDS, ("the gate allows a run that cannot tell (gate.unknown)",))
     if verdict.result is not Result.VIOLATED or gate.known == "deny":
         return Decision(_CODES[verdict.result])
     against = _against(plan, verdict)
     if against:
         return Decision(Exit.VIOLATED, tuple(against))
-    names = ", ".join(known.name for known in verdict.known)
+    names = ", ".join(met.name for met in verdict.known)
     met = f"every violation is explained by a known finding ({names}), met no more often than recorded"
     return Decision(Exit.HOLDS, (met,), accepted=True)
 
@@ -68,8 +79,6 @@ def _against(plan: Plan, verdict: Verdict) -> list[str]:
     sentences += verdict.lacking
     if sentences:
         return sentences
-    from harness.checkers import rates  # noqa: PLC0415 - statistics take half a second to load, and few runs need them
-
     record = rates.load(plan.scenario.gate.recorded).of(plan)
     if record is None:
         of = f"{plan.scenario.name} on Dapr {plan.dapr_version}"
@@ -99,7 +108,8 @@ def is_as_expected(verdict: Verdict) -> bool | None:
     """
     if verdict.expect is None or verdict.result is Result.UNKNOWN or verdict.modified:
         return None
-    return verdict.result is Result.VIOLATED and not verdict.lacking and not unexpected(verdict)
+    untold = any(map(_is_untold, verdict.findings))
+    return verdict.result is Result.VIOLATED and not verdict.lacking and not untold and not unexpected(verdict)
 
 
 def unexpected(verdict: Verdict) -> list[str]:
@@ -121,8 +131,6 @@ def over_runs(runs: Sequence[tuple[Plan, Verdict]]) -> Sequence[str]:
             groups.setdefault((plan.scenario.name, plan.dapr_version), []).append((plan, verdict))
     if not groups:
         return []
-    from harness.checkers import rates  # noqa: PLC0415 - as in `_against`
-
     sentences = []
     for (scenario, release), members in groups.items():
         plan = members[0][0]

@@ -100,6 +100,20 @@ def besides_general(target: Path | None) -> dict[str, str]:
     return found
 
 
+def problem(plugin: plugins.Plugin) -> str | None:
+    """
+    Why the invariants of a package cannot be used; None if they can.
+    """
+    try:
+        for name, text in load(plugin.folder()).items():
+            if name in load(GENERAL):
+                return f"{name}.sql has the name of an invariant of the harness"
+            parse(text)
+    except (UsageError, ValueError) as error:
+        return str(error)
+    return None
+
+
 def parse(text: str) -> Invariant:
     """
     The invariant that `text` describes. Raises ValueError if its header is not as this module says.

@@ -20,6 +20,7 @@ row's instance. An explained violation is still a violation. What follows from i
 
 from __future__ import annotations
 
+import string
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -80,6 +81,12 @@ def parse(name: str, text: str) -> KnownFinding:
         raise ValueError(f"layer is one of {', '.join(_LAYERS)}, not {found['layer']!r}")
     if not found.get("number", "0").isdecimal():
         raise ValueError(f"number is a whole number, not {found['number']!r}")
+    if not header.listed(found["seen"]) or len(header.listed(found.get("fixed", ""))) > 1:
+        raise ValueError("seen needs at least one release, and fixed has at most one")
+    try:
+        list(string.Formatter().parse(found["sentence"]))
+    except ValueError as error:
+        raise ValueError(f"the sentence cannot be filled: {error}") from error
     for release in (*header.listed(found["seen"]), *header.listed(found.get("fixed", ""))):
         if not all(part.isdecimal() for part in release.split(".")):
             raise ValueError(f"a release is like 1.18.2, not {release!r}")
@@ -119,16 +126,18 @@ def load(folder: Traversable | Path = SHIPPED) -> dict[str, KnownFinding]:
     Raises UsageError if the folder cannot be read, or a file in it is no finding.
     """
     try:
-        texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".sql")}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{folder}: the known findings cannot be read: {error}") from error
+        files_there = sorted(
+            (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
+        )
+    except OSError as error:
+        raise UsageError(f"{folder}: the known findings cannot be read: {error.strerror}") from error
     found = {}
-    for file in sorted(texts):
-        name = file.removesuffix(".sql")
+    for file in files_there:
+        name = file.name.removesuffix(".sql")
         try:
-            found[name] = parse(name, texts[file])
-        except ValueError as error:
-            raise UsageError(f"{folder}/{file}: {error}") from error
+            found[name] = parse(name, file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{folder}/{file.name}: {error}") from error
     return found
 
 
@@ -145,11 +154,11 @@ class Explanations:
         self.problems: list[str] = []
         """Sentences about findings whose query could not be asked; such a finding explains nothing."""
 
-    def of(self, invariant: str) -> Mapping[str, tuple[str, ...]]:
+    def of(self, invariant: str) -> Mapping[str | None, tuple[str, ...]]:
         """
         Instance -> the names of the findings that explain a row of it against `invariant`.
         """
-        explained: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        explained: dict[str | None, tuple[str, ...]] = defaultdict(tuple)
         for finding in self._findings:
             if invariant in finding.explains:
                 for instance in self._instances[finding.name]:
@@ -194,7 +203,7 @@ class Explanations:
         shown: dict[str, str] = {}
         try:
             for row in self._database.rows(finding.query):
-                if row["instance_id"] is not None:
+                if row["instance_id"]:
                     shown.setdefault(row["instance_id"], self._telling.vformat(finding.sentence, (), row))
         except (UnansweredError, KeyError, ValueError, TypeError) as error:
             self.problems.append(f"the known finding {finding.name} could not be looked for: {error}")

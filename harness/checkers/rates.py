@@ -9,7 +9,7 @@ The test is one-sided and exact: the binomial test of scipy (`binomtest`). A fin
 a number as large as the one met has a probability below LEVEL even at the highest share that the record allows. That
 share is the upper end of the record's one-sided interval at CONFIDENCE (C. J. Clopper and E. S. Pearson, "The use of
 confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26, 1934). Without a record nothing
-is allowed.
+is allowed, and a record of fewer than LEAST_RUNS runs says too little to allow anything.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 from ruamel.yaml import YAML
-from scipy.stats import binomtest
 
 from harness.errors import UsageError
 from harness.model import Plan, Value, Verdict
@@ -30,6 +29,7 @@ from harness.planning.yamlfile import read
 LEVEL = 0.01
 """A finding that is no more frequent than recorded is taken for more frequent in at most 1 of 100 tests."""
 CONFIDENCE = 0.95
+LEAST_RUNS = 10
 
 _SHIPPED = files(__package__).joinpath("known", "rates.yaml")
 
@@ -51,6 +51,13 @@ class Record(Value):
     runs: int = Field(ge=0)
     instances: int = Field(ge=0)
     findings: Mapping[str, Met] = {}
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Record:
+        for name, met in self.findings.items():
+            if met.runs > self.runs or met.instances > self.instances:
+                raise ValueError(f"{name} is recorded more often than there are runs or instances")
+        return self
 
     def with_run(self, verdict: Verdict) -> Record:
         """
@@ -117,6 +124,8 @@ def excess(record: Record, verdicts: Iterable[Verdict]) -> list[str]:
     """
     Which known findings the runs meet more often than the record allows, a sentence each; empty if none.
     """
+    if record.runs < LEAST_RUNS:
+        return [f"the record is of {record.runs} runs, and at least {LEAST_RUNS} are needed to allow a known finding"]
     every = list(verdicts)
     runs, instances = len(every), sum(sum(verdict.classes.values()) for verdict in every)
     names = sorted({known.name for verdict in every for known in verdict.known})
@@ -140,7 +149,9 @@ def _is_more(number: int, total: int, recorded: int, of: int) -> bool:
     """
     Are `number` of `total` more than a record of `recorded` in `of` allows?
     """
-    if of == 0:
+    from scipy.stats import binomtest  # noqa: PLC0415 - half a second to load, and few runs need it
+
+    if of == 0 or total == 0:
         return number > 0
     highest = binomtest(min(recorded, of), of, alternative="less").proportion_ci(CONFIDENCE, method="exact").high
     return bool(binomtest(min(number, total), total, highest, alternative="greater").pvalue < LEVEL)

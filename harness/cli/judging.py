@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.checkers.database import Opening
+    from harness.model import Verdict
+    from harness.rundir import RunDir
 
 
 class DatabaseName(StrEnum):
@@ -115,10 +117,10 @@ def gate(
     from harness.checkers import repeat
     from harness.checkers.gate import decide, over_runs
 
-    judged = []
-    for name in names or [rundir.LATEST]:
-        folder = rundir.find(runs, name)
-        judged.append((folder, folder.load_plan(), folder.load_verdict()))
+    folders = [rundir.find(runs, name) for name in names or [rundir.LATEST]]
+    if twice := {folder.name for folder in folders if folders.count(folder) > 1}:
+        raise UsageError(f"{', '.join(sorted(twice))}: a run counts once, and is named more than once")
+    judged = [(folder, folder.load_plan(), _sound(folder)) for folder in folders]
     codes = []
     for folder, plan, verdict in judged:
         decision = decide(plan, verdict)
@@ -131,11 +133,32 @@ def gate(
             codes.append(Exit.VIOLATED)
             say(f"fails  {sentence}")
     if record is not None:
-        pipeline.record([(plan, verdict) for _, plan, verdict in judged], record)
-        say(f"recorded in {record}")
+        left_out = pipeline.record([(plan, verdict) for _, plan, verdict in judged], record)
+        say(f"recorded in {record}" + (f", but for {', '.join(left_out)}: not sound" if left_out else ""))
     code = repeat.worst(codes)
     say(f"{len(judged)} runs: exit code {int(code)}")
     raise typer.Exit(code)
+
+
+def _sound(folder: RunDir) -> Verdict:
+    """
+    The verdict of a run, if it is the judge's own on evidence that is as the run left it. Raises EvidenceError if not.
+    """
+    from harness.evidence import manifest
+    from harness.model import Result, worst
+
+    verdict = folder.load_verdict()
+    if changed := manifest.modified(folder):
+        raise EvidenceError(f"{folder.path}: not as the run left it: {', '.join(changed)}; no gate lets that pass")
+    lacking = (Result.UNKNOWN for _ in verdict.lacking)
+    if verdict.result is not worst([*(finding.result for finding in verdict.findings), *lacking]):
+        raise EvidenceError(f"{folder.verdict} is not as the judge wrote it; run `harness check {folder.path}`")
+    if verdict.trial:
+        raise EvidenceError(
+            f"{folder.path} was judged last with --known or --invariants, to try them; "
+            f"run `harness check {folder.path}` without, for a verdict that a gate can take"
+        )
+    return verdict
 
 
 def selftest(name: RunName, runs: Out = Path("runs")) -> None:

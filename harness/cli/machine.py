@@ -58,10 +58,16 @@ def doctor(dapr_version: DaprVersion = None) -> None:
     """
     Show what is here, what is missing, and how to fix it.
     """
+    from harness import faults, plugins
+    from harness.checkers import invariant
     from harness.runtime import doctor as runtime
     from harness.runtime.versions import DAPR
 
-    checks = runtime.doctor(dapr_version=dapr_version or DAPR)
+    checks = [
+        *runtime.doctor(dapr_version=dapr_version or DAPR),
+        *(runtime.of_plugin("fault", each, faults.problem(each)) for each in plugins.found(plugins.FAULTS)),
+        *(runtime.of_plugin("invariants", each, invariant.problem(each)) for each in plugins.found(plugins.INVARIANTS)),
+    ]
     out.print(runtime.render(checks))
     if not all(check.ok for check in checks):
         raise typer.Exit(Exit.SOFTWARE)

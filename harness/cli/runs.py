@@ -61,11 +61,13 @@ def plan(
     """
     Show the exact timeline and nodes of a scenario with a seed, the same on every backend. Starts nothing.
     """
+    from harness.checkers.gate import refuse_unusable
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
 
     planned = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
     refuse_unservable(planned, backend)
+    refuse_unusable(planned)
     if as_json:
         sys.stdout.write(planned.model_dump_json(indent=2, by_alias=True) + "\n")
         return

@@ -45,10 +45,12 @@ def operations(journals: Journals) -> Iterator[Row]:
                     "outcome": "unknown",
                     "detail": "no answer was ever written down",
                 }
-            else:
+            elif row.op_id in calls:
                 calls[row.op_id].update(
                     completed_ns=row.at_ns, outcome=row.outcome, status=row.status, detail=row.detail
                 )
+            elif not journal.torn(file):
+                raise EvidenceError(f"{file.name}: call {row.op_id} is answered and was never made")
         yield from calls.values()
 
 
@@ -104,8 +106,10 @@ def phases(journals: Journals) -> Iterator[Row]:
     for row in journal.read(journals.phases, PHASES):
         if isinstance(row, PhaseBegan):
             rows[row.phase] = {"phase": row.phase, "started_ns": row.at_ns}
-        else:
+        elif row.phase in rows:
             rows[row.phase].update(ended_ns=row.at_ns, detail=row.detail)
+        elif not journal.torn(journals.phases):
+            raise EvidenceError(f"{journals.phases.name}: phase {row.phase} ends and was never begun")
     yield from rows.values()
 
 

@@ -5,6 +5,7 @@ points (`harness.plugins`).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -64,9 +65,22 @@ def _of_package(plugin: plugins.Plugin, taken: Mapping[str, type[Fault[Any]]]) -
     if plugin.name in taken:
         raise UsageError(f"fault {plugin.words} has a name that is taken; {plugin.package} must give it another one")
     family = plugin.load()
-    if not (isinstance(family, type) and issubclass(family, Fault)):
-        raise UsageError(f"fault {plugin.words} is no class derived from harness.faults.base.Fault")
+    if not (isinstance(family, type) and issubclass(family, Fault)) or inspect.isabstract(family):
+        raise UsageError(
+            f"fault {plugin.words} is no class derived from harness.faults.base.Fault that has apply, prove and heal"
+        )
     return family
+
+
+def problem(plugin: plugins.Plugin) -> str | None:
+    """
+    Why a fault of a package cannot be used; None if it can.
+    """
+    try:
+        _of_package(plugin, BUILT_IN)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def make(name: str, settings: object) -> Fault[Any]:

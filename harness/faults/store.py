@@ -42,15 +42,16 @@ class Disconnect(Fault[int]):
             pipe = client.pipeline(transaction=False)
             for connection in store.others(client):
                 pipe.client_kill_filter(_id=connection)
-            return sum(int(closed) for closed in pipe.execute())
+            closed = sum(int(number) for number in pipe.execute())
+        if closed == 0:
+            raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
+        return closed
 
     @override
     def prove(self, system: Store, node: str, applied: int) -> Proof:
         """
         Proved by the number of connections that were closed.
         """
-        if applied == 0:
-            raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
         return {"closed": applied}
 
     @override

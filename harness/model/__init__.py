@@ -41,9 +41,10 @@ from harness.model.target import (
     Workflow,
 )
 from harness.model.values import EndClass, NodeName, Seconds, Value, seconds
-from harness.model.verdict import FaultFinding, Finding, Known, Origin, Result, Verdict, Witness, worst
+from harness.model.verdict import INTERRUPTED, FaultFinding, Finding, Known, Origin, Result, Verdict, Witness, worst
 
 __all__ = [
+    "INTERRUPTED",
     "Activity",
     "ActivityPoint",
     "Aim",

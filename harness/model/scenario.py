@@ -246,4 +246,6 @@ class Scenario(Value):
                 raise ValueError(
                     f"fault {step.fault} at {step.since:g} s comes after the load has ended ({self.load.duration:g} s)"
                 )
+        if self.expect is not None and self.gate.known == "allow":
+            raise ValueError("a scenario expects a violation (expect) or allows known findings (gate.known), not both")
         return self

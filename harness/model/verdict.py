@@ -45,6 +45,10 @@ class Witness(Value):
     explained_by: tuple[str, ...] = Field(default=(), description="known findings that explain it")
 
 
+INTERRUPTED = "the user interrupted it"
+"""Why a phase was cut short; a gate lets no such run pass."""
+
+
 class Known(Value):
     """
     A known finding that explains rows of this run: `instances` show its cause, `rows` against invariants are explained
@@ -138,6 +142,9 @@ class Verdict(Value):
     faults: tuple[FaultFinding, ...]
     missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")
     notes: tuple[str, ...] = Field(default=(), description="plain sentences that change nothing, and should be known")
+    trial: bool = Field(
+        default=False, description="judged with a folder of the user's own besides: not what the run is judged by"
+    )
     modified: tuple[str, ...] = Field(
         default=(), description="files of the run that are not as it left them; such a verdict is never HOLDS"
     )

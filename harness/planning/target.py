@@ -101,7 +101,7 @@ def _check_services(document: Document, target: Target) -> None:
     Check the names of services. The name of a service is the role of its node, so it must not be a role of the system.
     """
     for name in target.services:
-        if name in names.RESERVED:
+        if names.is_reserved(name):
             document.problem(
                 ("services", name), f'"{name}" is a role of the system\'s own; give the service another name'
             )

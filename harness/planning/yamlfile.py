@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.errors import UsageError
 
@@ -150,10 +150,13 @@ def read(file: Path) -> Document:
         data = YAML(typ="rt").load(file)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+    except YAMLError as error:
+        marked = error if isinstance(error, MarkedYAMLError) else MarkedYAMLError(problem=_first_line(error))
+        mark = marked.problem_mark or marked.context_mark
         line = mark.line + 1 if mark else 1
-        raise UsageError(f"{file}:{line}: not valid YAML: {error.problem or error.context}") from error
+        raise UsageError(f"{file}:{line}: not valid YAML: {marked.problem or marked.context}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}:1: not a text in UTF-8: {error.reason}") from error
     if not isinstance(data, CommentedMap):
         raise UsageError(f"{file}:1: expected a mapping of settings, found {type(data).__name__}")
     return Document(file, data)
@@ -175,13 +178,21 @@ def override(document: Document, settings: Iterable[str]) -> None:
         node: Any = document.data
         for part in parents:
             node = _child(node, part, setting)
-        value = yaml.load(text)
+        try:
+            value = yaml.load(text)
+        except (YAMLError, ValueError) as error:
+            raise UsageError(f"--set {setting}: the value is not valid YAML: {_first_line(error)}") from error
         if isinstance(node, CommentedSeq):
             node[_index(node, last, setting)] = value
         elif isinstance(node, CommentedMap):
             node[last] = value
         else:
             raise UsageError(f"--set {setting}: {'.'.join(parents)} has no parts")
+
+
+def _first_line(error: Exception) -> str:
+    problem = getattr(error, "problem", None) or str(error)
+    return problem.splitlines()[0] if problem else type(error).__name__
 
 
 def _child(node: object, part: str, setting: str) -> object:

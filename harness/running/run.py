@@ -17,7 +17,7 @@ from harness.errors import LeftError, NodeError
 from harness.evidence import collect, manifest
 from harness.journal import Journal
 from harness.load.generators import Generator, LoadTimes
-from harness.model import Plan
+from harness.model import INTERRUPTED, Plan
 from harness.rows import FaultRow, PhaseBegan, PhaseEnded, PhaseRow, PointRow, Sample
 from harness.rundir import RunDir
 from harness.running import canary
@@ -165,7 +165,7 @@ class Run:
                 controller.disarm()
         if interruption.requested:
             self._screen.say("interrupted: healing, settling and judging what there is (again to leave at once)")
-            self._lookout.note("the user interrupted it")
+            self._lookout.note(INTERRUPTED)
         times.poll()  # the generator may have ended just after the last poll
         if times.dropped and not self._lookout.gave_up:
             lacking = f"{times.dropped} arrivals were dropped: too many were in flight"

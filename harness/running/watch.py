@@ -12,9 +12,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
+from harness.errors import EvidenceError
 from harness.evidence.engine import State
 from harness.journal import Journals, Tail
 from harness.rows import OPERATIONS, Invoked, OperationRow
+
+log = structlog.get_logger(__name__)
 
 
 class States(Protocol):
@@ -58,7 +63,7 @@ class Watch:
         not answer.
         """
         for file in self._journals.every_operations():
-            for row in self._tails.setdefault(file, Tail(file, OPERATIONS)).poll():
+            for row in self._tails.setdefault(file, Tail(file, OPERATIONS, _note)).poll():
                 self._take(row)
         states = self._engine.states(list(self._open), self._outcome_field)
         for instance, state in states.items():
@@ -78,8 +83,10 @@ class Watch:
             if row.attempt == 1:
                 self._open[row.instance_id] = None
             return
+        instance = self._calls.pop(row.op_id, None)
+        if instance is None:  # its beginning was torn, or is no row: the collector says so
+            return
         self.answers[row.outcome] += 1
-        instance = self._calls.pop(row.op_id)
         if row.outcome == "ok":
             self._accepted.add(instance)
         if row.outcome == "unknown" and instance not in self._accepted:
@@ -117,3 +124,7 @@ class Watch:
         The seconds for which nothing has moved: no start was accepted, no history got a new event, no instance ended.
         """
         return time.monotonic() - self._moved
+
+
+def _note(error: EvidenceError) -> None:
+    log.warning("a line of a journal is no row", error=str(error))

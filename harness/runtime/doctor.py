@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import plugins
-from harness.errors import ProvisionError, UsageError
+from harness.errors import ProvisionError
 from harness.runtime import cache, golang
 from harness.runtime.locate import Search, search
 from harness.runtime.versions import GO_AT_LEAST, PYTHON_AT_LEAST, numbers
@@ -63,8 +63,6 @@ def doctor(*, dapr_version: str) -> list[Check]:
         *_docker(),
         _disk(_DISK_TO_RUN if complete else _DISK_TO_BUILD),
         _memory(_MEMORY_TO_RUN if complete else _MEMORY_TO_BUILD),
-        *(_plugin("fault", plugin) for plugin in plugins.found(plugins.FAULTS)),
-        *(_plugin("invariants", plugin) for plugin in plugins.found(plugins.INVARIANTS)),
     ]
 
 
@@ -80,16 +78,18 @@ def render(checks: Sequence[Check]) -> RenderableType:
     return table
 
 
-def _plugin(kind: str, plugin: plugins.Plugin) -> Check:
+def of_plugin(kind: str, plugin: plugins.Plugin, problem: str | None) -> Check:
     """
-    What an installed package adds, and from where.
+    What an installed package adds, and from where; `problem` says why it cannot be used, if it cannot.
     """
-    name, where = f"{kind} {plugin.name}", f"{plugin.point.value} of {plugin.package}"
-    try:
-        plugin.load()
-    except UsageError as error:
-        return Check(name, ok=False, found=True, version=plugin.version, where=where, mend=str(error))
-    return Check(name, ok=True, found=True, version=plugin.version, where=where)
+    return Check(
+        name=f"{kind} {plugin.name}",
+        ok=problem is None,
+        found=True,
+        version=plugin.version,
+        where=f"{plugin.point.value} of {plugin.package}",
+        mend=problem or "",
+    )
 
 
 def clash(installed: Iterable[metadata.Distribution]) -> Check:

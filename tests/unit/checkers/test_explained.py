@@ -108,6 +108,12 @@ def test_in_a_run_that_holds_nothing_is_looked_for(judged):
         (("-- seen: 1.18.2\n", ""), "the header lacks seen"),
         (("-- seen: 1.18.2", "-- seen: lately"), "a release is like 1.18.2"),
         (("-- title", "-- tilte"), "the header has 'tilte'"),
+        (("-- seen: 1.18.2", "-- seen: ,"), "seen needs at least one release"),
+        (
+            ("-- fixed: 1.19.0", "-- fixed: 1.19.0, 1.20.0"),
+            "seen needs at least one release, and fixed has at most one",
+        ),
+        (("{instance_id} shows it", "{instance_id shows it"), "the sentence cannot be filled"),
     ],
 )
 def test_a_file_that_is_no_finding_is_refused_with_its_name(tmp_path, change, told):
@@ -228,6 +234,58 @@ def test_a_run_that_cannot_tell_passes_only_where_that_is_allowed(allowing):
 )
 def test_how_often_is_more_often_than_recorded(number, total, recorded, of, more):
     assert rates._is_more(number, total, recorded, of) is more
+
+
+def test_a_record_of_a_few_runs_allows_nothing(judged, allowing):
+    decision = gate.decide(allowing(record="{runs: 9, instances: 9000}"), judged(stuck("a")))
+
+    assert decision.code is Exit.VIOLATED
+    assert decision.sentences == ("the record is of 9 runs, and at least 10 are needed to allow a known finding",)
+
+
+def test_a_record_that_does_not_add_up_is_refused(allowing, judged):
+    plan = allowing(record="{runs: 20, instances: 9, findings: {made_up: {runs: 2, instances: 50}}}")
+
+    with pytest.raises(UsageError, match="made_up is recorded more often than there are runs or instances"):
+        gate.refuse_unusable(plan)
+
+
+def test_what_a_gate_needs_is_refused_before_anything_runs(planned, tmp_path):
+    def with_gate(**settings):
+        return planned.model_copy(
+            update={"scenario": planned.scenario.model_copy(update={"gate": Gate(known="allow", **settings)})}
+        )
+
+    gate.refuse_unusable(with_gate())
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: cannot be read"):
+        gate.refuse_unusable(with_gate(recorded=tmp_path / "nowhere.yaml"))
+    (tmp_path / "result_discarded.sql").write_text(FINDING)
+    with pytest.raises(UsageError, match="there is a known finding result_discarded already"):
+        gate.refuse_unusable(
+            planned.model_copy(update={"target": planned.target.model_copy(update={"known": tmp_path})})
+        )
+
+
+def test_what_is_expected_does_not_excuse_what_cannot_be_told():
+    expect = {"violated": ["lost"], "upstream": "https://example.org/issues/1"}
+    lost = shop.finding("lost", Result.VIOLATED, violations=1)
+    untold = shop.finding("stuck", Result.UNKNOWN, reason="the query failed")
+
+    assert gate.is_as_expected(shop.verdict((lost,), expect=expect)) is True
+    assert gate.is_as_expected(shop.verdict((lost, untold), expect=expect)) is False
+
+
+def test_an_interrupted_run_never_passes(allowing):
+    reasons = ("the load phase was cut short: the user interrupted it",)
+    verdict = shop.verdict(result=Result.UNKNOWN, reasons=reasons, lacking=reasons)
+
+    assert gate.decide(allowing(unknown="allow"), verdict).code is Exit.UNKNOWN
+
+
+def test_a_row_of_no_instance_is_never_explained(judged):
+    text = FINDING.replace("SELECT instance_id FROM classes WHERE instance_id = 'a'", "SELECT '' AS instance_id")
+
+    assert judged(stuck("a"), text=text).known == ()
 
 
 def test_what_is_recorded_is_read_back(tmp_path, judged, planned):

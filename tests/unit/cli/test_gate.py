@@ -4,7 +4,8 @@ import pytest
 
 from harness import cli, rundir
 from harness.checkers import rates
-from harness.errors import EvidenceError, Exit
+from harness.errors import EvidenceError, Exit, UsageError
+from harness.evidence import manifest
 from harness.model import Gate, Result
 from tests.builders import shop
 from tests.builders.shop import finding
@@ -20,6 +21,7 @@ def _judged(tmp_path):
         run = rundir.create(tmp_path, "demo", 7)
         run.save_plan(plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"gate": gate})}))
         run.save_verdict(verdict)
+        manifest.write(run)
         return run
 
     return judged
@@ -54,10 +56,10 @@ def test_runs_are_recorded_and_then_allowed(judged, tmp_path, capsys):
     run = judged(found, recorded=file)
     assert gate(capsys, tmp_path, run.name)[0] == Exit.VIOLATED, "nothing is recorded yet"
 
-    for _ in range(3):
+    for _ in range(10):
         gate(capsys, tmp_path, run.name, "--record", file)
 
-    assert rates.load(file).root["demo"][shop.plan().dapr_version].findings["result_discarded"].runs == 3
+    assert rates.load(file).root["demo"][shop.plan().dapr_version].findings["result_discarded"].runs == 10
     code, printed = gate(capsys, tmp_path, run.name)
     assert code == Exit.HOLDS
     assert "every violation is explained by a known finding (result_discarded)" in printed
@@ -68,3 +70,43 @@ def test_a_run_that_was_not_judged_has_nothing_for_a_gate(tmp_path, capsys):
 
     with pytest.raises(EvidenceError, match="has no verdict yet; run `harness check"):
         gate(capsys, tmp_path)
+
+
+def test_a_run_whose_evidence_was_changed_is_refused(judged, tmp_path, capsys):
+    run = judged(shop.verdict())
+    run.plan.write_text(run.plan.read_text() + "\n")
+
+    with pytest.raises(EvidenceError, match=r"not as the run left it: plan\.json"):
+        gate(capsys, tmp_path, run.name)
+
+
+def test_a_verdict_that_contradicts_itself_is_refused(judged, tmp_path, capsys):
+    lost = finding("lost", Result.VIOLATED, violations=1)
+    run = judged(shop.verdict((lost,), result=Result.HOLDS))
+
+    with pytest.raises(EvidenceError, match="not as the judge wrote it"):
+        gate(capsys, tmp_path, run.name)
+
+
+def test_a_verdict_of_a_trial_is_refused(judged, tmp_path, capsys):
+    run = judged(shop.verdict(trial=True))
+
+    with pytest.raises(EvidenceError, match="judged last with --known or --invariants, to try them"):
+        gate(capsys, tmp_path, run.name)
+
+
+def test_a_run_that_is_named_twice_is_refused(judged, tmp_path, capsys):
+    run = judged(shop.verdict())
+
+    with pytest.raises(UsageError, match="a run counts once"):
+        gate(capsys, tmp_path, run.name, "latest")
+
+
+def test_a_run_that_is_not_sound_is_not_recorded(judged, tmp_path, capsys):
+    lacking = ("the run started 3 instances; at least 250 are needed",)
+    run = judged(shop.verdict(result=Result.UNKNOWN, reasons=lacking, lacking=lacking))
+
+    _, printed = gate(capsys, tmp_path, run.name, "--record", tmp_path / "rates.yaml")
+
+    assert "not sound" in printed
+    assert rates.load(tmp_path / "rates.yaml").root == {}

@@ -129,3 +129,36 @@ def test_an_unknown_name_is_answered_with_the_nearest_scenario():
 @pytest.mark.parametrize("name", scenario.names())
 def test_every_named_scenario_can_be_read(name):
     assert name == scenario.load(scenario.find(name)).name
+
+
+@pytest.mark.parametrize("content", [b"claim: a\x00b\n", "claim: ä\n".encode("latin-1"), b"claim: [a\n", b"\xff\xff"])
+def test_what_is_no_yaml_text_is_refused_with_its_file(tmp_path, content):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"mine\.yaml:\d+: not "):
+        scenario.load(file)
+
+
+@pytest.mark.parametrize("value", ["[a", "{", "a: b: c", "\x00"])
+def test_a_setting_whose_value_is_no_yaml_is_refused(value):
+    with pytest.raises(UsageError, match=r"--set gate\.known=.*: the value is not valid YAML"):
+        scenario.load(scenario.find("demo"), [f"gate.known={value}"])
+
+
+def test_a_scenario_expects_a_violation_or_allows_known_findings(tmp_path):
+    expecting = "expect: {violated: [lost], upstream: https://example.org/issues/1}\ngate: {known: allow}\n"
+
+    assert "not both" in refusal(tmp_path, GOOD + expecting)
+
+
+@pytest.mark.parametrize("name", ["app", "redis", "sidecar-2", "app-x", "placements", "schedulers"])
+def test_a_service_is_not_called_like_a_part_of_the_system(tmp_path, pytestconfig, name):
+    from harness.planning import target
+
+    text = (pytestconfig.rootpath / "target/target.yaml").read_text()
+    file = tmp_path / "target.yaml"
+    file.write_text(text.replace("  provider:\n", f"  {name}:\n").replace("service: provider", f"service: {name}"))
+
+    with pytest.raises(UsageError, match=f'"{name}" is a role of the system'):
+        target.load(file)

@@ -188,3 +188,16 @@ def test_the_newest_execution_of_an_instance_counts(tmp_path):
 
     assert stall._attempt(newest) == "hold_v1 task 2 on app-0, not ended"
     assert len(list(lines.read(tmp_path / "attempts-app-0.jsonl"))) == 2
+
+
+def test_an_answer_whose_call_was_torn_and_a_line_that_is_no_row_stop_nothing(tmp_path):
+    file = tmp_path / "operations-1.jsonl"
+    with lines.Writer(file) as written:
+        written.write({**ANSWER, "op_id": "torn", "at_ns": 1, "outcome": "ok"})
+        written.write({"event": "nothing known"})
+        start(written, 1, "ok")
+    watch = Watch(Journals(tmp_path), Engine(), "outcome")
+
+    watch.poll()
+
+    assert (watch.sent, watch.answers) == (1, {"ok": 1})
