@@ -12,7 +12,6 @@ from harness.checkers import invariant
 from harness.checkers.database import open_database
 from harness.checkers.judge import judge
 from harness.evidence import schema, tables
-from harness.faults import BUILT_IN
 from harness.planning import plan, scenario, target
 from tests.oracle import histories, oracle
 
@@ -23,7 +22,7 @@ SEEDS = range(4)
 @pytest.fixture(name="planned", scope="module")
 def _planned():
     overrides = ["checks.minimum={instances: 1}", "checks.ends={scarce: [refused]}"]
-    read = scenario.load(scenario.find("baseline"), BUILT_IN, overrides)
+    read = scenario.load(scenario.find("baseline"), overrides)
     made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
     # These histories are about the general invariants alone.
     return made.model_copy(update={"target": made.target.model_copy(update={"invariants": None})})
