@@ -5,11 +5,9 @@ took.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from harness.errors import Exit
 from harness.model import FaultFinding, Result, Verdict
@@ -35,12 +33,10 @@ def interval(held: int, runs: int) -> tuple[float, float]:
     (1927). Unlike the usual interval, it is also useful if all runs held, or if there are few runs (Brown, Cai and
     DasGupta 2001).
     """
-    z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
-    share = held / runs
-    scale = 1 + z * z / runs
-    middle = (share + z * z / (2 * runs)) / scale
-    half = z * math.sqrt(share * (1 - share) / runs + z * z / (4 * runs * runs)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
+    from scipy.stats import binomtest  # noqa: PLC0415 - half a second to load, and only several runs need it
+
+    found = binomtest(held, runs).proportion_ci(_CONFIDENCE, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def summary(results: Iterable[Result | None]) -> str:
