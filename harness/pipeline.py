@@ -1,5 +1,7 @@
 """
 The chain of a run: plan -> run -> evidence -> verdict -> reports. The command line calls it, and prints.
+
+What only a run needs (Docker, gRPC, Locust's host) is imported when one is made, so that judging starts quickly.
 """
 
 from __future__ import annotations
@@ -13,23 +15,16 @@ from harness_reports import html, junit, markdown, terminal
 from rich.console import Console, RenderableType
 
 from harness import rundir
-from harness.backends import composefile
 from harness.backends.base import Backend, BackendName
-from harness.backends.compose import Compose
-from harness.backends.processes import Processes
 from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
 from harness.checkers.gate import decide, refuse_unusable, unexplained
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
-from harness.load.generators import Attached, Locust
 from harness.model import Plan, Verdict
 from harness.planning.powers import refuse_unservable
 from harness.rundir import RunDir
-from harness.running.run import Run
-from harness.running.screen import Screen
 from harness.runtime import shipped
-from harness.runtime.locate import locate_all
 
 
 class Place(NamedTuple):
@@ -59,6 +54,10 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
 
     Raises UsageError if the plan cannot be run there, HarnessError if the infrastructure fails.
     """
+    from harness.load.generators import Attached, Locust
+    from harness.running.run import Run
+    from harness.running.screen import Screen
+
     make_backend = backend_of(plan, place)
     invariants = invariant.besides_general(plan.target.invariants)
     of_team = known.load(plan.target.known) if plan.target.known is not None else {}
@@ -82,9 +81,15 @@ def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
     refuse_unservable(plan, place.backend)
     refuse_unusable(plan)
     if place.backend is BackendName.COMPOSE:
+        from harness.backends import composefile
+        from harness.backends.compose import Compose
+
         return partial(Compose, plan, files=composefile.of(plan, place.overlays, judged=place.judged))
     if place.overlays:
         raise UsageError("--overlay goes with --backend compose")
+    from harness.backends.processes import Processes
+    from harness.runtime.locate import locate_all
+
     return partial(Processes, plan, binaries=locate_all(plan.dapr_version))
 
 
