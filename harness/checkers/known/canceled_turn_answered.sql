@@ -8,7 +8,7 @@
 --   {again_ns:at} by a later one (position {again_position}), which was given the answer to an earlier request; the worker
 --   then found a history that its code cannot have made ({error:or}).
 WITH orders AS (
-    -- Demanded: the same id was ordered by two turns of a whole history. The SDKs number orders by one counter and replay
+    -- Required: the same id was ordered by two turns of a whole history. The SDKs number orders by one counter and replay
     -- finds the recorded ones, so no workflow code, not even one that is not deterministic, orders an id twice; an answer
     -- that is recorded for a turn it does not belong to does. If it has ended, it ended as FAILED, for that reason.
     SELECT instance_id, event_id, event, task_id, coalesce(name, '') AS name, position, at_ns

@@ -6,16 +6,7 @@
 -- explains: stuck, record_readings
 -- sentence: {instance_id} is RUNNING: {shape}; two sidecars may have owned it, after {fault} of {node} ({applied_ns:at} to
 --   {healed_ns:at}), and of a save that is refused at its last row Redis keeps those in front.
-WITH contests AS (
-    -- When a workflow may have had two owners, as in half_written_save.
-    SELECT fault, node, applied_ns, healed_ns, coalesce(healed_ns + 15000000000, 9223372036854775807) AS until_ns
-    FROM faults
-    WHERE applied_ns IS NOT NULL
-        AND (
-            node LIKE 'placement%'
-            OR (node LIKE 'sidecar%' AND fault IN ('pause', 'isolate', 'timeout', 'down', 'bandwidth', 'starve'))
-        )
-), waiting AS (
+WITH waiting AS (
     SELECT
         classes.instance_id,
         classes.created_ns,

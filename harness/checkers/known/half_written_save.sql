@@ -6,17 +6,7 @@
 -- explains: history_whole, history_clock, left_behind
 -- sentence: {instance_id}: {shape}; two sidecars may have owned it, after {fault} of {node} ({applied_ns:at} to {healed_ns:at}),
 --   and of a save that is refused at its last row Redis keeps those in front.
-WITH contests AS (
-    -- When a workflow may have had two owners: a sidecar stood still or was cut off, or placement was away; until 15 seconds
-    -- later, the longest that its return takes.
-    SELECT fault, node, applied_ns, healed_ns, coalesce(healed_ns + 15000000000, 9223372036854775807) AS until_ns
-    FROM faults
-    WHERE applied_ns IS NOT NULL
-        AND (
-            node LIKE 'placement%'
-            OR (node LIKE 'sidecar%' AND fault IN ('pause', 'isolate', 'timeout', 'down', 'bandwidth', 'starve'))
-        )
-), counted AS (
+WITH counted AS (
     -- Rows that no metadata counts. The contest itself must have lasted into the instance's life.
     SELECT
         instance_id,

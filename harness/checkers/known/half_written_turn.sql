@@ -8,16 +8,7 @@
 --   {first_position}) and at {again_ns:at} (position {again_position}), so it is of two saves; two sidecars may have owned it,
 --   after {fault} of {node} ({applied_ns:at} to {healed_ns:at}), and the worker then found a history that its code cannot have
 --   made ({error:or}).
-WITH contests AS (
-    -- When a workflow may have had two owners, as in half_written_save.
-    SELECT fault, node, applied_ns, healed_ns, coalesce(healed_ns + 15000000000, 9223372036854775807) AS until_ns
-    FROM faults
-    WHERE applied_ns IS NOT NULL
-        AND (
-            node LIKE 'placement%'
-            OR (node LIKE 'sidecar%' AND fault IN ('pause', 'isolate', 'timeout', 'down', 'bandwidth', 'starve'))
-        )
-), turns AS (
+WITH turns AS (
     SELECT
         instance_id,
         position,

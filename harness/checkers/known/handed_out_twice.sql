@@ -14,7 +14,7 @@ WITH held AS (
         AND instances.completed_ns < jobs.listed_ns - 5000000000
     GROUP BY jobs.instance_id, jobs.task_id
 ), bodies AS (
-    -- Demanded: two bodies of that very task, on one replica, each begun before the other had ended, and both ended by
+    -- Required: two bodies of that very task, on one replica, each begun before the other had ended, and both ended by
     -- themselves. A body that hangs, or that was cut off, keeps its job for another reason.
     SELECT
         attempts.instance_id,

@@ -13,7 +13,7 @@ WITH hits AS (
     FROM faults
     WHERE applied_ns IS NOT NULL AND (node = 'redis' OR node LIKE '%->redis')
 ), holed AS (
-    -- Demanded: one gap, and no other; what follows it is the head of a turn, so the gap is of whole turns. A row that is lost
+    -- Required: one gap, and no other; what follows it is the head of a turn, so the gap is of whole turns. A row that is lost
     -- by itself, at the end, or out of the middle of a turn is something else.
     SELECT
         history.instance_id,

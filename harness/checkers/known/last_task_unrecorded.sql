@@ -7,7 +7,7 @@
 -- sentence: {instance_id}: {activity} ran as task {task_id} on {node} and ended at {ended_ns:at}; the last id that its
 --   history ordered is {last_id}, that of its end, at {completed_ns:at}, is {end_id}, and no event knows the task.
 WITH ordered AS (
-    -- Demanded: the end's own id leaves a gap after the last order, the ids of the gap were given to tasks that no event knows,
+    -- Required: the end's own id leaves a gap after the last order, the ids of the gap were given to tasks that no event knows,
     -- and a body of such a task ended well before the workflow did.
     SELECT
         instance_id,

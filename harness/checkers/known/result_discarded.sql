@@ -9,7 +9,7 @@
 --   ran on {node} from {started_ns:at} to {ended_ns:at}, before that, so its result came to a history that did not know
 --   the task and was discarded; no body ran afterwards, and the scheduler holds no job that would run one.
 WITH idle AS (
-    -- Demanded: a task without a later result; bodies of it, the last of which ended by itself, and all of which began before
+    -- Required: a task without a later result; bodies of it, the last of which ended by itself, and all of which began before
     -- the task was recorded (a body of that very record cannot: it is handed out after the record is stamped); an empty inbox
     -- and no job. A body that hangs or was cut off, one that began after the record, and a workflow that orders nothing more
     -- are something else.

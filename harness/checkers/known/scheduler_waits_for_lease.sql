@@ -5,7 +5,7 @@
 -- sentence: {node}, hit by {fault} at {applied_ns:at}, was back at {healed_ns:at}; the next start was answered at
 --   {answered_ns:at}, {waited_ms} ms after the scheduler was last back, and {unanswered} starts asked for in between were not.
 WITH back AS (
-    -- One row a fault of a scheduler, of no instance. Demanded: starts were asked for while it was back, and none was
+    -- One row a fault of a scheduler, of no instance. Required: starts were asked for while it was back, and none was
     -- answered for at least 15 seconds after it was back for the last time, and one was within 45: the lease that its
     -- predecessor could not give back is of 20 seconds.
     SELECT step, fault, node, applied_ns, healed_ns

@@ -8,7 +8,7 @@
 -- sentence: {instance_id} is {status}, and the scheduler still tries its job {name}; {fault} of {node} was healed at
 --   {healed_ns:at}, and no body ran on {app} from {last_ns:at} on, while {elsewhere} began elsewhere: its sidecar hosts nothing.
 WITH hits AS (
-    -- Demanded: an application lost its sidecar, or died, and came back; from then on not one body began on it, although
+    -- Required: an application lost its sidecar, or died, and came back; from then on not one body began on it, although
     -- twenty or more began elsewhere in the ten seconds after it had had four to connect; the order waits for a job that is
     -- tried again without end; and next to no activity does: one that is refused has no job of its own. Where a worker does
     -- not come back its sidecar says so, others take its work, and nothing is stuck; where it hangs, the activities that it

@@ -8,7 +8,7 @@
 -- sentence: {instance_id}: its start was asked for at {invoked_ns:at} and is stored whole, {inbox_rows} event in the inbox and
 --   nothing in the history; the scheduler holds no job that would run it, and its status is {status}.
 SELECT
-    -- Demanded: the state is there and complete (metadata counts one event in the inbox, and it is there), no event was ever
+    -- Required: the state is there and complete (metadata counts one event in the inbox, and it is there), no event was ever
     -- taken, no body ran, nothing happened, and the reminder that a start creates before it saves is gone. Where a worker is
     -- missing, or its sidecar, the reminder stays and is tried again.
     classes.instance_id,
