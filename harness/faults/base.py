@@ -5,9 +5,10 @@ What a fault is: settings, apply, prove, heal.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+import tenacity
 from pydantic import JsonValue
 
 from harness.model import Value
@@ -18,6 +19,19 @@ Proof = Mapping[str, JsonValue]
 
 Hits = Literal["nodes", "links", "services"]
 """What a fault can hit: nodes, links, or services of the target that can be told to misbehave."""
+
+
+QUICK = 5.0
+"""Seconds. A node or link without a fault answers a probe within this time, however busy the machine is."""
+BACK_WITHIN = 30.0
+"""Seconds. A node answers a probe again within this time after its fault was undone."""
+_POLL = 0.02
+
+Ask = Callable[[str, float], float]
+"""
+Sends a probe, like `Probes.probe_node` and `Links.probe`: takes the node or link and a time-out in seconds, returns
+the seconds that the answer took.
+"""
 
 
 class NotFeltError(Exception):
@@ -75,3 +89,16 @@ class Fault(Value, ABC, Generic[Applied]):
         Call `apply` and then `prove`, and return the proof. Raises as they do.
         """
         return self.prove(system, node, self.apply(system, node))
+
+
+def await_answer(ask: Ask, node: str, within: float) -> None:
+    """
+    Send probes to a node or link until one is answered. If none is within `within` seconds, raise the OSError of the
+    last one.
+    """
+    tenacity.Retrying(
+        stop=tenacity.stop_after_delay(within),
+        wait=tenacity.wait_fixed(_POLL),
+        retry=tenacity.retry_if_exception_type(OSError),
+        reraise=True,
+    )(ask, node, QUICK)

@@ -14,16 +14,8 @@ from pydantic import Field, JsonValue
 from typing_extensions import override
 
 from harness.backends.base import Links
-from harness.faults.base import Fault, Hits, NotFeltError, Proof
-from harness.faults.toxic import (
-    QUICK,
-    Before,
-    Probed,
-    ToxicFault,
-    await_clean,
-    await_users,
-    probe,
-)
+from harness.faults.base import QUICK, Fault, Hits, NotFeltError, Proof, await_answer
+from harness.faults.toxic import CLEAN_WITHIN, Before, Probed, ToxicFault, await_users, probe
 from harness.model import Seconds
 
 
@@ -156,4 +148,4 @@ class Down(Fault[Before]):
         Open the listener again, and wait until a probe is answered.
         """
         system.enable(node)
-        await_clean(system.probe, node)
+        await_answer(system.probe, node, CLEAN_WITHIN)

@@ -8,11 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-import tenacity
 from typing_extensions import override
 
 from harness.backends.base import Isolates
-from harness.faults.base import Fault, Hits, NotFeltError, Proof
+from harness.faults.base import BACK_WITHIN, QUICK, Fault, Hits, NotFeltError, Proof, await_answer
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Isolate(Fault[Before]):
         a node would feel nothing.
         """
         connections = self._connections(system, node)
-        probe = system.probe_node(node, 5.0)
+        probe = system.probe_node(node, QUICK)
         return Before(connections, probe, system.isolate(node))
 
     @override
@@ -73,12 +72,7 @@ class Isolate(Fault[Before]):
         Connect the node to its networks again, and wait until it answers.
         """
         system.reconnect(node)
-        tenacity.Retrying(
-            stop=tenacity.stop_after_delay(30),
-            wait=tenacity.wait_fixed(0.05),
-            retry=tenacity.retry_if_exception_type(OSError),
-            reraise=True,
-        )(system.probe_node, node, 5.0)
+        await_answer(system.probe_node, node, BACK_WITHIN)
 
     def _connections(self, system: Isolates, node: str) -> int:
         deadline = time.monotonic() + self.patience

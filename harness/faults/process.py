@@ -7,11 +7,10 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-import tenacity
 from typing_extensions import override
 
 from harness.backends.base import Death, Kills, Pauses
-from harness.faults.base import Fault, Hits, NotFeltError, Proof
+from harness.faults.base import BACK_WITHIN, QUICK, Fault, Hits, NotFeltError, Proof, await_answer
 from harness.model import Seconds
 
 
@@ -88,7 +87,7 @@ class Pause(Fault[float]):
         """
         Pause the node. Return the seconds that a probe took just before.
         """
-        before = system.probe_node(node, 5.0)
+        before = system.probe_node(node, QUICK)
         system.pause(node)
         return before
 
@@ -111,9 +110,4 @@ class Pause(Fault[float]):
         Let the node continue, and wait until it answers.
         """
         system.resume(node)
-        tenacity.Retrying(
-            stop=tenacity.stop_after_delay(30),
-            wait=tenacity.wait_fixed(0.05),
-            retry=tenacity.retry_if_exception_type(OSError),
-            reraise=True,
-        )(system.probe_node, node, 5.0)
+        await_answer(system.probe_node, node, BACK_WITHIN)

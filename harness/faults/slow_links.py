@@ -8,6 +8,7 @@ Each class says what a probe must show (`harness.faults.toxic`). The names and a
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
@@ -15,19 +16,39 @@ from pydantic import Field, JsonValue, model_validator
 from typing_extensions import override
 
 from harness.backends.base import Links
-from harness.faults.toxic import (
-    CARRIED,
-    LEAST,
-    QUICK,
-    Ask,
-    Probed,
-    ToxicFault,
-    is_late,
-)
+from harness.faults.base import QUICK, Ask
+from harness.faults.toxic import CARRIED, LEAST, Probed, ToxicFault
 from harness.model import Seconds
 
 
-class Latency(ToxicFault):
+class _Delay(ToxicFault):
+    """
+    A toxic that makes a probe late by a known time.
+    """
+
+    @abstractmethod
+    def _adds(self) -> float:
+        """
+        Return the seconds by which the toxic makes a probe late, at least.
+        """
+
+    @override
+    def is_quick(self, before: float) -> bool:
+        """
+        Return whether the probe took much less time than the toxic adds.
+        """
+        return before < self._adds() / 4
+
+    @override
+    def is_felt(self, before: float, during: Probed) -> bool:
+        """
+        Return whether the probe took at least the time that the toxic adds, and clearly longer than before.
+        """
+        least = self._adds()
+        return during.failure is None and during.seconds >= least and during.seconds - before > least / 2
+
+
+class Latency(_Delay):
     """
     Every chunk of data is delayed by `latency` seconds, plus or minus at most `jitter` seconds.
     """
@@ -46,6 +67,7 @@ class Latency(ToxicFault):
             )
         return self
 
+    @override
     def _adds(self) -> float:
         return round(self.latency - self.jitter, 6)
 
@@ -63,22 +85,8 @@ class Latency(ToxicFault):
         """
         return 2 * (self.latency + self.jitter) + QUICK
 
-    @override
-    def is_quick(self, before: float) -> bool:
-        """
-        Return whether the probe took much less time than the toxic adds.
-        """
-        return before < self._adds() / 4
 
-    @override
-    def is_felt(self, before: float, during: Probed) -> bool:
-        """
-        Return whether the probe took at least the time that the toxic adds, and clearly longer than before.
-        """
-        return is_late(self._adds(), before, during)
-
-
-class Bandwidth(ToxicFault):
+class Bandwidth(_Delay):
     """
     At most `rate` KB per second go through the link. With 0, nothing goes through.
 
@@ -99,6 +107,7 @@ class Bandwidth(ToxicFault):
             )
         return self
 
+    @override
     def _adds(self) -> float:
         """
         Return the seconds for which Toxiproxy holds the bytes of a probe: one millisecond per `rate` bytes
@@ -126,7 +135,7 @@ class Bandwidth(ToxicFault):
         """
         Return whether the probe took much less time than the toxic adds.
         """
-        return before < (self._adds() if self.rate else self.patience()) / 4
+        return super().is_quick(before) if self.rate else before < self.patience() / 4
 
     @override
     def is_felt(self, before: float, during: Probed) -> bool:
@@ -135,11 +144,11 @@ class Bandwidth(ToxicFault):
         a probe just before got one well within the time.
         """
         if self.rate:
-            return is_late(self._adds(), before, during)
+            return super().is_felt(before, during)
         return during.failure == "timeout" and before < self.patience() / 2
 
 
-class Slicer(ToxicFault):
+class Slicer(_Delay):
     """
     Data goes through in slices of `size` bytes, plus or minus at most `variation`, with `delay` seconds between them.
     """
@@ -168,6 +177,7 @@ class Slicer(ToxicFault):
         """
         return max(1, math.ceil(CARRIED / (self.size + self.variation)) - 1)
 
+    @override
     def _adds(self) -> float:
         return round(self._pauses() * self.delay, 6)
 
@@ -185,22 +195,8 @@ class Slicer(ToxicFault):
         """
         return 64 * self.delay + QUICK
 
-    @override
-    def is_quick(self, before: float) -> bool:
-        """
-        Return whether the probe took much less time than the toxic adds.
-        """
-        return before < self._adds() / 4
 
-    @override
-    def is_felt(self, before: float, during: Probed) -> bool:
-        """
-        Return whether the answer was as late as the pauses make it, and clearly later than before.
-        """
-        return is_late(self._adds(), before, during)
-
-
-class SlowClose(ToxicFault):
+class SlowClose(_Delay):
     """
     The end of a connection is delayed by `delay` seconds; the data before it is not. Whoever waits for the other side
     to close has to wait, and connections that are no longer used accumulate.
@@ -212,12 +208,16 @@ class SlowClose(ToxicFault):
 
     @model_validator(mode="after")
     def _can_be_proved(self) -> SlowClose:
-        if self.delay < LEAST:
+        if self._adds() < LEAST:
             raise ValueError(
                 f"delay is {self.delay * 1000:g} ms: an end that is less than {LEAST * 1000:g} ms late cannot be told "
                 "from noise, so it would prove nothing"
             )
         return self
+
+    @override
+    def _adds(self) -> float:
+        return self.delay
 
     @override
     def attributes(self) -> Mapping[str, JsonValue]:
@@ -239,17 +239,3 @@ class SlowClose(ToxicFault):
         Return the probe that ends a connection. No exchange of data shows this toxic.
         """
         return system.probe_end
-
-    @override
-    def is_quick(self, before: float) -> bool:
-        """
-        Return whether the probe took much less time than the toxic adds.
-        """
-        return before < self.delay / 4
-
-    @override
-    def is_felt(self, before: float, during: Probed) -> bool:
-        """
-        Return whether the end took at least the time that the toxic adds, and clearly longer than before.
-        """
-        return is_late(self.delay, before, during)

@@ -9,31 +9,26 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-import tenacity
 from pydantic import Field, JsonValue
 from typing_extensions import override
 
 from harness.backends.base import Links, Toxic
-from harness.faults.base import Fault, Hits, NotFeltError, Proof
+from harness.faults.base import QUICK, Ask, Fault, Hits, NotFeltError, Proof, await_answer
 
 _PROBES = 5
 _PROBES_BEFORE = 3
 _USED_WITHIN = 2.0
 """Seconds. A link that the system uses has a connection within this time."""
-QUICK = 5.0
-"""Seconds. A link without a fault answers within this time, however busy the machine is."""
 LEAST = 0.005
 """Seconds. A toxic must delay a probe by at least this much. A smaller delay cannot be told from noise."""
 CARRIED = 6
 """Bytes that every probe carries at least, in each direction. A PING to Redis is the smallest probe."""
-
-
-Ask = Callable[[str, float], float]
-"""Sends a probe through a link, like `Links.probe`: takes the link and a time-out in seconds, returns seconds."""
+CLEAN_WITHIN = 10.0
+"""Seconds. A link carries a probe again within this time after its fault was undone."""
 
 
 @dataclass(frozen=True)
@@ -166,20 +161,13 @@ class ToxicFault(Fault[Before]):
         """
         for stream in self._streams():
             system.remove_toxic(node, self._name(stream))
-        await_clean(self.asking(system), node)
+        await_answer(self.asking(system), node, CLEAN_WITHIN)
 
     def _streams(self) -> tuple[str, ...]:
         return ("upstream", "downstream") if self.stream == "both" else (self.stream,)
 
     def _name(self, stream: str) -> str:
         return f"{self.type}_{stream}"
-
-
-def is_late(least: float, before: float, during: Probed) -> bool:
-    """
-    Return whether the probe took at least `least` seconds, and clearly longer than the probe before (`before` seconds).
-    """
-    return during.failure is None and during.seconds >= least and during.seconds - before > least / 2
 
 
 def await_users(system: Links, link: str) -> int:
@@ -193,15 +181,3 @@ def await_users(system: Links, link: str) -> int:
             raise NotFeltError(f"nobody uses {link}", {"connections": 0})
         time.sleep(0.02)
     return users
-
-
-def await_clean(ask: Ask, link: str) -> None:
-    """
-    Wait until the link carries a probe again.
-    """
-    tenacity.Retrying(
-        stop=tenacity.stop_after_delay(10),
-        wait=tenacity.wait_fixed(0.02),
-        retry=tenacity.retry_if_exception_type(OSError),
-        reraise=True,
-    )(ask, link, QUICK)

@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from harness.faults import toxic
-from harness.faults.base import NotFeltError
+from harness.faults.base import QUICK, NotFeltError
 from harness.faults.slow_links import Bandwidth, Latency, Slicer, SlowClose
 
 LINK = "sidecar-0->redis"
@@ -68,6 +67,6 @@ def test_a_probe_that_is_late_enough_is_felt_and_one_that_is_only_slow_is_not(fa
 
 
 def test_a_rate_of_0_is_felt_by_no_answer_and_not_by_a_slow_one():
-    assert Bandwidth(rate=0).apply_and_prove(System(toxic.QUICK), LINK)["probe_during"] == "timeout"
+    assert Bandwidth(rate=0).apply_and_prove(System(QUICK), LINK)["probe_during"] == "timeout"
     with pytest.raises(NotFeltError):
         Bandwidth(rate=0).apply_and_prove(System(0.5), LINK)

@@ -10,7 +10,7 @@ import tenacity
 from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
-from harness.faults import process, toxic
+from harness.faults import toxic
 from harness.faults.base import NotFeltError
 from harness.faults.broken_links import Down
 from harness.faults.process import Kill, Pause
@@ -289,7 +289,7 @@ def test_a_node_that_does_not_answer_after_its_pause_is_told_by_its_own_error(mo
 
     system = System()
     system.probe_node = stall
-    monkeypatch.setattr(process.tenacity, "stop_after_delay", lambda _: tenacity.stop_after_attempt(1))
+    monkeypatch.setattr(tenacity, "stop_after_delay", lambda _: tenacity.stop_after_attempt(1))
 
     with pytest.raises(TimeoutError, match="app-0 did not answer"):
         Pause().heal(system, "app-0")
