@@ -100,11 +100,7 @@ def load(file: Path | None = None) -> Rates:
         with as_file(_SHIPPED) as shipped:
             return load(shipped)
     document = read(file)
-    rates = document.validate(Rates, document.data)
-    document.finish()
-    if rates is None:  # finish() has raised
-        raise AssertionError(file)
-    return rates
+    return document.finish(document.validate(Rates, document.data))
 
 
 def save(rates: Rates, file: Path) -> None:

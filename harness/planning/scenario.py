@@ -58,11 +58,7 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     if isinstance(nemesis, Mapping) and isinstance(nemesis.get("faults"), list):
         steps = _steps(document, ("nemesis", "faults"), nemesis["faults"], NemesisFault)
         data["nemesis"] = {**nemesis, "faults": steps}
-    scenario = document.validate(Scenario, data)
-    document.finish()
-    if scenario is None:  # finish() has raised
-        raise AssertionError(file)
-    return scenario
+    return document.finish(document.validate(Scenario, data))
 
 
 def schema() -> dict[str, Any]:

@@ -23,10 +23,7 @@ def load(file: Path) -> Target:
     target = document.validate(Target, document.data)
     if target is not None:
         _check(document, target)
-    document.finish()
-    if target is None:  # finish() has raised
-        raise AssertionError(file)
-    return _absolute(target, file.resolve().parent)
+    return _absolute(document.finish(target), file.resolve().parent)
 
 
 def schema() -> dict[str, Any]:

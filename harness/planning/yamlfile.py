@@ -65,14 +65,18 @@ class Document:
         """
         self.problems.append((self.line(location), message))
 
-    def finish(self) -> None:
+    def finish(self, model: Model | None) -> Model:
         """
-        Raise UsageError with every problem that was noted, in the order of lines. Does nothing if there is none.
+        Return what `validate` returned, if no problem was noted. Else raise UsageError with every problem, in the order
+        of lines.
         """
         if self.problems:
             # One mistake can break several members of a union. Each message is given once.
             lines = dict.fromkeys(f"{self.file}:{line}: {message}" for line, message in sorted(self.problems))
             raise UsageError("\n".join(lines))
+        if model is None:
+            raise AssertionError(self.file)  # `validate` notes a problem whenever it returns None
+        return model
 
     def validate(self, model: type[Model], data: Mapping[str, object], at: Location = ()) -> Model | None:
         """
