@@ -1,7 +1,8 @@
 """
 The chain of a run: plan -> run -> evidence -> verdict -> reports. The command line calls it, and prints.
 
-What only a run needs (Docker, gRPC, Locust's host) is imported when one is made, so that judging starts quickly.
+What only a run needs (Docker, gRPC, Locust's host) is imported when one is made, and what draws plots when they are
+drawn, so that every command starts quickly and the judge's memory is for the evidence.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from harness_reports import html, junit, markdown, terminal
+from harness_reports import junit, markdown, terminal
 from rich.console import Console, RenderableType
 
 from harness import rundir
@@ -22,7 +23,6 @@ from harness.checkers.gate import decide, refuse_unusable, unexplained
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
 from harness.model import Plan, Verdict
-from harness.planning.powers import refuse_unservable
 from harness.rundir import RunDir
 from harness.runtime import shipped
 
@@ -60,7 +60,7 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
 
     make_backend = backend_of(plan, place)
     invariants = invariant.besides_general(plan.target.invariants)
-    of_team = known.load(plan.target.known) if plan.target.known is not None else {}
+    of_team = known.of_team(plan.target.known)
     folder = rundir.create(runs, plan.scenario.name, plan.seed)
     folder.save_plan(plan)
     folder.keep_invariants(invariants)
@@ -78,6 +78,8 @@ def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
     """
     What makes the backend of a run. Raises UsageError for everything that can be refused before a run begins.
     """
+    from harness.planning.powers import refuse_unservable
+
     refuse_unservable(plan, place.backend)
     refuse_unusable(plan)
     if place.backend is BackendName.COMPOSE:
@@ -132,6 +134,8 @@ def draw(folder: RunDir, plan: Plan, verdict: Verdict) -> None:
     """
     Write the reports of a verdict into the run directory.
     """
+    from harness_reports import html
+
     decision = decide(plan, verdict)
     html.write(plan, verdict, folder.path, decision)
     junit.write(verdict, folder.path, decision)

@@ -1,0 +1,18 @@
+"""What the chain of a run loads, and when."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("bokeh", "docker", "grpc", "locust", "redis", "scipy", "tenacity")
+"""Libraries that only some of the commands need: they cost each of the others up to a second and some 30 MB."""
+
+
+@pytest.mark.parametrize("module", ["harness.cli", "harness.pipeline", "harness.checkers.judge"])
+def test_what_not_every_command_needs_is_not_loaded_at_the_start(module):
+    code = f"import sys, {module}; print(*sorted(set({HEAVY!r}) & sys.modules.keys()))"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    assert loaded.stdout.split() == []
