@@ -14,7 +14,7 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -83,21 +83,34 @@ def besides_general(target: Path | None) -> dict[str, str]:
     The invariants that a run of a target is judged by besides the general ones: those of the folder `target`, and those
     of installed packages.
 
-    Raises UsageError if one of a package is no invariant or has a name that is taken, OSError if the target's cannot be
-    read.
+    Raises UsageError if one of a package cannot be read, is no invariant, or has a name that is taken; OSError if the
+    target's cannot be read.
     """
     found = load(target) if target is not None else {}
     taken = dict.fromkeys(load(GENERAL), "the harness") | dict.fromkeys(found, "the target")
     for plugin in plugins.found(plugins.INVARIANTS):
-        for name, text in load(plugin.folder()).items():
-            if name in taken:
-                raise UsageError(f"invariants {plugin.words}: {name}.sql has the name of an invariant of {taken[name]}")
-            try:
-                parse(text)
-            except ValueError as error:
-                raise UsageError(f"invariants {plugin.words}: {name}.sql: {error}") from error
-            found[name], taken[name] = text, plugin.package
+        texts = _of_package(plugin, taken)
+        found |= texts
+        taken |= dict.fromkeys(texts, plugin.package)
     return found
+
+
+def _of_package(plugin: plugins.Plugin, taken: Mapping[str, str]) -> dict[str, str]:
+    """
+    The invariants of a package; `taken` is name -> whose invariant has it. Raises UsageError as `besides_general` does.
+    """
+    try:
+        texts = load(plugin.folder())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"invariants {plugin.words} cannot be read: {error}") from error
+    for name, text in texts.items():
+        if name in taken:
+            raise UsageError(f"invariants {plugin.words}: {name}.sql has the name of an invariant of {taken[name]}")
+        try:
+            parse(text)
+        except ValueError as error:
+            raise UsageError(f"invariants {plugin.words}: {name}.sql: {error}") from error
+    return texts
 
 
 def problem(plugin: plugins.Plugin) -> str | None:
@@ -105,11 +118,8 @@ def problem(plugin: plugins.Plugin) -> str | None:
     Why the invariants of a package cannot be used; None if they can.
     """
     try:
-        for name, text in load(plugin.folder()).items():
-            if name in load(GENERAL):
-                return f"{name}.sql has the name of an invariant of the harness"
-            parse(text)
-    except (UsageError, ValueError) as error:
+        _of_package(plugin, dict.fromkeys(load(GENERAL), "the harness"))
+    except UsageError as error:
         return str(error)
     return None
 

@@ -104,18 +104,18 @@ def parse(name: str, text: str) -> KnownFinding:
     )
 
 
-def besides(shipped: Mapping[str, KnownFinding], *folders: Path | None) -> dict[str, KnownFinding]:
+def of_team(folder: Path | None) -> dict[str, KnownFinding]:
     """
-    The shipped findings and those of the folders that are there; None is no folder.
+    The findings of a team's own folder; none if it has no folder.
 
-    Raises UsageError as `load` does, and if two have the same name.
+    Raises UsageError as `load` does, and if one has the name of a finding that comes with the harness.
     """
-    found = dict(shipped)
-    for folder in folders:
-        for name, finding in load(folder).items() if folder is not None else ():
-            if name in found:
-                raise UsageError(f"{folder}/{name}.sql: there is a known finding {name} already; give it another name")
-            found[name] = finding
+    if folder is None:
+        return {}
+    found, shipped = load(folder), load()
+    for name in found:
+        if name in shipped:
+            raise UsageError(f"{folder}/{name}.sql: there is a known finding {name} already; give it another name")
     return found
 
 

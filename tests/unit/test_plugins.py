@@ -136,6 +136,16 @@ def test_an_invariant_with_a_name_that_is_taken_is_refused_with_its_package(inst
         invariant.besides_general(None)
 
 
+def test_an_invariant_that_cannot_be_read_is_refused_with_its_package(install, tmp_path):
+    install()
+    (tmp_path / "acme_chaos/rules/acme.sql").write_bytes(b"-- claim: \xff\n")
+
+    with pytest.raises(UsageError, match=r"acme of acme-chaos 1.2 .* cannot be read: .* invalid start byte"):
+        invariant.besides_general(None)
+    (plugin,) = plugins.found(plugins.INVARIANTS)
+    assert "cannot be read" in invariant.problem(plugin)
+
+
 def test_doctor_lists_what_is_loaded_and_from_where(install, monkeypatch, capsys):
     install()
     monkeypatch.setenv("COLUMNS", "200")

@@ -127,7 +127,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path):
     (tmp_path / "result_discarded.sql").write_text(FINDING)
 
     with pytest.raises(UsageError, match="there is a known finding result_discarded already"):
-        known.besides(known.load(), tmp_path)
+        known.of_team(tmp_path)
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------
