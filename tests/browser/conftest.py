@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from harness_reports import html
 from playwright.sync_api import sync_playwright
 
@@ -74,13 +75,18 @@ class Visit:
     requests: list = field(default_factory=list)
     complaints: list = field(default_factory=list)
 
+    def barriers(self):
+        """What axe-core finds that keeps somebody from reading the page, as `rule (impact): where`; `[]` if nothing."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{each['id']} ({each['impact']}): {node['target']}" for each in found for node in each["nodes"]]
 
-@pytest.fixture(name="visit")
-def _visit(chromium, reports):
-    """`visit(run)` -> Visit, once its charts are drawn."""
+
+@pytest.fixture(name="opened")
+def _opened(chromium):
+    """`opened(address)` -> Visit, for any page of ours, once its charts are drawn if it has any."""
     contexts = []
 
-    def opened(run, anchor="", **settings):
+    def visit(address, **settings):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
         contexts.append(context)
         visit = Visit(context.new_page())
@@ -90,10 +96,17 @@ def _visit(chromium, reports):
             "console",
             lambda message: message.type in ("error", "warning") and visit.complaints.append(message.text),
         )
-        visit.page.goto(reports[run].as_uri() + anchor)
-        visit.page.locator("html[data-drawn]").wait_for(state="attached")
+        visit.page.goto(address)
+        if visit.page.locator("#drawing").count():
+            visit.page.locator("html[data-drawn]").wait_for(state="attached")
         return visit
 
-    yield opened
+    yield visit
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(name="visit")
+def _visit(opened, reports):
+    """`visit(run)` -> Visit, to the report of that run."""
+    return lambda run, anchor="", **settings: opened(reports[run].as_uri() + anchor, **settings)

@@ -30,6 +30,19 @@ def test_the_page_asks_for_nothing_and_complains_of_nothing(visit, run):
     assert seen.complaints == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("run", ["violated", "holds", "unknown"])
+def test_nothing_on_the_page_is_a_barrier(visit, run, scheme):
+    assert visit(run, color_scheme=scheme).barriers() == []
+
+
+def test_a_barrier_is_found(visit):
+    """The check itself can fail."""
+    seen = visit("holds")
+    seen.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button></button>')")
+    assert [barrier.split(":")[0] for barrier in seen.barriers()] == ["button-name (critical)"]
+
+
 def test_every_chart_is_painted(visit):
     page = visit("violated").page
     for chart in CHARTS:
