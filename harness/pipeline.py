@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from harness_reports import junit, markdown, terminal
+from harness_reports import junit, markdown, reported, terminal
 from rich.console import Console, RenderableType
 
 from harness import rundir
@@ -136,10 +136,10 @@ def draw(folder: RunDir, plan: Plan, verdict: Verdict) -> None:
     """
     from harness_reports import html
 
-    decision = decide(plan, verdict)
-    html.write(plan, verdict, folder.path, decision)
-    junit.write(verdict, folder.path, decision)
-    markdown.write(plan, verdict, folder.path, decision)
+    run = reported.judged(folder, plan, verdict)
+    html.write(plan, verdict, folder.path, run.decision)
+    junit.write([run], folder.junit)
+    markdown.write([run], folder.summary)
 
 
 def summary(plan: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:

@@ -19,6 +19,8 @@ from harness.journal import Journals
 from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
+JUNIT = "junit.xml"
+SUMMARY = "summary.md"
 PROCESSES = "processes"
 """The backend that is used if none is named."""
 
@@ -109,6 +111,20 @@ class RunDir:
         The manifest: the files that the run left, with their SHA-256.
         """
         return self.path / "SHA256SUMS"
+
+    @property
+    def junit(self) -> Path:
+        """
+        The verdict as test results, for CI systems.
+        """
+        return self.path / JUNIT
+
+    @property
+    def summary(self) -> Path:
+        """
+        The verdict in Markdown, for CI systems.
+        """
+        return self.path / SUMMARY
 
     @property
     def selftest(self) -> Path:

@@ -195,7 +195,8 @@ def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
     """
     for finding in findings:
         if finding.result is Result.VIOLATED:
-            yield f"{finding.name} is violated {finding.violations} times{_how_explained(finding)}: {finding.claim}"
+            times = "once" if finding.violations == 1 else f"{finding.violations} times"
+            yield f"{finding.name} is violated {times}{_how_explained(finding)}: {finding.claim}"
     unknown: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         if finding.reason is not None:

@@ -14,7 +14,7 @@ from harness.model import FaultFinding, Result, Verdict
 from harness.names import role
 
 _CONFIDENCE = 0.95
-_WORST_FIRST = (Exit.INTERRUPTED, Exit.VIOLATED, Exit.SOFTWARE, Exit.UNKNOWN, Exit.GATE_MISSED, Exit.HOLDS)
+WORST_FIRST = (Exit.INTERRUPTED, Exit.VIOLATED, Exit.SOFTWARE, Exit.UNKNOWN, Exit.GATE_MISSED, Exit.HOLDS)
 """A violation is still a violation if another run failed."""
 
 
@@ -22,7 +22,7 @@ def worst(codes: Iterable[int]) -> Exit:
     """
     Return the exit code for several runs: the worst of their exit codes.
     """
-    return min((Exit(code) for code in codes), key=_WORST_FIRST.index)
+    return min((Exit(code) for code in codes), key=WORST_FIRST.index)
 
 
 def interval(held: int, runs: int) -> tuple[float, float]:

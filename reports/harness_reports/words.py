@@ -112,8 +112,9 @@ def shortened(text: str, most: int) -> str:
     """
     Return `text` as one line of at most `most` characters. If it was longer, it ends with an ellipsis.
     """
-    line = one_line(text)
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+    read = text[: 4 * most]  # enough, and a text of a hundred megabytes takes no time
+    line = one_line(read)
+    return line if len(line) <= most and read == text else line[: most - 1].rstrip() + "…"
 
 
 def took(seconds: float | None) -> str:

@@ -5,7 +5,9 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.checkers.gate import Decision
+from harness_reports.reported import ReportedRun
+
+from harness.checkers.gate import Decision, decide
 from harness.errors import Exit
 from harness.evidence import schema, tables
 from harness.model import FaultFinding, Finding, Known, Plan, Result, Verdict, Witness, worst
@@ -358,6 +360,12 @@ def verdict(findings: tuple[Finding, ...] | None = None, **changes) -> Verdict:
             **changes,
         }
     )
+
+
+def reported(found: Verdict, decision: Decision | None = None, took: float | None = 48.8, **changes) -> ReportedRun:
+    """The run of a verdict, as reports take it; the plan's own gate decides, unless told otherwise."""
+    made = plan(**changes)
+    return ReportedRun(made, decision or decide(made, found), verdict=found, began_ns=LOAD_START_NS, took=took)
 
 
 def explained() -> tuple[Verdict, Decision]:

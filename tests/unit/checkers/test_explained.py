@@ -66,7 +66,7 @@ def test_a_violation_that_a_finding_explains_is_still_one_and_says_by_what(judge
     assert found.witnesses[0].explained_by == ("made_up",)
     (met,) = verdict.known
     assert (met.name, met.instances, met.rows, met.sentences) == ("made_up", 1, 1, ("a shows it",))
-    assert any("stuck is violated 1 times (all explained by known findings)" in reason for reason in verdict.reasons)
+    assert any("stuck is violated once (all explained by known findings)" in reason for reason in verdict.reasons)
 
 
 def test_another_instance_is_not_explained(judged):

@@ -1,14 +1,12 @@
-"""JUnit, Markdown and the terminal: what CI systems and a person at a prompt get."""
+"""Markdown and the terminal: what a CI job's summary and a person at a prompt get."""
 
 import io
-from xml.etree import ElementTree as ET
 
 import pytest
-from harness_reports import junit, markdown, terminal, words
+from harness_reports import markdown, reported, terminal, words
 from rich.console import Console
 
-from harness.checkers.gate import Decision
-from harness.errors import Exit
+from harness.errors import NodeError
 from harness.model import FaultFinding, Result
 from tests.builders import shop
 from tests.builders.shop import EVIL, finding
@@ -19,77 +17,65 @@ def _violated():
     return shop.violated(shop.evidence(200))
 
 
-def cases(verdict, folder):
-    root = ET.fromstring(junit.write(verdict, folder, shop.DECISION).read_text(encoding="utf-8"))
-    return root.find("testsuite"), {case.get("name"): case for case in root.iter("testcase")}
-
-
-def test_every_invariant_is_a_test_case_and_one_is_the_run_itself(tmp_path):
-    suite, found = cases(shop.verdict(), tmp_path)
-    assert list(found) == ["verdict", *shop.CLAIMS, "stock_conserved"]
-    assert found["stock_conserved"].get("classname") == "demo.target"
-    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "11",
-        "failures": "0",
-        "errors": "0",
-        "skipped": "0",
-    }
-
-
-def test_violated_is_a_failure_with_its_witnesses_and_unknown_an_error_with_its_reason(violated, tmp_path):
-    suite, found = cases(violated, tmp_path)
-    assert (suite.get("failures"), suite.get("errors")) == ("3", "1")
-    assert found["duplicated"].find("failure").text.splitlines()[0] == violated.findings[1].witnesses[0].sentence
-    assert found["over_compensated"].find("error").get("message") == (
-        "it examined nothing: no instance was compensated"
-    )
-    assert len(found["phantom"]) == 0
-
-
-def test_a_run_that_is_unknown_although_all_invariants_hold_is_red(tmp_path):
-    thin = shop.verdict(result=Result.UNKNOWN, reasons=("the run started 60 instances; 600 are needed",))
-    _, found = cases(thin, tmp_path)
-    assert found["verdict"].find("error").text == "the run started 60 instances; 600 are needed"
-
-
-def test_a_missed_service_level_is_a_failed_case_of_its_own(tmp_path):
-    suite, found = cases(shop.verdict(missed_levels=("start_p99: 0.5 s; the level is 0.2 s",)), tmp_path)
-    assert found["service level 1"].find("failure").get("type") == "GATE_MISSED"
-    assert suite.get("failures") == "1"
-
-
-def test_an_expected_violation_is_skipped_and_a_run_that_holds_instead_fails(tmp_path):
-    known = {"violated": ["lost"], "upstream": "https://example.org/issues/1"}
-    suite, found = cases(shop.verdict((finding("lost", Result.VIOLATED),), expect=known), tmp_path)
-    assert (suite.get("failures"), suite.get("skipped")) == ("0", "2")
-    assert found["verdict"].find("skipped").get("message").startswith("Violated, as expected")
-
-    suite, found = cases(shop.verdict((finding("lost"),), expect=known), tmp_path)
-    assert found["verdict"].find("failure").get("message").startswith("Not expected: it holds")
-
-
-def test_an_id_from_outside_cannot_break_the_xml(violated, tmp_path):
-    _, found = cases(violated, tmp_path)
-    assert "<script>" in found["duplicated"].find("failure").text
+def summary(folder, *runs, over_runs=()):
+    markdown.write(runs, folder / "summary.md", over_runs)
+    return (folder / "summary.md").read_text(encoding="utf-8")
 
 
 def test_the_summary_shows_ids_from_outside_and_they_do_nothing_in_markdown(violated, tmp_path):
-    text = markdown.write(shop.plan(), violated, tmp_path, shop.DECISION).read_text(encoding="utf-8")
+    text = summary(tmp_path, shop.reported(violated))
     assert "<script>" not in text
     assert EVIL not in text
     odd = shop.verdict((finding("a|b", Result.UNKNOWN, reason="[x](javascript:y) `z` @everyone\n# big"),))
-    text = markdown.write(shop.plan(), odd, tmp_path, shop.DECISION).read_text(encoding="utf-8")
+    text = summary(tmp_path, shop.reported(odd))
     assert "\\[x\\]\\(javascript:y\\) \\`z\\` \\@everyone \\# big" in text
     assert "| a\\|b |" in text
 
 
+@pytest.mark.parametrize(
+    ("hostile", "shown"), [("- x", "\\- x"), ("1. x", "1\\. x"), ("===", "\\==="), ("::x", "\\::x")]
+)
+def test_a_line_of_the_summary_never_begins_with_a_sign_from_outside(tmp_path, hostile, shown):
+    text = summary(tmp_path, shop.reported(shop.verdict((finding("a", Result.UNKNOWN, reason=hostile),))))
+    assert shown in text.splitlines()
+
+
 def test_the_summary_opens_with_the_verdict_and_ends_with_the_command(violated, tmp_path):
-    plan = shop.plan(defect="double_ship")
-    lines = markdown.write(plan, violated, tmp_path, shop.DECISION).read_text(encoding="utf-8").splitlines()
+    lines = summary(tmp_path, shop.reported(violated, defect="double_ship")).splitlines()
     assert lines[0] == "## ❌ VIOLATED: demo, seed 7"
     assert lines[2] == "**A promise was broken: 2 of 10 invariants are violated.**"
     assert lines[-1] == "    harness run demo --seed 7 --defect double_ship"
     assert "| #0 | kill | sidecar-0 | 6.000 s | 12.3 ms | 8.100 s | 17 | 31 ms | 3.12 s | 3.41 s |" in lines
+
+
+def test_the_summary_of_many_runs_has_a_table_and_then_what_is_red_the_worst_first(violated, tmp_path):
+    failed = reported.failed(shop.plan(seed=9), "compose", NodeError("redis was not ready"))
+    unknown = shop.verdict(result=Result.UNKNOWN, reasons=("too thin",), lacking=("too thin",), seed=8)
+    runs = (shop.reported(shop.verdict()), shop.reported(unknown, seed=8), failed, shop.reported(violated, seed=6))
+
+    lines = summary(tmp_path, *runs, over_runs=("result_discarded was met in 4 of 4 runs",)).splitlines()
+
+    assert lines[0] == "## ❌ 1 of 4 runs pass"
+    assert lines[2] == "- **does not pass**: result\\_discarded was met in 4 of 4 runs"
+    rows = [line for line in lines if line.startswith(("| ✅ | demo", "| ❌ | demo"))]
+    assert [row.split(" | ")[2] for row in rows] == ["6", "9", "8", "7"]
+    assert rows[1] == "| ❌ | demo | 9 | 1.18.2 | compose | failed | **failed** | \N{EN DASH} |"
+    heads = [line for line in lines if line.startswith("## ")][1:]
+    assert heads == ["## ❌ VIOLATED: demo, seed 7", "## ❌ no verdict: demo, seed 9", "## ❔ UNKNOWN: demo, seed 8"]
+    assert "- redis was not ready" in lines
+
+
+@pytest.mark.parametrize("runs", [1, 500])
+def test_no_summary_is_larger_than_github_takes(tmp_path, runs):
+    long = "&" * 10_000
+    findings = tuple(finding(f"{long}{number}", Result.UNKNOWN, reason=long, claim=long) for number in range(1_000))
+    huge = shop.verdict(findings, reasons=(long,) * 9_000, notes=(long,) * 9_000)
+
+    text = summary(tmp_path, *[shop.reported(huge)] * runs)
+
+    assert 300_000 < len(text.encode()) <= markdown.LARGEST
+    assert text.startswith("## ❔ UNKNOWN" if runs == 1 else "## ❌ 0 of 500 runs pass")
+    assert "of this summary did not fit; report.html has all" in text
 
 
 def printed(plan, verdict, folder):
@@ -149,21 +135,9 @@ def test_the_worst_run_still_fits_one_screen(tmp_path):
     assert "and 25 more, in the report" in text
 
 
-def test_what_a_gate_accepts_is_skipped_in_junit_and_told_everywhere(tmp_path):
+def test_what_a_gate_accepts_is_told_in_the_summary(tmp_path):
     found, decision = shop.explained()
 
-    root = ET.fromstring(junit.write(found, tmp_path, decision).read_text(encoding="utf-8"))
-    cases = {case.get("name"): [child.get("type") for child in case] for case in root.iter("testcase")}
-    assert cases == {"verdict": ["KNOWN"], "stuck": ["KNOWN"], "lost": []}
-    text = markdown.write(shop.plan(), found, tmp_path, decision).read_text(encoding="utf-8")
+    text = summary(tmp_path, shop.reported(found, decision))
     assert "**Gate: Passes: every violation is explained by a known finding**" in text
-    assert "result" in text
     assert "known findings explain 2 of 2" in text
-
-
-def test_without_the_gate_s_leave_a_known_finding_is_a_failure(tmp_path):
-    found, _ = shop.explained()
-
-    root = ET.fromstring(junit.write(found, tmp_path, Decision(Exit.VIOLATED)).read_text(encoding="utf-8"))
-    stuck = next(case for case in root.iter("testcase") if case.get("name") == "stuck")
-    assert stuck.find("failure").get("message").startswith("2 rows against, 2 explained by known findings: ")
