@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.checkers import invariant, recovery, sufficiency
+from harness.checkers import invariant, levels, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
@@ -183,7 +183,7 @@ def _circumstances(
         return (
             faults,
             tuple(sufficiency.reasons(database, plan, classes, faults)),
-            tuple(sufficiency.missed_levels(database, plan, faults)),
+            tuple(levels.missed(database, plan, faults)),
         )
     except UnansweredError as error:
         return (), (f"whether the faults hit and the run was thick enough cannot be told: {error}",), ()

@@ -1,5 +1,5 @@
 """
-Whether a run is thick enough to be judged; and the service levels of its gate, which are not a part of correctness.
+Whether a run is thick enough to be judged.
 """
 
 from __future__ import annotations
@@ -47,21 +47,6 @@ _SUCCESSES = """
         AND class IN ('completed', 'compensated', 'rejected')
         AND invoked_ns > (SELECT last_heal_ns FROM run)
 """
-_START_P99 = """
-    SELECT quantile_disc(coalesce(accepted_ns - intended_ns, 9000000000000000000), 0.99) / 1e9
-    FROM (
-        SELECT min(intended_ns) AS intended_ns, min(completed_ns) FILTER (WHERE outcome = 'ok') AS accepted_ns
-        FROM operations
-        WHERE client <> 'canary'
-        GROUP BY instance_id
-        HAVING count_if(outcome = 'fail') < count(*)
-    ) AS starts
-"""
-"""
-For all starts that were not refused: the time from when a start was due to its first yes. Without a yes it is infinite.
-"""
-_FOREVER = 9e9
-"""Seconds."""
 
 
 def reasons(
@@ -110,27 +95,3 @@ def _too_little(
             )
     if faults and database.scalar(_SUCCESSES) == 0:
         yield "no start that was sent after the last fault was healed is known to have ended well"
-
-
-def missed_levels(database: Database, plan: Plan, faults: Sequence[FaultFinding]) -> Iterator[str]:
-    """
-    Return the service levels of the plan's gate that the run missed, one sentence for each.
-
-    Raises UnansweredError if operations are missing.
-    """
-    gate = plan.scenario.gate
-    if gate.start_p99 is not None:
-        p99 = database.scalar(_START_P99)
-        if p99 is None:
-            yield f"start_p99: there was no start that was not refused; the level is {gate.start_p99:g} s"
-        elif p99 >= _FOREVER:
-            yield f"start_p99: of more than 1 % of the starts none was accepted; the level is {gate.start_p99:g} s"
-        elif p99 > gate.start_p99:
-            yield f"start_p99: 99 % of the starts were answered within {p99:.3f} s; the level is {gate.start_p99:g} s"
-    if gate.recovery is not None:
-        for fault in faults:
-            name = f"{fault.fault} of {fault.node} (step {fault.step})"
-            if fault.recovery is None:
-                yield f"recovery: from {name} none was seen; the level is {gate.recovery:g} s"
-            elif fault.recovery > gate.recovery:
-                yield f"recovery: from {name} it took {fault.recovery:.3f} s; the level is {gate.recovery:g} s"

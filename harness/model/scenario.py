@@ -177,12 +177,33 @@ class Checks(Value):
     ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
 
 
+class Percentiles(Value):
+    """
+    The longest that 50 %, 90 %, 95 %, 99 % and 99.9 % of the starts may take, in seconds.
+    """
+
+    p50: Seconds | None = None
+    p90: Seconds | None = None
+    p95: Seconds | None = None
+    p99: Seconds | None = None
+    p999: Seconds | None = None
+
+
+class Latency(Percentiles):
+    """
+    Percentiles of all starts; of those that were due while a fault was in force; and of the others.
+    """
+
+    in_faults: Percentiles | None = None
+    outside_faults: Percentiles | None = None
+
+
 class Gate(Value):
     """
     What a team accepts. It decides the exit code and never changes the verdict.
 
-    `known: allow` passes a run whose violations are all explained by known findings, no more often than recorded.
-    `start_p99` and `recovery` are service levels: a miss is exit code 3, never a violation.
+    `known: allow` passes a run whose violations are all explained by known findings, no more often than recorded. All
+    fields from `start` on are service levels: a miss is exit code 3, never a violation.
     """
 
     known: Literal["allow", "deny"] = Field(default="deny", description="violations that known findings explain")
@@ -191,8 +212,15 @@ class Gate(Value):
     )
     unknown: Literal["allow", "deny"] = Field(default="deny", description="a run that cannot tell")
 
-    start_p99: Seconds | None = None
-    recovery: Seconds | None = None
+    start: Latency | None = Field(default=None, description="from when a start was due to its first yes")
+    end: Latency | None = Field(default=None, description="from when a start was due to the end of its instance")
+    throughput: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="instances per second that end during the load, at least"
+    )
+    errors: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="share of the starts to which clients get no clear answer, at most"
+    )
+    recovery: Seconds | None = Field(default=None, description="after each fault, at most")
 
 
 class Safety(Value):
@@ -241,11 +269,12 @@ class Scenario(Value):
 
     @model_validator(mode="after")
     def _faults_fit_the_load(self) -> Scenario:
-        for step in self.faults:
-            if step.since > self.load.duration:
-                raise ValueError(
-                    f"fault {step.fault} at {step.since:g} s comes after the load has ended ({self.load.duration:g} s)"
-                )
+        last = max(self.faults, key=lambda fault: fault.since, default=None)
+        if last is not None and last.since > self.load.duration:
+            raise ValueError(
+                f"fault {last.fault} at {last.since:g} s comes after the load has ended ({self.load.duration:g} s); "
+                f"load.duration is at least {last.since:g} s for these faults"
+            )
         if self.expect is not None and self.gate.known == "allow":
             raise ValueError("a scenario expects a violation (expect) or allows known findings (gate.known), not both")
         return self

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 
 from harness import names
 from harness.errors import UsageError
@@ -114,6 +114,7 @@ def make(
     steps.sort(key=lambda step: step.at)
     _refuse_too_many(steps, scenario)
     _refuse_twice(steps, scenario)
+    _refuse_unseen_recovery(steps, scenario)
     return Plan(
         scenario=scenario,
         target=target,
@@ -172,6 +173,22 @@ def _refuse_too_many(steps: Sequence[Step], scenario: Scenario) -> None:
             raise UsageError(
                 f"scenario {scenario.name}: at {step.at:g} s faults would hold {count} nodes and links at once; "
                 f"safety.at_once allows {scenario.safety.at_once}"
+            )
+
+
+def _refuse_unseen_recovery(steps: Sequence[Step], scenario: Scenario) -> None:
+    """
+    Raise UsageError if the gate limits the recovery, and a fault begins while another is in force: the recovery from
+    that one is then never seen, so no run could pass.
+    """
+    if scenario.gate.recovery is None:
+        return
+    for before, after in pairwise(step for step in steps if step.aim is None):
+        if after.at < before.at + before.hold:
+            raise UsageError(
+                f"scenario {scenario.name}: gate.recovery cannot be met: {after.fault} at {after.at:g} s comes while "
+                f"{before.fault} ({before.at:g} s to {before.at + before.hold:g} s) is in force, so the recovery from "
+                f"{before.fault} is never seen; move them apart, or leave gate.recovery out"
             )
 
 

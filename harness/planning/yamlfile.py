@@ -35,12 +35,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 @dataclass
 class Document:
     """
-    A YAML mapping that remembers the line of each value.
+    A YAML mapping that remembers the line of each value, and which values `override` has replaced.
     """
 
     file: Path
     data: CommentedMap
     problems: list[tuple[int, str]] = field(default_factory=list)
+    overridden: dict[Location, str] = field(default_factory=dict)
 
     def line(self, location: Location) -> int:
         """
@@ -61,9 +62,13 @@ class Document:
 
     def problem(self, location: Location, message: str) -> None:
         """
-        Note a problem at `location`. `finish` reports all of them.
+        Note a problem at `location`. `finish` reports all of them. If it is about values that are not the file's own,
+        the message names these, and no line.
         """
-        self.problems.append((self.line(location), message))
+        line = self.line(location)
+        settings = [text for path, text in self.overridden.items() if not location or path == location[: len(path)]]
+        at = f"{self.file} with {' and '.join(settings)}" if settings else f"{self.file}:{line}"
+        self.problems.append((line, f"{at}: {message}"))
 
     def finish(self, model: Model | None) -> Model:
         """
@@ -72,7 +77,7 @@ class Document:
         """
         if self.problems:
             # One mistake can break several members of a union. Each message is given once.
-            lines = dict.fromkeys(f"{self.file}:{line}: {message}" for line, message in sorted(self.problems))
+            lines = dict.fromkeys(message for _, message in sorted(self.problems))
             raise UsageError("\n".join(lines))
         if model is None:
             raise AssertionError(self.file)  # `validate` notes a problem whenever it returns None
@@ -192,6 +197,7 @@ def override(document: Document, settings: Iterable[str]) -> None:
             node[last] = value
         else:
             raise UsageError(f"--set {setting}: {'.'.join(parents)} has no parts")
+        document.overridden[tuple(int(part) if part.isdecimal() else part for part in path.split("."))] = setting
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,18 @@ from harness import rows
 from harness.checkers import invariant, known
 from harness.evidence import schema
 from harness.faults import BUILT_IN, base
-from harness.model import Checks, Expectation, FaultEntry, Gate, Load, Minimum, Nemesis, Safety, Topology
+from harness.model import (
+    Checks,
+    Expectation,
+    FaultEntry,
+    Gate,
+    Latency,
+    Load,
+    Minimum,
+    Nemesis,
+    Safety,
+    Topology,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("target/*.md")])
@@ -47,7 +58,7 @@ def test_writing_a_scenario_names_every_fault_and_every_field():
     text = (ROOT / "docs/writing-a-scenario.md").read_text()
     fields = [
         info.alias or name
-        for value in (Checks, FaultEntry, Gate, Load, Minimum, Nemesis, Safety, Topology, Expectation)
+        for value in (Checks, FaultEntry, Gate, Latency, Load, Minimum, Nemesis, Safety, Topology, Expectation)
         for name, info in value.model_fields.items()
         if name != "settings"
     ]

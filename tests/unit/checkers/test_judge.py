@@ -137,32 +137,6 @@ def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path,
     assert findings["stuck"].violations == stuck
 
 
-@pytest.mark.parametrize(
-    ("calls", "missed"),
-    [
-        ([("a", 1, 0, 1, "unknown"), ("a", 2, 900, 1000, "ok")], "99 % of the starts were answered within 1.000 s"),
-        ([("a", 1, 0, 1, "unknown"), ("b", 1, 0, 1, "ok")], "of more than 1 % of the starts none was accepted"),
-        ([("a", 1, 0, 1, "fail")], "there was no start that was not refused"),
-        ([("a", 1, 0, 900, "fail"), ("b", 1, 0, 100, "ok")], None),
-    ],
-    ids=["from when it was due", "none is slower than any", "all were refused", "a refusal is none"],
-)
-def test_the_latency_of_starts_counts_those_that_had_to_be_repeated(planned, tmp_path, calls, missed):
-    rows = [
-        {"instance_id": i, "op_id": f"{i}/{t}", "try": t, "client": "c", "workflow": "order_v1", "kind": "plain"}
-        | {"intended_ns": due * 10**6, "invoked_ns": due * 10**6, "completed_ns": done * 10**6, "outcome": outcome}
-        for i, t, due, done, outcome in calls
-    ]
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, rows if table.name == "operations" else [])
-    gated = planned.scenario.model_copy(update={"gate": planned.scenario.gate.model_copy(update={"start_p99": 0.5})})
-
-    found = judge.judge("run", planned.model_copy(update={"scenario": gated}), tmp_path).missed_levels
-
-    assert [level for level in found if missed is None or missed not in level] == []
-    assert bool(found) == (missed is not None)
-
-
 def test_lines_that_a_killed_writer_tore_are_noted(planned, evidence):
     torn = [{"file": "operations-1.jsonl", "bytes": 90, "torn": 1}, {"file": "faults.jsonl", "bytes": 10, "torn": 0}]
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import Activity, FaultEntry, Load, Nemesis
+from harness.model import Activity, FaultEntry, Gate, Load, Nemesis
 from harness.planning import plan, scenario, target
 from harness.runtime import shipped
 
@@ -377,3 +377,19 @@ def test_what_goes_only_with_one_kind_of_moment_is_refused(fault, told):
 )
 def test_a_node_or_link_is_of_one_replica_or_of_none(name, number):
     assert names.replica(name) == number
+
+
+def gated(read, *faults):
+    scenario = read[0].model_copy(update={"gate": Gate(recovery=10.0)})
+    return make((scenario, read[1]), *faults)
+
+
+def test_a_recovery_that_no_run_can_show_is_refused(read):
+    """The recovery from a fault is seen only before the next one begins."""
+    apart = ({"fault": "kill", "on": "sidecar", "at": 2, "for": 3}, {"fault": "kill", "on": "redis", "at": 5, "for": 1})
+    during = ({**apart[0], "for": 4}, apart[1])
+
+    assert len(gated(read, *apart).steps) == 2
+    assert len(make(read, *during).steps) == 2
+    with pytest.raises(UsageError, match=r"kill at 5 s comes while kill \(2 s to 6 s\) is in force"):
+        gated(read, *during)

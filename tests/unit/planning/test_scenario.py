@@ -83,7 +83,29 @@ def test_a_misspelled_part_of_an_aim_is_told_with_the_nearest_name(tmp_path):
 
 
 def test_a_fault_after_the_load_is_refused(tmp_path):
-    assert "fault kill at 6 s comes after the load has ended (5 s)" in refusal(tmp_path, GOOD, ["load.duration=5s"])
+    told = refusal(tmp_path, GOOD, ["load.duration=5s"])
+
+    assert told == (
+        "DIR/mine.yaml with load.duration=5s: fault latency at 12 s comes after the load has ended (5 s); "
+        "load.duration is at least 12 s for these faults"
+    )
+    assert refusal(tmp_path, GOOD.replace("duration: 30s", "duration: 5s")).startswith("DIR/mine.yaml:1: fault latency")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (["load.rate=fast"], "DIR/mine.yaml with load.rate=fast: load.rate: "),
+        (["load.mix.plain=-3"], "DIR/mine.yaml with load.mix.plain=-3: load.mix.plain: "),
+        (["load.pace=3"], 'DIR/mine.yaml with load.pace=3: "pace" is not known here'),
+        (["faults.0.at=soon"], "DIR/mine.yaml with faults.0.at=soon: "),
+        (["load.rate=9"], "DIR/mine.yaml:1: claim: "),
+    ],
+)
+def test_a_wrong_value_of_the_command_line_is_not_blamed_on_a_line_of_the_file(tmp_path, settings, told):
+    text = GOOD if settings != ["load.rate=9"] else GOOD.replace("Nothing is lost and nothing is done twice.", "Short.")
+
+    assert refusal(tmp_path, text, settings).startswith(told)
 
 
 def test_an_expected_violation_names_its_invariants_and_where_it_is_known(tmp_path):
