@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness_reports import junit, markdown, reported, terminal
+from harness_reports.reported import ReportedRun
 from rich.console import Console, RenderableType
 
-from harness import rundir
+from harness import last, rundir
 from harness.backends.base import Backend, BackendName
 from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
-from harness.checkers.gate import decide, refuse_unusable, unexplained
+from harness.checkers.gate import decide, over_runs, refuse_unusable, unexplained
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
 from harness.model import Plan, Verdict
@@ -147,6 +148,38 @@ def summary(plan: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:
     What the terminal shows of a verdict, and of what the gate makes of it.
     """
     return terminal.summary(plan, verdict, folder.path, decide(plan, verdict))
+
+
+class Told:
+    """
+    What one command tells CI systems of its runs, below the folder that gets their directories: `last.json`,
+    `junit.xml` and `summary.md`, written anew with each run that is added, so that they are there when it is cut off.
+    """
+
+    def __init__(self, folder: Path, asked: int) -> None:
+        self._folder, self._asked = folder, asked
+        self.runs: list[ReportedRun] = []
+        last.save(folder, last.LastCommand(asked=asked))
+
+    def add(self, run: ReportedRun) -> None:
+        """
+        Tell of one more run, which was judged or failed.
+        """
+        self.runs.append(run)
+        judged = tuple(each.folder.name for each in self.runs if each.folder is not None)
+        failed = tuple(f"{each.label}: {each.decision.sentences[0]}" for each in self.runs if each.folder is None)
+        last.save(self._folder, last.LastCommand(asked=self._asked, runs=judged, failed=failed))
+        over = together(self.runs)
+        junit.write(self.runs, self._folder / rundir.JUNIT, over)
+        markdown.write(self.runs, self._folder / rundir.SUMMARY, over)
+
+
+def together(runs: Sequence[ReportedRun]) -> Sequence[str]:
+    """
+    What the gate says against several runs together; nothing against one alone.
+    """
+    judged = [(run.plan, run.verdict) for run in runs if run.verdict is not None]
+    return over_runs(judged) if len(runs) > 1 else ()
 
 
 def record(runs: Sequence[tuple[Plan, Verdict]], file: Path) -> Sequence[str]:

@@ -151,7 +151,7 @@ class RunDir:
         """
         Write endpoints.json, from which the load generator learns the addresses of the system.
         """
-        _write(self.path / "endpoints.json", endpoints + "\n")
+        write_whole(self.path / "endpoints.json", endpoints + "\n")
 
     @property
     def backend(self) -> str:
@@ -167,7 +167,7 @@ class RunDir:
         """
         Write plan.json, completely or not at all.
         """
-        _write(self.plan, plan.model_dump_json(indent=2, by_alias=True) + "\n")
+        write_whole(self.plan, plan.model_dump_json(indent=2, by_alias=True) + "\n")
 
     def keep_invariants(self, texts: Mapping[str, str]) -> None:
         """
@@ -197,7 +197,7 @@ class RunDir:
         """
         Write stalled.json, completely or not at all.
         """
-        _write(self.stalled, stall.model_dump_json(indent=2) + "\n")
+        write_whole(self.stalled, stall.model_dump_json(indent=2) + "\n")
 
     def load_stall(self) -> Stall | None:
         """
@@ -212,7 +212,7 @@ class RunDir:
         """
         Write selftest.json, completely or not at all.
         """
-        _write(self.selftest, selftest.model_dump_json(indent=2) + "\n")
+        write_whole(self.selftest, selftest.model_dump_json(indent=2) + "\n")
 
     def load_selftest(self) -> SelfTest | None:
         """
@@ -227,7 +227,7 @@ class RunDir:
         """
         Write verdict.json, completely or not at all.
         """
-        _write(self.verdict, verdict.model_dump_json(indent=2) + "\n")
+        write_whole(self.verdict, verdict.model_dump_json(indent=2) + "\n")
 
     def load_verdict(self) -> Verdict:
         """
@@ -250,7 +250,10 @@ def _keep(folder: Path, texts: Mapping[str, str]) -> None:
         (folder / f"{name}.sql").write_text(text, encoding="utf-8")
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """
+    Write a file, completely or not at all.
+    """
     scratch = file.with_name(f".{file.name}.tmp")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(file)
@@ -278,11 +281,18 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
     run = RunDir(path.resolve())
     for folder in (run.journals.folder, run.evidence, run.logs, run.data):
         folder.mkdir()
-    scratch = root / f".latest-{os.getpid()}"
-    scratch.unlink(missing_ok=True)
-    scratch.symlink_to(path.name)
-    scratch.replace(root / LATEST)
+    point_latest(run)
     return run
+
+
+def point_latest(run: RunDir) -> None:
+    """
+    Make `latest`, beside the run, point at it.
+    """
+    scratch = run.path.with_name(f".latest-{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(run.name)
+    scratch.replace(run.path.with_name(LATEST))
 
 
 def standing(root: Path) -> list[RunDir]:

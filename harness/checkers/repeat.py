@@ -14,7 +14,15 @@ from harness.model import FaultFinding, Result, Verdict
 from harness.names import role
 
 _CONFIDENCE = 0.95
-WORST_FIRST = (Exit.INTERRUPTED, Exit.VIOLATED, Exit.SOFTWARE, Exit.UNKNOWN, Exit.GATE_MISSED, Exit.HOLDS)
+WORST_FIRST = (
+    Exit.INTERRUPTED,
+    Exit.VIOLATED,
+    Exit.SOFTWARE,
+    Exit.USAGE,
+    Exit.UNKNOWN,
+    Exit.GATE_MISSED,
+    Exit.HOLDS,
+)
 """A violation is still a violation if another run failed."""
 
 

@@ -15,7 +15,7 @@ import structlog
 import typer
 
 from harness.cli import judging, machine, runs
-from harness.cli.console import err
+from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError
 
 app = typer.Typer(
@@ -50,6 +50,8 @@ def _prepare() -> None:
     """
     Set up the whole process: warnings go to standard error, and requests to this machine never go through a proxy.
     """
+    if in_github_actions():
+        make_harmless()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

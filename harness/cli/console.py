@@ -1,13 +1,97 @@
 """
 The consoles to which the commands write: standard output and standard error.
+
+In a job of GitHub Actions the runner reads every line of them and obeys those that are workflow commands: a line that
+begins with `::`, and one that has `##[` anywhere (`src/Runner.Common/ActionCommand.cs` in actions/runner). What we
+print has texts of the system under test in it, so there all that we print is made harmless, but for our own
+annotations.
 """
 
 from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
 
 from rich.console import Console
 
 out = Console()
 err = Console(stderr=True)
+
+_JOINER = "\N{WORD JOINER}"
+"""Invisible, and keeps two signs from being one."""
+
+
+class Harmless:
+    """
+    A stream to which no workflow command can be written.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._last = ""
+
+    def write(self, text: str) -> int:
+        """
+        Write `text` with every `::` and `##` taken apart, also if its halves come one after the other.
+        """
+        for sign in (":", "#"):
+            while sign * 2 in text:
+                text = text.replace(sign * 2, f"{sign}{_JOINER}{sign}")
+            if self._last == sign and text.startswith(sign):
+                text = _JOINER + text
+        self._last = text[-1:] or self._last
+        return self.stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """
+        Write several texts.
+        """
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+def in_github_actions() -> bool:
+    """
+    Is this a job of GitHub Actions? The runner sets the variable ("Variables reference", its documentation).
+    """
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def make_harmless() -> None:
+    """
+    Make all that this process prints harmless for GitHub's runner.
+    """
+    sys.stdout = Harmless(sys.stdout)
+    sys.stderr = Harmless(sys.stderr)
+
+
+def say_json(text: str) -> None:
+    """
+    Write a JSON document to standard output. There is no workflow command in it, either: `:` and `#` are escaped where
+    they could be one, which no reader of JSON sees.
+    """
+    safe = text.replace("::", r":\u003a").replace("##", r"#\u0023") if in_github_actions() else text
+    _unguarded().write(safe + "\n")
+
+
+def annotate(commands: Iterable[str]) -> None:
+    """
+    Write workflow commands to standard output, so that the runner obeys them.
+    """
+    stream = _unguarded()
+    stream.flush()
+    for command in commands:
+        stream.write(f"{command}\n")
+    stream.flush()
+
+
+def _unguarded() -> TextIO:
+    return sys.stdout.stream if isinstance(sys.stdout, Harmless) else sys.stdout
 
 
 def say(line: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from harness.cli.console import err, out, say
+from harness.cli.console import annotate, err, in_github_actions, out, say
 from harness.cli.options import Out, RunName
 from harness.errors import EvidenceError, Exit, UsageError
 
@@ -99,7 +99,9 @@ def _opening(name: DatabaseName) -> Iterator[Opening]:
 def gate(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="run directories that are judged; default: the latest"),
+        typer.Argument(
+            metavar="[RUN]...", help="run directories; default: all runs of the last command that made runs"
+        ),
     ] = None,
     runs: Out = Path("runs"),
     *,
@@ -110,33 +112,42 @@ def gate(
 ) -> None:
     """
     What the gate of their scenarios makes of runs that are judged: one exit code for all of them, the worst.
+
+    In a job of GitHub Actions every run that does not pass becomes an annotation.
     """
-    from harness_reports import words
+    from harness_reports import annotations, reported, words
 
-    from harness import pipeline, rundir
+    from harness import last, pipeline, rundir
     from harness.checkers import repeat
-    from harness.checkers.gate import decide, over_runs
 
-    folders = [rundir.find(runs, name) for name in names or [rundir.LATEST]]
+    made = last.LastCommand(asked=len(names), runs=tuple(names)) if names else last.load(runs)
+    folders = [rundir.find(runs, name) for name in made.runs]
     if twice := {folder.name for folder in folders if folders.count(folder) > 1}:
         raise UsageError(f"{', '.join(sorted(twice))}: a run counts once, and is named more than once")
-    judged = [(folder, folder.load_plan(), _sound(folder)) for folder in folders]
-    codes = []
-    for folder, plan, verdict in judged:
-        decision = decide(plan, verdict)
-        codes.append(decision.code)
-        say(f"{'passes' if decision.code is Exit.HOLDS else 'fails'}  {folder.name}: {words.in_brief(verdict)}")
-        for sentence in decision.sentences:
+    judged = [reported.judged(folder, folder.load_plan(), _sound(folder)) for folder in folders]
+    codes: list[int] = []
+    for folder, run in zip(folders, judged, strict=True):
+        codes.append(run.decision.code)
+        brief = words.in_brief(run.verdict) if run.verdict else ""
+        say(f"{'passes' if run.passes else 'fails'}  {folder.name}: {brief}")
+        for sentence in run.decision.sentences:
             say(f"        {sentence}")
-    if len(judged) > 1:
-        for sentence in over_runs([(plan, verdict) for _, plan, verdict in judged]):
-            codes.append(Exit.VIOLATED)
-            say(f"fails  {sentence}")
+    against = [*pipeline.together(judged)]
+    codes += [Exit.VIOLATED for _ in against]
+    codes += [Exit.SOFTWARE for _ in made.failed]
+    against += made.failed
+    if not_made := made.asked - len(made.runs) - len(made.failed):
+        against.append(f"{words.count(not_made, 'run')} of {made.asked} never came to an end")
+        codes.append(Exit.UNKNOWN)
+    for sentence in against:
+        say(f"fails  {sentence}")
+    if in_github_actions():
+        annotate(annotations.lines(judged, against))
     if record is not None:
-        left_out = pipeline.record([(plan, verdict) for _, plan, verdict in judged], record)
+        left_out = pipeline.record([(run.plan, run.verdict) for run in judged if run.verdict], record)
         say(f"recorded in {record}" + (f", but for {', '.join(left_out)}: not sound" if left_out else ""))
     code = repeat.worst(codes)
-    say(f"{len(judged)} runs: exit code {int(code)}")
+    say(f"{words.count(made.asked, 'run')}: exit code {int(code)}")
     raise typer.Exit(code)
 
 

@@ -5,14 +5,13 @@ The commands that prepare a machine, a folder for your own files, and an editor.
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.console import out, say
+from harness.cli.console import out, say, say_json
 from harness.cli.options import DaprVersion
 from harness.errors import Exit
 
@@ -106,4 +105,4 @@ def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Sc
     from harness.planning import target as targets
 
     described = scenarios.schema() if of is Schema.SCENARIO else targets.schema()
-    sys.stdout.write(json.dumps(described, indent=2) + "\n")
+    say_json(json.dumps(described, indent=2))

@@ -4,7 +4,6 @@ The commands that plan runs, make runs, and clean up after them.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.backends.base import BackendName
-from harness.cli.console import err, out, say
+from harness.cli.console import err, out, say, say_json
 from harness.cli.options import (
     Backend,
     DaprVersion,
@@ -31,7 +30,7 @@ from harness.cli.options import (
 from harness.errors import Exit, HarnessError, LeftError, NodeError, UsageError
 
 if TYPE_CHECKING:
-    from harness.model import Plan, Result, Verdict
+    from harness.model import Plan
     from harness.pipeline import Place
 
 
@@ -69,7 +68,7 @@ def plan(
     refuse_unservable(planned, backend)
     refuse_unusable(planned)
     if as_json:
-        sys.stdout.write(planned.model_dump_json(indent=2, by_alias=True) + "\n")
+        say_json(planned.model_dump_json(indent=2, by_alias=True))
         return
     load = planned.scenario.load
     out.print(
@@ -107,9 +106,11 @@ def run(
     """
     Run a scenario: bring the system up, load it, break it, heal it, collect evidence, judge, report.
     """
+    from harness import last
     from harness.pipeline import Place
     from harness.planning.request import Request
 
+    last.forget(runs)
     request = Request(scenario, target, dapr_version, defect, tuple(settings or ()), rate, duration)
     plans = [request.plan(number) for number in range(seed, seed + repeat)]
     place = Place(backend, tuple(overlays or ()))
@@ -127,12 +128,13 @@ def replay(
     Run the plan of an earlier run again, into a new run directory. The target is read from its own file, never from a
     run.
     """
-    from harness import rundir
+    from harness import last, rundir
     from harness.pipeline import Place
     from harness.planning import target as targets
     from harness.runtime import shipped
 
     planned = rundir.find(runs, name).load_plan()
+    last.forget(runs)
     here = targets.load(target or shipped.TARGET)
     planned = planned.model_copy(update={"target": targets.same(planned.target, here)})
     raise typer.Exit(_execute(planned, runs, Place(backend, tuple(overlays or ()))))
@@ -141,38 +143,42 @@ def replay(
 def _repeat(plans: list[Plan], runs: Path, place: Place) -> int:
     """
     Run one plan after the other. Print one line for each, then k of n. Return the worst exit code.
+
+    `latest` is then the worst run, the first of them if several are as bad.
     """
-    from harness_reports import terminal, words
+    from harness_reports import reported, terminal, words
 
-    from harness import pipeline
+    from harness import pipeline, rundir
     from harness.checkers import repeat
-    from harness.checkers.gate import over_runs
 
+    told = pipeline.Told(runs, asked=len(plans))
     codes: list[int] = []
-    results: list[Result | None] = []
-    verdicts: list[Verdict] = []
     for planned in plans:
         try:
             done = pipeline.run(planned, runs, place, Console(quiet=True))
-        except (UsageError, LeftError):
-            raise
         except HarnessError as error:
+            told.add(reported.failed(planned, place.backend, error))
+            if isinstance(error, UsageError | LeftError):
+                raise
             say(f"seed {planned.seed}: failed: {words.shortened(str(error), 300)}")
             codes.append(error.exit_code)
-            results.append(None)
             continue
+        told.add(reported.judged(done.folder, planned, done.verdict))
         codes.append(done.code)
-        results.append(done.verdict.result)
-        verdicts.append(done.verdict)
         say(f"seed {planned.seed}: {words.in_brief(done.verdict)}  {done.folder.path}")
         if done.code == Exit.INTERRUPTED:
             break
-    say(f"{plans[0].scenario.name}: {repeat.summary(results)}")
-    if spreads := repeat.spreads(verdicts):
+    verdicts = [run.verdict for run in told.runs]
+    say(f"{plans[0].scenario.name}: {repeat.summary(None if each is None else each.result for each in verdicts)}")
+    if spreads := repeat.spreads(filter(None, verdicts)):
         out.print(terminal.spreads(spreads))
-    for sentence in over_runs(list(zip(plans, verdicts, strict=False))):  # of one scenario, so any plan will do
+    worst = told.runs[codes.index(repeat.worst(codes))]
+    if worst.folder is not None:
+        rundir.point_latest(rundir.RunDir(worst.folder))
+    for sentence in pipeline.together(told.runs):
         say(f"does not pass: {sentence}")
         codes.append(Exit.VIOLATED)
+    say(f"of all of them: {runs / rundir.SUMMARY}, {runs / rundir.JUNIT}")
     return repeat.worst(codes)
 
 
@@ -180,11 +186,19 @@ def _execute(planned: Plan, runs: Path, place: Place, *, attached: bool = False)
     """
     Run one plan and show what was found; return the exit code.
     """
+    from harness_reports import reported
+
     from harness import pipeline
 
     # When attached, standard output is the channel to the parent process.
     console = err if attached else out
-    done = pipeline.run(planned, runs, place, console, attached=attached)
+    told = pipeline.Told(runs, asked=1)
+    try:
+        done = pipeline.run(planned, runs, place, console, attached=attached)
+    except HarnessError as error:
+        told.add(reported.failed(planned, place.backend, error))
+        raise
+    told.add(reported.judged(done.folder, planned, done.verdict))
     console.print(pipeline.summary(planned, done.verdict, done.folder))
     return done.code
 

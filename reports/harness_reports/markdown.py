@@ -26,6 +26,7 @@ _CODES = {
     Exit.UNKNOWN: "cannot tell",
     Exit.GATE_MISSED: "service level missed",
     Exit.SOFTWARE: "failed",
+    Exit.USAGE: "cannot be run",
     Exit.INTERRUPTED: "interrupted",
 }
 _MOST_FAULTS = 20

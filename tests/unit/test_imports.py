@@ -17,6 +17,7 @@ LAYERS = [
     {"harness.rows"},
     {"harness.journal", "harness.runtime"},
     {"harness.rundir"},
+    {"harness.last"},
     {"harness.backends", "harness.evidence.schema"},
     {"harness.evidence.tables"},
     {"harness.faults"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import cli, rundir
+from harness import cli, last, rundir
 from harness.checkers import rates
 from harness.errors import EvidenceError, Exit, UsageError
 from harness.evidence import manifest
@@ -48,6 +48,52 @@ def test_the_latest_run_is_meant_where_none_is_named(judged, tmp_path, capsys):
     judged(shop.verdict())
 
     assert gate(capsys, tmp_path)[0] == Exit.HOLDS
+
+
+def test_all_runs_of_the_last_command_are_meant_where_none_is_named(judged, tmp_path, capsys):
+    lost = judged(shop.verdict((finding("lost", Result.VIOLATED, violations=1),)))
+    names = (lost.name, judged(shop.verdict()).name)
+    last.save(tmp_path, last.LastCommand(asked=2, runs=names))
+
+    code, printed = gate(capsys, tmp_path)
+
+    assert code == Exit.VIOLATED
+    assert printed.splitlines()[-1] == "2 runs: exit code 1"
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "told"),
+    [
+        ({"asked": 2, "failed": ("demo.seed-8: no redis",)}, Exit.SOFTWARE, "fails  demo.seed-8: no redis"),
+        ({"asked": 3}, Exit.UNKNOWN, "fails  2 runs of 3 never came to an end"),
+    ],
+)
+def test_a_run_that_failed_or_was_cut_off_does_not_pass(judged, tmp_path, capsys, made, code, told):
+    last.save(tmp_path, last.LastCommand(runs=(judged(shop.verdict()).name,), **made))
+
+    found, printed = gate(capsys, tmp_path)
+
+    assert found == code
+    assert told in printed.splitlines()
+
+
+def test_a_run_from_before_a_command_that_made_none_is_not_taken_for_its_own(judged, tmp_path, capsys):
+    judged(shop.verdict())
+    last.forget(tmp_path)
+
+    with pytest.raises(UsageError, match='there is no run "latest"; the newest are'):
+        gate(capsys, tmp_path)
+    last.save(tmp_path, last.LastCommand(asked=1, failed=("demo.seed-7: no redis",)))
+    assert gate(capsys, tmp_path)[0] == Exit.SOFTWARE
+
+
+def test_a_job_of_github_gets_annotations_and_a_terminal_none(judged, tmp_path, capsys, monkeypatch):
+    judged(shop.verdict((finding("lost", Result.VIOLATED, violations=1),)))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    assert "::error" not in gate(capsys, tmp_path)[1]
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert "\n::error title=VIOLATED%3A demo%2C seed 7::" in gate(capsys, tmp_path)[1]
 
 
 def test_runs_are_recorded_and_then_allowed(judged, tmp_path, capsys):

@@ -1,8 +1,12 @@
 """Commands that run: several seeds in a row, and a saved plan again."""
 
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
 import pytest
 
-from harness import cli, pipeline, rundir
+from harness import cli, last, pipeline, rundir
 from harness.cli import judging
 from harness.errors import Exit, NodeError, UsageError
 from harness.model import Result
@@ -16,7 +20,7 @@ CALM = "tests/targets/payments_calm.yaml"
 
 def call(capsys, *arguments):
     """What a command prints, and its exit code."""
-    code = cli.app(list(arguments), standalone_mode=False)
+    code = cli.app(list(map(str, arguments)), standalone_mode=False)
     return capsys.readouterr().out, code
 
 
@@ -32,17 +36,31 @@ def _fake(monkeypatch, tmp_path, pytestconfig):
         if isinstance(end, Exception):
             raise end
         codes = {Result.HOLDS: 0, Result.VIOLATED: 1, Result.UNKNOWN: 2}
-        return pipeline.Done(codes[end.result], end, RunDir(tmp_path / f"run-{made.seed}"))
+        folder = rundir.create(runs, made.scenario.name, made.seed)
+        return pipeline.Done(codes[end.result], end, folder)
 
     monkeypatch.setattr(pipeline, "run", one)
-    return plans, ends
+    return Fake(plans, ends, tmp_path / "runs")
+
+
+class Fake(NamedTuple):
+    plans: list
+    ends: dict
+    out: Path
+
+
+def red(out):
+    """The names of the red test cases that CI systems are told of, and the first line of the summary."""
+    cases = ET.fromstring((out / "junit.xml").read_bytes()).iter("testcase")
+    names = [f"{case.get('classname')}/{case.get('name')}" for case in cases if case.find("failure") is not None]
+    return names, (out / "summary.md").read_text().splitlines()[0]
 
 
 def test_a_repeated_run_takes_one_seed_after_the_other_and_says_k_of_n(fake, capsys):
-    plans, ends = fake
+    plans, ends, _ = fake
     ends[5] = shop.verdict((finding("stuck", Result.VIOLATED), finding("lost")))
 
-    printed, code = call(capsys, "run", CALM, "--seed", "4", "--repeat", "3")
+    printed, code = call(capsys, "run", CALM, "--seed", "4", "--repeat", "3", "--out", fake.out)
 
     assert [plan.seed for plan in plans] == [4, 5, 6]
     assert code == Exit.VIOLATED
@@ -55,15 +73,59 @@ def test_a_repeated_run_takes_one_seed_after_the_other_and_says_k_of_n(fake, cap
 
 
 def test_a_run_that_failed_is_no_evidence_and_does_not_stop_the_others(fake, capsys):
-    _, ends = fake
+    _, ends, _ = fake
     ends[1] = NodeError("redis was not ready after 60 s")
 
-    printed, code = call(capsys, "run", CALM, "--repeat", "2")
+    printed, code = call(capsys, "run", CALM, "--repeat", "2", "--out", fake.out)
 
     assert code == Exit.SOFTWARE
     assert printed.splitlines()[0] == "seed 1: failed: redis was not ready after 60 s"
     assert "1 of 1 runs hold" in printed
     assert "1 failed" in printed
+
+
+def test_a_repeated_run_leaves_one_file_of_all_and_latest_is_the_worst(fake, capsys):
+    fake.ends[2] = shop.verdict((finding("stuck", Result.VIOLATED, violations=1), finding("lost")))
+    fake.ends[3] = NodeError("redis was not ready after 60 s")
+
+    call(capsys, "run", CALM, "--repeat", "4", "--out", fake.out)
+
+    names, head = red(fake.out)
+    assert names == [
+        "payments_calm.seed-2/verdict",
+        "payments_calm.seed-2.general/stuck",
+        "payments_calm.seed-3/verdict",
+    ]
+    assert head == "## ❌ 2 of 4 runs pass"
+    assert (fake.out / "latest").resolve().name.endswith("payments_calm-2")
+    made = last.load(fake.out)
+    assert (made.asked, len(made.runs)) == (4, 3)
+    assert made.failed == ("payments_calm.seed-3: redis was not ready after 60 s",)
+
+
+def test_a_single_run_leaves_the_same_files(fake, capsys, monkeypatch):
+    monkeypatch.setattr(pipeline, "summary", lambda *_: "")
+
+    call(capsys, "run", CALM, "--out", fake.out)
+
+    assert red(fake.out) == ([], "## ✅ HOLDS: demo, seed 7")
+    assert len(last.load(fake.out).runs) == 1
+
+
+@pytest.mark.parametrize(
+    "command", [("run", CALM), ("run", "no_such_scenario"), ("run", CALM, "--set", "load.rate=fast")]
+)
+def test_nobody_takes_an_old_run_for_that_of_a_command_that_failed(fake, capsys, monkeypatch, command):
+    monkeypatch.setattr(pipeline, "summary", lambda *_: "")
+    call(capsys, "run", CALM, "--out", fake.out)
+    assert (fake.out / "latest").exists()
+    fake.ends[1] = NodeError("port 6379 is taken")
+
+    with pytest.raises((NodeError, UsageError)):
+        call(capsys, *command, "--out", fake.out)
+
+    assert not (fake.out / "latest").exists()
+    assert not (fake.out / "summary.md").exists() or red(fake.out)[0] == ["payments_calm.seed-1/verdict"]
 
 
 def saved(tmp_path, scenario_file):
@@ -76,35 +138,35 @@ def saved(tmp_path, scenario_file):
 
 
 def test_a_replay_runs_the_very_plan(fake, capsys, tmp_path, monkeypatch):
-    plans, _ = fake
+    plans, _, _ = fake
     monkeypatch.setattr(pipeline, "summary", lambda *_: "")
     folder = saved(tmp_path, scenario.find("sidecar_kill"))
 
-    _, code = call(capsys, "replay", str(folder.path))
+    _, code = call(capsys, "replay", folder.path, "--out", fake.out)
 
     assert code == Exit.HOLDS
     assert plans == [folder.load_plan()]
 
 
 def test_a_replay_takes_no_command_from_a_run_directory(fake, capsys, tmp_path):
-    plans, _ = fake
+    plans, _, _ = fake
     folder = saved(tmp_path, scenario.find("sidecar_kill"))
     planted = folder.plan.read_text().replace("target.providers", "evil.module")
     folder.plan.write_text(planted)
 
     with pytest.raises(UsageError, match="give the description that the plan was made with: --target FILE"):
-        call(capsys, "replay", str(folder.path))
+        call(capsys, "replay", folder.path, "--out", fake.out)
     assert plans == []
 
 
 def test_a_replay_of_another_target_needs_its_description(fake, capsys, tmp_path, pytestconfig, monkeypatch):
-    plans, _ = fake
+    plans, _, _ = fake
     monkeypatch.setattr(pipeline, "summary", lambda *_: "")
     folder = saved(tmp_path, pytestconfig.rootpath / CALM)
     with pytest.raises(UsageError, match="the plan is for target payments, and orders"):
-        call(capsys, "replay", str(folder.path))
+        call(capsys, "replay", folder.path, "--out", fake.out)
 
-    call(capsys, "replay", str(folder.path), "--target", "tests/targets/payments/target.yaml")
+    call(capsys, "replay", folder.path, "--out", fake.out, "--target", "tests/targets/payments/target.yaml")
     assert plans == [folder.load_plan()]
 
 

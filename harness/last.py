@@ -1,0 +1,57 @@
+"""
+What the last command that makes runs left below its folder, beside the run directories: `latest`, `last.json`,
+`junit.xml` and `summary.md`. CI systems and `harness gate` begin there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness import rundir
+from harness.errors import EvidenceError
+from harness.model import Value
+
+FILE = "last.json"
+
+
+class LastCommand(Value):
+    """
+    What the last command that makes runs made below a folder: how many it was asked for, the names of those that were
+    judged, and a sentence for each that failed.
+    """
+
+    asked: int
+    runs: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def forget(root: Path) -> None:
+    """
+    Remove what tells of the last command below `root`: `latest` and the reports of its runs. So nobody takes them for
+    those of a new command that fails before its first run.
+    """
+    for name in (rundir.LATEST, FILE, rundir.JUNIT, rundir.SUMMARY):
+        (root / name).unlink(missing_ok=True)
+
+
+def save(root: Path, last: LastCommand) -> None:
+    """
+    Write `root/last.json`, completely or not at all.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    rundir.write_whole(root / FILE, last.model_dump_json(indent=2) + "\n")
+
+
+def load(root: Path) -> LastCommand:
+    """
+    Return what the last command made below `root`; where no command of this version left that, `latest` is its only
+    run. Raises EvidenceError if the file cannot be used.
+    """
+    try:
+        return LastCommand.model_validate_json((root / FILE).read_bytes())
+    except FileNotFoundError:
+        return LastCommand(asked=1, runs=(rundir.LATEST,))
+    except (OSError, ValidationError) as error:
+        raise EvidenceError(f"{root / FILE} was not written by this version of the harness: {error}") from error
