@@ -94,6 +94,7 @@ def judge(
         lacking = (*changed, *database.missing.values(), *thin)
         notes = (*(_torn(row) for row in _answered(database, _TORN)), *explanations.problems)
     return Verdict(
+        version=1,
         run=run_name,
         scenario=plan.scenario.name,
         claim=plan.scenario.claim,

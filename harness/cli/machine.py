@@ -90,19 +90,21 @@ def init(
 
 class Schema(StrEnum):
     """
-    The files that people write.
+    The files that people write, and the one that programs read.
     """
 
     SCENARIO = "scenario"
     TARGET = "target"
+    VERDICT = "verdict"
 
 
-def schema(of: Annotated[Schema, typer.Argument(help="scenario or target")] = Schema.SCENARIO) -> None:
+def schema(of: Annotated[Schema, typer.Argument(help="scenario, target or verdict")] = Schema.SCENARIO) -> None:
     """
-    Print the JSON Schema of a scenario or a target.yaml, for editors.
+    Print the JSON Schema of a scenario or a target.yaml, for editors, or of a verdict.json, for programs.
     """
+    from harness.model import verdict
     from harness.planning import scenario as scenarios
     from harness.planning import target as targets
 
-    described = scenarios.schema() if of is Schema.SCENARIO else targets.schema()
-    say_json(json.dumps(described, indent=2))
+    made = {Schema.SCENARIO: scenarios.schema, Schema.TARGET: targets.schema, Schema.VERDICT: verdict.schema}
+    say_json(json.dumps(made[of](), indent=2))

@@ -246,7 +246,7 @@ class Expectation(Value):
     written down. Every other result is unexpected, also HOLDS.
     """
 
-    violated: tuple[str, ...] = Field(min_length=1)
+    violated: tuple[str, ...] = Field(min_length=1, description="names of invariants")
     upstream: str = Field(min_length=10, description="an address, or the sentence of a document")
 
 

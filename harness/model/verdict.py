@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from harness.model.scenario import Expectation
-from harness.model.values import NodeName, Value
+from harness.model.values import JSON_SCHEMA_DRAFT, NodeName, Value
 
 
 class Result(StrEnum):
@@ -39,9 +39,9 @@ class Witness(Value):
     One row that an invariant returned: the instance, a sentence for a person, and the row itself.
     """
 
-    instance_id: str | None
-    sentence: str
-    row: Mapping[str, Any]
+    instance_id: str | None = Field(description="the workflow instance that broke it; null if the row names none")
+    sentence: str = Field(description="what happened, for a person")
+    row: Mapping[str, Any] = Field(description="the columns of the row, as the invariant returned them")
     explained_by: tuple[str, ...] = Field(default=(), description="known findings that explain it")
 
 
@@ -55,15 +55,15 @@ class Known(Value):
     by it. `sentences` tell of the first of the instances.
     """
 
-    name: str
-    title: str
-    layer: str
+    name: str = Field(description="its file's name, without the ending")
+    title: str = Field(description="what goes wrong, in a sentence")
+    layer: str = Field(description="where it goes wrong: the engine, the scheduler, ...")
     number: int | None = Field(default=None, description="its number in docs/findings.md")
     fixed: str | None = Field(default=None, description="the first Dapr release in which it is mended, if one is known")
-    upstream: tuple[str, ...] = ()
-    instances: int
-    rows: int
-    sentences: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = Field(default=(), description="where it is known upstream: issues, pull requests")
+    instances: int = Field(description="instances of this run that show its cause")
+    rows: int = Field(description="rows against invariants that it explains")
+    sentences: tuple[str, ...] = Field(default=(), description="of the first of these instances, what shows it")
 
 
 Origin = Literal["general", "target", "user"]
@@ -75,15 +75,17 @@ class Finding(Value):
     What one invariant found. `violations` is the number of all rows; `witnesses` has the first of them.
     """
 
-    name: str
-    claim: str
-    result: Result
+    name: str = Field(description="the invariant's name")
+    claim: str = Field(description="what it says of every run, in a sentence")
+    result: Result = Field(description="HOLDS, UNKNOWN or VIOLATED")
     examined: int = Field(description="how many things it looked at")
-    violations: int
-    witnesses: tuple[Witness, ...] = ()
-    reason: str | None = Field(default=None, description="why it is UNKNOWN; None otherwise")
+    violations: int = Field(description="all rows against it")
+    witnesses: tuple[Witness, ...] = Field(default=(), description="the first of these rows, at most 20")
+    reason: str | None = Field(default=None, description="why it is UNKNOWN; null otherwise")
     catches: tuple[str, ...] = Field(default=(), description="planted defects that it must catch")
-    origin: Origin = "general"
+    origin: Origin = Field(
+        default="general", description="whose it is: the harness's own, the target's or a package's, the user's"
+    )
     explained: int = Field(default=0, description="of the rows against it, those that known findings explain")
 
     @property
@@ -102,18 +104,18 @@ class FaultFinding(Value):
     time is None if it did not happen or is not known. harness/checkers/recovery.py says how they are measured.
     """
 
-    step: int
-    fault: str
-    node: NodeName
-    at: float | None
-    felt_after: float | None
-    healed_at: float | None
-    in_flight: int
-    first_failure: float | None = Field(default=None, description="answer to the first start that failed")
-    first_success: float | None = Field(default=None, description="answer to the first start after it that did not")
-    recovery: float | None = Field(description="back at steady throughput")
-    unrecovered: str | None = Field(default=None, description="why there is no recovery time; None if there is one")
-    proof: Mapping[str, JsonValue]
+    step: int = Field(description="number of the step in the plan, from 0")
+    fault: str = Field(description="the kind of fault")
+    node: NodeName = Field(description="the node or link that was hit")
+    at: float | None = Field(description="seconds from the load's begin until it was in force; null if it never was")
+    felt_after: float | None = Field(description="seconds until it was proved to be felt; null if it was not")
+    healed_at: float | None = Field(description="seconds from the load's begin until it was undone; null if it was not")
+    in_flight: int = Field(description="instances that were running when it was applied")
+    first_failure: float | None = Field(default=None, description="seconds until the first failed start was answered")
+    first_success: float | None = Field(default=None, description="seconds until the first good answer after that")
+    recovery: float | None = Field(description="seconds until throughput was steady again")
+    unrecovered: str | None = Field(default=None, description="why there is no recovery time; null if there is one")
+    proof: Mapping[str, JsonValue] = Field(description="what was measured, or why nothing could be")
 
 
 class Verdict(Value):
@@ -121,11 +123,14 @@ class Verdict(Value):
     The verdict on one run. It is made only from the evidence, so the same evidence gives the same bytes.
     """
 
-    run: str
-    scenario: str
-    claim: str
-    seed: int
-    result: Result
+    version: Literal[1] = Field(description="of this format: grows when a field goes, or changes its meaning")
+    run: str = Field(description="the run directory's name")
+    scenario: str = Field(description="the scenario's name")
+    claim: str = Field(description="what the scenario claims")
+    seed: int = Field(description="the seed that decided the plan")
+    result: Result = Field(
+        description="HOLDS, UNKNOWN or VIOLATED: the worst of the findings, and UNKNOWN if it lacks something"
+    )
     reasons: tuple[str, ...] = Field(description="plain sentences: why it is not HOLDS; empty if it is")
     lacking: tuple[str, ...] = Field(
         default=(), description="of these, what was not seen: faults that were not felt, evidence that is not there"
@@ -138,8 +143,8 @@ class Verdict(Value):
     overlapping_attempts: int = Field(
         default=0, description="of these, those that began while another execution of the task ran; allowed"
     )
-    findings: tuple[Finding, ...]
-    faults: tuple[FaultFinding, ...]
+    findings: tuple[Finding, ...] = Field(description="what each invariant found")
+    faults: tuple[FaultFinding, ...] = Field(description="each fault on each node, in the order of the plan")
     missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")
     notes: tuple[str, ...] = Field(default=(), description="plain sentences that change nothing, and should be known")
     trial: bool = Field(
@@ -150,3 +155,14 @@ class Verdict(Value):
     )
     known: tuple[Known, ...] = Field(default=(), description="known findings that explain rows of this run")
     expect: Expectation | None = Field(default=None, description="what the scenario expects to be violated")
+
+
+def schema() -> dict[str, Any]:
+    """
+    Return the JSON Schema of verdict.json (draft 2020-12), for those who read it. It allows fields that it does not
+    name: a reader passes over what a later release adds.
+    """
+    made = Verdict.model_json_schema(mode="serialization")
+    for model in (made, *made["$defs"].values()):
+        model.pop("additionalProperties", None)
+    return {"$schema": JSON_SCHEMA_DRAFT, **made}

@@ -11,10 +11,9 @@ from typing import Any
 from harness.errors import UsageError
 from harness.faults import families
 from harness.model import FaultEntry, NemesisFault, Scenario, Value
+from harness.model.values import JSON_SCHEMA_DRAFT
 from harness.planning.yamlfile import Document, Location, did_you_mean, override, read
 from harness.runtime import shipped
-
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def names() -> list[str]:
@@ -79,7 +78,7 @@ def schema() -> dict[str, Any]:
     del whole["properties"]["name"]
     whole["properties"]["target"] |= {"default": "the reference target", "description": "path of a target.yaml"}
     whole["required"] = [name for name in whole["required"] if name not in ("name", "target")]
-    return {"$schema": _DRAFT, **whole}
+    return {"$schema": JSON_SCHEMA_DRAFT, **whole}
 
 
 def _entry(step: str, fields_of_step: Mapping[str, Any], name: str, model: type[Value]) -> dict[str, Any]:

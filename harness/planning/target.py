@@ -10,6 +10,7 @@ from typing import Any
 from harness import names
 from harness.errors import UsageError
 from harness.model import HttpLedger, HttpStart, Target
+from harness.model.values import JSON_SCHEMA_DRAFT
 from harness.planning.yamlfile import Document, did_you_mean, read
 
 
@@ -30,7 +31,7 @@ def schema() -> dict[str, Any]:
     """
     Return the JSON Schema of a target.yaml, for editors (draft 2020-12).
     """
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Target.model_json_schema()}
+    return {"$schema": JSON_SCHEMA_DRAFT, **Target.model_json_schema()}
 
 
 def same(planned: Target, here: Target) -> Target:

@@ -340,6 +340,7 @@ def verdict(findings: tuple[Finding, ...] | None = None, **changes) -> Verdict:
     found = findings or (*(finding(name) for name in CLAIMS), finding("stock_conserved", origin="target"))
     return Verdict(
         **{
+            "version": 1,
             "run": RUN,
             "scenario": "demo",
             "claim": plan().scenario.claim,

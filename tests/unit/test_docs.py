@@ -21,6 +21,7 @@ from harness.model import (
     Nemesis,
     Safety,
     Topology,
+    verdict,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,39 @@ def test_the_evidence_tables_are_told_as_the_schema_has_them():
         table.name: (table.row, [(column.name, column.type, column.meaning) for column in table.columns])
         for table in schema.TABLES
     }
+
+
+def test_every_field_of_a_verdict_is_told_as_its_schema_has_it():
+    text = (ROOT / "docs/verdict-json.md").read_text()
+    made = verdict.schema()
+    models = {name: model for name, model in {"Verdict": made, **made["$defs"]}.items() if "properties" in model}
+    told = {
+        title: re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
+        for title, section in re.findall(r"^## (\w+)\n((?:.|\n)*?)(?=\n## |\Z)", text, re.MULTILINE)
+    }
+
+    assert told == {
+        name: [(field, type_of(of), of["description"]) for field, of in model["properties"].items()]
+        for name, model in models.items()
+    }
+
+
+def type_of(field):
+    """A JSON Schema's type in words: `list of Finding`."""
+    if "anyOf" in field:
+        return " or ".join(type_of(each) for each in field["anyOf"])
+    if "$ref" in field:
+        name = field["$ref"].rsplit("/", 1)[1]
+        return {"Result": "string", "JsonValue": "anything"}.get(name, name)
+    if "const" in field:
+        return str(field["const"])
+    match field.get("type"):
+        case "array":
+            return f"list of {type_of(field['items'])}"
+        case "object" if isinstance(values := field.get("additionalProperties"), dict) and values:
+            return f"object of {type_of(values)}"
+        case other:
+            return other
 
 
 def test_every_row_of_every_journal_is_told_with_its_fields():

@@ -1,4 +1,4 @@
-"""The JSON Schemas for editors: in step with the models, and of one mind with the reader."""
+"""The JSON Schemas, for editors and for programs: in step with the models, and of one mind with the reader."""
 
 import json
 
@@ -6,12 +6,16 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from harness.model import Result, verdict
 from harness.planning import scenario, target
+from tests.builders import shop
 
 SCENARIO = scenario.schema()
 
 
-@pytest.mark.parametrize(("name", "made"), [("scenario", SCENARIO), ("target", target.schema())])
+@pytest.mark.parametrize(
+    ("name", "made"), [("scenario", SCENARIO), ("target", target.schema()), ("verdict", verdict.schema())]
+)
 def test_the_committed_schema_is_the_one_that_the_models_give(pytestconfig, name, made):
     """`harness schema NAME > docs/NAME.schema.json` mends it."""
     assert json.loads((pytestconfig.rootpath / f"docs/{name}.schema.json").read_text()) == made
@@ -49,3 +53,27 @@ def test_what_the_reader_refuses_the_schema_refuses(right, wrong):
     assert right in text
 
     assert problems(SCENARIO, text.replace(right, wrong, 1)) != []
+
+
+@pytest.mark.parametrize("name", ["holds", "violated", "explained", "expected"])
+def test_every_verdict_fits_its_schema_also_one_with_a_field_of_a_later_release(name):
+    lost = shop.finding("lost", Result.VIOLATED, violations=1)
+    found = {
+        "holds": shop.verdict(),
+        "violated": shop.violated(shop.evidence(200)),
+        "explained": shop.explained()[0],
+        "expected": shop.verdict((lost,), expect={"violated": ["lost"], "upstream": "https://example.org/1"}),
+    }[name]
+    document = json.loads(found.model_dump_json())
+    reader = jsonschema.Draft202012Validator(verdict.schema())
+
+    assert list(reader.iter_errors(document)) == []
+    assert list(reader.iter_errors({**document, "later": 1})) == []
+    for wrong in ({"version": 2}, {"result": "FINE"}, {"findings": [{"name": "lost"}]}):
+        assert list(reader.iter_errors({**document, **wrong})) != []
+
+
+def test_every_field_of_a_verdict_has_a_description():
+    for model in (verdict.schema(), *verdict.schema()["$defs"].values()):
+        lacking = [name for name, field in model.get("properties", {}).items() if "description" not in field]
+        assert lacking == [], model["title"]
