@@ -100,13 +100,15 @@ def faults_met(database: Database, telling: Telling, instances: Sequence[str]) -
     return {instance: windows for instance, windows in told.items() if windows}
 
 
+def in_force(applied_ns: int, healed_ns: int | None, since_ns: int, until_ns: int | None) -> bool:
+    """
+    Was a fault in force at some time from `since_ns` to `until_ns`? None is for ever.
+    """
+    return (until_ns is None or applied_ns <= until_ns) and (healed_ns is None or healed_ns >= since_ns)
+
+
 def _meets(fault: Row, life: Row) -> bool:
-    """
-    Was a fault in force in a life? The comment in lives.sql says when.
-    """
-    return (life["ended_ns"] is None or fault["applied_ns"] <= life["ended_ns"]) and (
-        fault["healed_ns"] is None or fault["healed_ns"] >= life["begun_ns"]
-    )
+    return in_force(fault["applied_ns"], fault["healed_ns"], life["begun_ns"], life["ended_ns"])
 
 
 def _windows(telling: Telling, faults: Sequence[Row]) -> str:

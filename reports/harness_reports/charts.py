@@ -17,6 +17,9 @@ from harness_reports.palette import of_class
 from harness_reports.plots import OUTCOMES, Page
 from harness_reports.series import Axis, Series
 
+_MOST_WINDOWS = 100
+"""Each is drawn in each chart; more would hide what they shade."""
+
 _STARTS = Chart(
     "starts",
     "Starts per second",
@@ -47,12 +50,13 @@ _LATENCY = Chart(
 @dataclass(frozen=True)
 class Drawing:
     """
-    All charts: the Bokeh document that holds them, and the fault windows that they show.
+    All charts: the Bokeh document that holds them, and the fault windows that they show; `unshaded` more are not shown.
     """
 
     document: Mapping[str, Any]
     charts: tuple[Chart, ...]
     windows: tuple[Window, ...]
+    unshaded: int
     axis: Axis
 
 
@@ -60,7 +64,8 @@ def draw(series: Series, faults: Sequence[FaultFinding]) -> Drawing:
     """
     Draw a run's series with its faults.
     """
-    page = Page(series.axis, windows(faults, series.axis.end))
+    found = windows(faults, series.axis.end)
+    page = Page(series.axis, found[:_MOST_WINDOWS])
     charts = (
         page.lanes(faults),
         page.bars(_STARTS, series.starts, OUTCOMES),
@@ -68,4 +73,6 @@ def draw(series: Series, faults: Sequence[FaultFinding]) -> Drawing:
         page.level(_IN_FLIGHT, series.in_flight),
         page.percentiles(_LATENCY, series.latency),
     )
-    return Drawing(page.document.to_json(deferred=False), charts, page.windows, series.axis)
+    return Drawing(
+        page.document.to_json(deferred=False), charts, page.windows, len(found) - len(page.windows), series.axis
+    )

@@ -8,19 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
+from harness.checkers.database import Parameters, Row, UnansweredError
 from harness.evidence.reader import make_views
-
-Row = Mapping[str, Any]
-
-
-class MissingError(Exception):
-    """
-    Evidence that is needed for drawing is missing. The message says which.
-    """
 
 
 class Evidence:
@@ -32,25 +24,25 @@ class Evidence:
         self._connection = connection
         self._missing = missing
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """
-        Return the rows of a query, each as column -> value. Raises MissingError if the evidence cannot answer it.
+        Return the rows of a query, each as column -> value. Raises UnansweredError if the evidence cannot answer it.
         """
         try:
-            answer = self._connection.execute(sql, parameters or {})
+            answer = self._connection.execute(sql, parameters)
             columns = [column[0] for column in answer.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
         except duckdb.CatalogException as error:
             lacking = [reason for table, reason in self._missing.items() if table in sql.split()]
-            raise MissingError("; ".join(lacking) or str(error)) from error
+            raise UnansweredError("; ".join(lacking) or str(error)) from error
         except duckdb.Error as error:
-            raise MissingError(f"the evidence cannot be read: {error}") from error
+            raise UnansweredError(f"the evidence cannot be read: {error}") from error
 
 
 @contextmanager
 def open_evidence(folder: Path) -> Iterator[Evidence]:
     """
-    Open the evidence in `folder`. If something is missing or broken there, the queries that need it raise MissingError.
+    Open the evidence in `folder`. The queries that need something that is missing or broken raise UnansweredError.
     """
     with duckdb.connect() as connection:
         yield Evidence(connection, make_views(connection, folder))

@@ -7,53 +7,32 @@ Everything that comes from outside is escaped, and only the two scripts that are
 
 from __future__ import annotations
 
-import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from harness.checkers.database import Row, UnansweredError
 from harness.checkers.gate import Decision
-from harness.model import Finding, Plan, Result, Verdict, Witness
+from harness.model import Plan, Result, Verdict
 from harness.rundir import RunDir
-from harness_reports import charts, page, palette, series, timeline, words
-from harness_reports.evidence import Evidence, MissingError, Row, open_evidence
+from harness_reports import acceptance, charts, page, palette, series, stories, words
+from harness_reports.evidence import Evidence, open_evidence
 from harness_reports.series import Missing, Series
-from harness_reports.timeline import Timeline
+from harness_reports.stories import Limits
 
-_MOST_WITNESSES = 10
-_MOST_TIMELINES = 40
+MOST_BYTES = 2_000_000
+"""No report is larger. The first of LIMITS with which it fits is taken."""
+
+LIMITS = (Limits(10, 60, 12, 80), Limits(3, 20, 6, 60), Limits(1, 8, 2, 40), Limits(0, 0, 0, 0))
+_MOST_FAULTS = 200
 
 _LIBRARY = files("bokeh").joinpath("server/static/js/bokeh.min.js")
 """BokehJS without widgets and tables. Not by bokeh.resources, which the environment can send to a network."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """
-    One witness on the page: its number, its row as text, and the timeline of its instance. If an earlier witness
-    already shows this timeline, `same_as` is the number of that witness.
-    """
-
-    number: int
-    witness: Witness
-    row: Mapping[str, str]
-    timeline: Timeline | None
-    same_as: int | None
-
-
-@dataclass(frozen=True)
-class Case:
-    """
-    One invariant that did not hold, with as many of its witnesses as are shown.
-    """
-
-    number: int
-    finding: Finding
-    shown: tuple[Shown, ...]
 
 
 @dataclass(frozen=True)
@@ -70,82 +49,52 @@ def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Path:
     """
     Write `run/report.html` from a verdict and the evidence in `run/evidence`. Return its path.
     """
-    with open_evidence(run / "evidence") as evidence:
+    folder = RunDir(run)
+    with open_evidence(folder.evidence) as evidence:
         summed = series.read(evidence, plan, verdict)
-        cases = tuple(_cases(evidence, verdict, summed.axis.origin_ns))
-        phases = tuple(_phases(evidence))
-    drawing = charts.draw(summed, verdict.faults)
-    script = page.TEMPLATES.joinpath("report.js").read_text(encoding="utf-8")
-    library = _LIBRARY.read_text(encoding="utf-8")
-    text = (
-        page.environment()
-        .get_template("report.html.j2")
-        .render(
-            plan=plan,
-            verdict=verdict,
-            decision=decision,
-            cases=cases,
-            phases=phases,
-            stall=RunDir(run).load_stall(),
-            selftest=RunDir(run).load_selftest(),
-            backend=RunDir(run).backend,
-            drawing=drawing,
-            figures=_figures(summed),
-            models={chart.name: chart.model for chart in drawing.charts if chart.model is not None},
-            palette=palette,
-            style=page.style(),
-            script=script,
-            library=library,
-            policy=page.policy(script, library),
-            versions=_versions(plan),
-            words=words,
-            Result=Result,
-            zip=zip,
-        )
-    )
+        text = _template(plan, verdict, folder, decision, summed, tuple(_phases(evidence)))
+        for limits in LIMITS:
+            told = text(cases=stories.of(evidence, plan, verdict, summed.axis.origin_ns, limits))
+            if len(told.encode()) <= MOST_BYTES:
+                break
     file = run / "report.html"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(told, encoding="utf-8")
     return file
 
 
-def _cases(evidence: Evidence, verdict: Verdict, origin_ns: int) -> Iterator[Case]:
+def _template(
+    plan: Plan, verdict: Verdict, run: RunDir, decision: Decision, summed: Series, phases: tuple[Phase, ...]
+) -> Callable[..., str]:
     """
-    Return the invariants that do not hold, the violated ones first. A timeline is shown with the first witness of its
-    instance.
+    Return what makes the page of its `cases`.
     """
-    broken = [finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS]
-    named = dict.fromkeys(
-        witness.instance_id
-        for finding in broken
-        for witness in finding.witnesses[:_MOST_WITNESSES]
-        if witness.instance_id is not None
+    drawing = charts.draw(summed, verdict.faults)
+    script = page.TEMPLATES.joinpath("report.js").read_text(encoding="utf-8")
+    library = _LIBRARY.read_text(encoding="utf-8")
+    return partial(
+        page.environment().get_template("report.html.j2").render,
+        plan=plan,
+        verdict=verdict,
+        decision=decision,
+        accepted=acceptance.of(plan, verdict, decision),
+        phases=phases,
+        faults=verdict.faults[:_MOST_FAULTS],
+        stall=run.load_stall(),
+        selftest=run.load_selftest(),
+        backend=run.backend,
+        drawing=drawing,
+        figures=_figures(summed),
+        models={chart.name: chart.model for chart in drawing.charts if chart.model is not None},
+        palette=palette,
+        style=page.style(),
+        script=script,
+        library=library,
+        policy=page.policy(script, library),
+        versions=_versions(plan),
+        words=words,
+        Result=Result,
+        zip=zip,
     )
-    timelines = timeline.read(evidence, list(named)[:_MOST_TIMELINES], origin_ns, verdict.faults)
-    numbers: dict[str | None, int] = {}
-    count = 0
-    for number, finding in enumerate(broken, start=1):
-        shown = []
-        for witness in finding.witnesses[:_MOST_WITNESSES]:
-            count += 1
-            same_as = numbers.get(witness.instance_id)
-            of_instance = timelines.get(witness.instance_id or "") if same_as is None else None
-            if of_instance is not None:
-                numbers[witness.instance_id] = count
-            shown.append(Shown(count, witness, _row(witness, origin_ns), of_instance, same_as))
-        yield Case(number, finding, tuple(shown))
-
-
-def _row(witness: Witness, origin_ns: int) -> dict[str, str]:
-    """
-    Return the row of a witness as text. Times are also shown as seconds after the load began.
-    """
-    told = {}
-    for column, value in witness.row.items():
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-        if column.endswith("_ns") and isinstance(value, int):
-            text = f"{words.at((value - origin_ns) / 1e9)} ({value})"
-        told[column] = words.NOTHING if value is None else text
-    return told
 
 
 def _phases(evidence: Evidence) -> Iterator[Phase]:
@@ -153,7 +102,7 @@ def _phases(evidence: Evidence) -> Iterator[Phase]:
         rows: list[Row] = evidence.rows(
             "SELECT phase, (ended_ns - started_ns) / 1e9 AS length FROM phases ORDER BY started_ns"
         )
-    except MissingError:
+    except UnansweredError:
         return
     for row in rows:
         yield Phase(row["phase"], row["length"])

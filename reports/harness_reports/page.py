@@ -17,6 +17,9 @@ from harness_reports import words
 
 TEMPLATES = files(__package__).joinpath("templates")
 
+_MOST_LETTERS = 1_000
+"""No text on a page is longer: error texts of the system under test may be of any length."""
+
 
 def style() -> str:
     """
@@ -58,6 +61,9 @@ def policy(*scripts: str) -> str:
 def _told(value: object) -> object:
     """
     Return a text as it is shown on the page: in one line, without characters that are invisible or change its
-    direction.
+    direction, and cut if it is very long.
     """
-    return words.printable(value) if type(value) is str else value
+    if type(value) is not str:
+        return value
+    text = words.printable(value[:_MOST_LETTERS])
+    return text if len(value) <= _MOST_LETTERS else f"{text}… ({len(value) - _MOST_LETTERS:,} characters more)"

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.checkers.database import UnansweredError
 from harness.checkers.gate import Decision, decide
 from harness.errors import Exit, HarnessError
 from harness.model import Plan, Verdict
 from harness.rundir import PROCESSES, RunDir
 from harness.runtime.versions import DAPR
 from harness_reports import words
-from harness_reports.evidence import MissingError, open_evidence
+from harness_reports.evidence import open_evidence
 
 _PHASES = "SELECT min(started_ns) AS began_ns, max(ended_ns) AS ended_ns FROM phases"
 
@@ -82,7 +83,7 @@ def judged(folder: RunDir, plan: Plan, verdict: Verdict) -> ReportedRun:
         with open_evidence(folder.evidence) as evidence:
             row = evidence.rows(_PHASES)[0]
             began_ns, ended_ns = row["began_ns"], row["ended_ns"]
-    except MissingError:
+    except UnansweredError:
         pass
     took = None if began_ns is None or ended_ns is None else (ended_ns - began_ns) / 1e9
     decision = decide(plan, verdict)

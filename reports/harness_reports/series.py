@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
+from harness.checkers.database import Parameters, Row, UnansweredError
 from harness.model import Plan, Verdict
-from harness_reports.evidence import Evidence, MissingError, Row
+from harness_reports.evidence import Evidence
 
 _MOST_BINS = 600
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -147,13 +148,13 @@ def _axis(evidence: Evidence, verdict: Verdict) -> Axis:
     return Axis(origin, width, math.ceil(seconds / width))
 
 
-def _one(evidence: Evidence, sql: str, parameters: Mapping[str, object] | None = None) -> int | None:
+def _one(evidence: Evidence, sql: str, parameters: Parameters = ()) -> int | None:
     """
     The one value of a query; None if there is none, or the evidence for it is missing.
     """
     try:
         rows = evidence.rows(sql, parameters)
-    except MissingError:
+    except UnansweredError:
         return None
     return next(iter(rows[0].values())) if rows else None
 
@@ -161,7 +162,7 @@ def _one(evidence: Evidence, sql: str, parameters: Mapping[str, object] | None =
 def _lines(read: Callable[[], Mapping[str, Values]]) -> Lines:
     try:
         return read() or Missing("the evidence has nothing of it")
-    except MissingError as error:
+    except UnansweredError as error:
         return Missing(str(error))
 
 

@@ -1,42 +1,59 @@
 """
-The timeline of one instance: what client, engine, activity bodies and ledger say about it, merged on one clock.
+The timeline of one instance on the run's clock: what client, replicas, engine, scheduler, services and store say of it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.model import FaultFinding
+from harness import names
+from harness.checkers.traces import Body, Call, Effect, Event, Struck, Trace
 from harness_reports import words
-from harness_reports.evidence import Evidence, MissingError, Row
 
-MOST_ENTRIES = 200
-"""The most entries of one timeline that are shown. The Parquet files have all of them."""
+CLIENT, SCHEDULER, STORE = "client", "scheduler", "store"
+"""Lanes that are no nodes: who asks, the scheduler and the state store, whatever their nodes are called."""
+
+_STORES = ("redis", "postgres")
 
 _MOST_LETTERS = 160
 
-Teller = Literal["fault", "client", "engine", "body", "ledger"]
-_TELLERS: tuple[Teller, ...] = ("fault", "client", "engine", "body", "ledger")
-"""The sources of entries. Entries at the same moment are sorted in this order."""
+Kind = Literal["fault", "client", "body", "history", "timer", "effect", "job", "reading"]
+_KINDS: tuple[Kind, ...] = ("fault", "client", "body", "history", "timer", "effect", "job", "reading")
+"""Entries at the same moment are sorted in this order."""
+
+_TOLD = {
+    "workflowStarted": ("", "a turn of the workflow begins"),
+    "executionStarted": ("begins", "the workflow {name} begins"),
+    "executionCompleted": ("ends", "the workflow ends"),
+    "executionTerminated": ("terminated", "the workflow is terminated"),
+    "taskScheduled": ("{name} ordered", "task {task} ({name}) is ordered"),
+    "taskCompleted": ("{name} done", "task {task} ({name}) has its result"),
+    "taskFailed": ("{name} failed", "task {task} ({name}) has failed"),
+    "timerCreated": ("timer {task} set", "timer {task} is set"),
+    "timerFired": ("timer {task} fires", "timer {task} fires"),
+}
+"""Event of the history -> its label among the lanes, and what it means. Others are told by their own names."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """
     One thing that happened. `at` and `end` are in seconds after the load began. At a single moment `end` equals `at`;
-    if nobody recorded the end, it is None. `during` names the faults that were in force meanwhile.
+    if nobody recorded the end, it is None. `lanes` are where it is drawn, with `label` beside it. `during` names the
+    faults that were in force meanwhile. `bad`: it failed, or was cut off.
     """
 
     at: float
     end: float | None
-    teller: Teller
-    what: str
-    where: str
-    detail: str
+    kind: Kind
+    lanes: tuple[str, ...]
+    label: str
+    text: str
+    detail: str = ""
     during: tuple[str, ...] = ()
+    bad: bool = False
 
     @property
     def took(self) -> str:
@@ -51,7 +68,8 @@ class Entry:
 @dataclass(frozen=True)
 class Timeline:
     """
-    The entries of one instance in order of time, between `first` and `last` (seconds after the load began).
+    The entries of one instance in order of time, between `first` and `last` (seconds after the load began). The faults
+    among them are those that were in force in its life.
 
     `hidden` is the number of entries that are not shown. `missing` says which evidence is missing.
     """
@@ -63,129 +81,162 @@ class Timeline:
     hidden: int
     missing: tuple[str, ...]
 
-    def left(self, at: float) -> float:
-        """
-        Return the place of a moment between first and last, in per cent.
-        """
-        length = (self.last - self.first) or 1.0
-        return round(100 * min(1.0, max(0.0, (at - self.first) / length)), 2)
 
-    def width(self, entry: Entry) -> float:
-        """
-        Return how much of the time between first and last an entry took, in per cent.
-        """
-        return round(self.left(self.last if entry.end is None else entry.end) - self.left(entry.at), 2)
-
-
-def read(
-    evidence: Evidence, instances: Sequence[str], origin_ns: int, faults: Sequence[FaultFinding]
-) -> dict[str, Timeline]:
+def of(trace: Trace, nodes: Sequence[str], origin_ns: int, most: int) -> Timeline:
     """
-    Return the timelines of some instances. `origin_ns` is when the load began, in nanoseconds since the epoch.
+    Return the timeline of a trace, with at most `most` entries. `nodes` are those of the plan; time 0 is `origin_ns`.
     """
-    entries: dict[str, list[Entry]] = defaultdict(list)
-    missing = []
-    for sql, tell in ((_CALLS, _call), (_EVENTS, _event), (_BODIES, _body), (_EFFECTS, _effect)):
-        try:
-            rows = evidence.rows(sql, {"instances": list(instances), "origin_ns": origin_ns})
-        except MissingError as error:
-            missing.append(str(error))
-            continue
-        for row in rows:
-            entries[row["instance_id"]].append(tell(row))
-    return {instance: _merged(instance, entries[instance], faults, tuple(missing)) for instance in instances}
 
+    def at(at_ns: int) -> float:
+        return (at_ns - origin_ns) / 1e9
 
-def _merged(
-    instance: str, entries: Sequence[Entry], faults: Iterable[FaultFinding], missing: tuple[str, ...]
-) -> Timeline:
-    first = min((entry.at for entry in entries), default=0.0)
-    last = max((entry.at if entry.end is None else entry.end for entry in entries), default=0.0)
-    met = [fault for fault in map(_fault, filter(_applied, faults)) if _overlap(fault, first, last)]
-    marked = [
-        replace(entry, during=tuple(dict.fromkeys(fault.what for fault in met if _overlap(fault, entry.at, entry.end))))
-        for entry in entries
+    told = [
+        *(_call(call, at) for call in trace.calls),
+        *_events(trace.events, at),
+        *(_body(body, at) for body in trace.bodies),
+        *(_effect(effect, nodes, at) for effect in trace.effects),
+        *_afterwards(trace, at),
     ]
-    entries = sorted([*met, *marked], key=lambda entry: (entry.at, _TELLERS.index(entry.teller)))
-    hidden = max(0, len(entries) - MOST_ENTRIES)
-    return Timeline(instance, tuple(entries[:MOST_ENTRIES]), first, last, hidden, missing)
+    met = [_fault(fault, at) for fault in trace.faults]
+    marked = [
+        replace(
+            entry, during=tuple(dict.fromkeys(fault.label for fault in met if _overlap(fault, entry.at, entry.end)))
+        )
+        for entry in told
+    ]
+    entries = sorted([*met, *marked], key=lambda entry: (entry.at, _KINDS.index(entry.kind)))
+    return Timeline(
+        trace.instance_id,
+        tuple(entries[:most]),
+        first=min((entry.at for entry in told), default=0.0),
+        last=max((entry.at if entry.end is None else entry.end for entry in told), default=0.0),
+        hidden=max(0, len(entries) - most),
+        missing=tuple(dict.fromkeys(trace.missing.values())),
+    )
 
 
 def _overlap(fault: Entry, since: float, until: float | None) -> bool:
     return (until is None or fault.at <= until) and (fault.end is None or fault.end >= since)
 
 
-def _applied(fault: FaultFinding) -> bool:
-    return fault.at is not None
+Clock = Callable[[int], float]
+"""Nanoseconds since the epoch -> seconds after the load began."""
 
 
-def _fault(fault: FaultFinding) -> Entry:
-    felt = "not felt" if fault.felt_after is None else f"felt after {words.took(fault.felt_after)}"
-    return Entry(fault.at or 0.0, fault.healed_at, "fault", f"#{fault.step} {fault.fault}", fault.node, felt)
+def _fault(fault: Struck, at: Clock) -> Entry:
+    ended = None if fault.healed_ns is None else at(fault.healed_ns)
+    label = f"#{fault.step} {fault.fault}"
+    return Entry(at(fault.applied_ns), ended, "fault", _hit(fault.node), label, f"{label} of {fault.node} is in force")
 
 
-_CALLS = """
-    SELECT
-        instance_id, try, node, outcome, status, detail,
-        (invoked_ns - $origin_ns) / 1e9 AS at,
-        (completed_ns - $origin_ns) / 1e9 AS "end"
-    FROM operations
-    WHERE list_contains($instances, instance_id)
-    ORDER BY invoked_ns
-"""
+def _hit(node: str) -> tuple[str, ...]:
+    """
+    Return the lanes of a node, or of the ends of a link.
+    """
+    try:
+        found = names.parse(node)
+    except ValueError:
+        return ()
+    ends = (found.source, found.dest) if isinstance(found, names.Link) else (found,)
+    lanes = {**dict.fromkeys(_STORES, STORE), SCHEDULER: SCHEDULER}
+    return tuple(lanes.get(end.role, str(end)) for end in ends)
 
 
-def _call(row: Row) -> Entry:
-    answer = f"{row['outcome']}, {'no answer' if row['status'] is None else 'status ' + str(row['status'])}"
+def _call(call: Call, at: Clock) -> Entry:
+    end = None if call.completed_ns is None else at(call.completed_ns)
+    status = "no answer" if call.status is None else f"status {call.status}"
+    told = {"ok": "accepted", "fail": "refused"}.get(call.outcome, call.outcome)
     return Entry(
-        row["at"], row["end"], "client", f"start, try {row['try']}", row["node"], _joined(answer, row["detail"])
+        at(call.invoked_ns),
+        end,
+        "client",
+        (CLIENT,),
+        f"start, try {call.number}",
+        f"a client asks {call.node} to start it, try {call.number}: {told}, {status}",
+        _joined(call.detail),
+        bad=call.outcome != "ok",
     )
 
 
-_EVENTS = """
-    SELECT instance_id, position, event, name, task_id, payload, error, (at_ns - $origin_ns) / 1e9 AS at
-    FROM history
-    WHERE list_contains($instances, instance_id)
-    ORDER BY position
-"""
+def _events(events: Sequence[Event], at: Clock) -> Iterator[Entry]:
+    """
+    The history, as the store has it; and a timer as long as the scheduler holds it.
+    """
+    called = {event.task_id: event.name for event in events if event.event == "taskScheduled"}
+    fired = [event for event in events if event.event == "timerFired"]
+    for event in events:
+        label, text = _TOLD.get(event.event, (event.event, f"{event.event} {event.name or ''}".rstrip()))
+        told = {"name": event.name or called.get(event.task_id) or "unknown", "task": event.task_id}
+        yield Entry(
+            at(event.at_ns),
+            at(event.at_ns),
+            "history",
+            (STORE,),
+            _filled(label, told),
+            f"history {event.position}: {_filled(text, told)}",
+            _joined(event.error, event.payload),
+            bad=event.event == "taskFailed" or event.error is not None,
+        )
+        if event.event == "timerCreated":
+            ends = (each.at_ns for each in fired if each.task_id == event.task_id and each.position > event.position)
+            end_ns = next(ends, None)
+            due = "" if event.fire_at_ns is None else f", due at {words.at(at(event.fire_at_ns))}"
+            yield Entry(
+                at(event.at_ns),
+                None if end_ns is None else at(end_ns),
+                "timer",
+                (SCHEDULER,),
+                f"timer {event.task_id}",
+                f"the scheduler holds timer {event.task_id}{due}",
+                bad=end_ns is None,
+            )
 
 
-def _event(row: Row) -> Entry:
-    what = row["event"] if row["name"] is None else f"{row['event']} {row['name']}"
-    task = None if row["task_id"] is None else f"task {row['task_id']}"
-    detail = _joined(task, row["error"], row["payload"])
-    return Entry(row["at"], row["at"], "engine", what, f"history {row['position']}", detail)
+def _filled(text: str, told: Mapping[str, object]) -> str:
+    # Not str.format of a text from outside: the texts are ours, the values are not.
+    for name, value in told.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
 
 
-_BODIES = """
-    SELECT
-        instance_id, activity, task_id, node, outcome, detail,
-        row_number() OVER (PARTITION BY instance_id, task_id ORDER BY started_ns, attempt_id) AS execution,
-        (started_ns - $origin_ns) / 1e9 AS at,
-        (ended_ns - $origin_ns) / 1e9 AS "end"
-    FROM attempts
-    WHERE list_contains($instances, instance_id)
-    ORDER BY started_ns
-"""
+def _body(body: Body, at: Clock) -> Entry:
+    again = f", execution {body.execution}" if body.execution > 1 else ""
+    outcome = {None: "cut off", "ok": "ends well"}.get(body.outcome, "ends with an error")
+    return Entry(
+        at(body.started_ns),
+        None if body.ended_ns is None else at(body.ended_ns),
+        "body",
+        (body.node,),
+        body.activity,
+        f"{body.activity} runs on {body.node} (task {body.task_id}{again}): {outcome}",
+        _joined(body.detail),
+        bad=body.outcome != "ok",
+    )
 
 
-def _body(row: Row) -> Entry:
-    again = f"task {row['task_id']}" + (f", execution {row['execution']}" if row["execution"] > 1 else "")
-    outcome = "cut off" if row["end"] is None else row["outcome"]
-    return Entry(row["at"], row["end"], "body", row["activity"], row["node"], _joined(again, outcome, row["detail"]))
+def _effect(effect: Effect, nodes: Sequence[str], at: Clock) -> Entry:
+    lane = effect.source if effect.source in nodes else STORE
+    text = f"{effect.source} keeps the effect {effect.effect}"
+    detail = _joined(f"key {effect.key}", effect.attributes)
+    return Entry(at(effect.at_ns), at(effect.at_ns), "effect", (lane,), effect.effect, text, detail)
 
 
-_EFFECTS = """
-    SELECT instance_id, effect, key, source, attributes, (at_ns - $origin_ns) / 1e9 AS at
-    FROM effects
-    WHERE list_contains($instances, instance_id)
-    ORDER BY at_ns, source, position
-"""
-
-
-def _effect(row: Row) -> Entry:
-    detail = _joined(f"key {row['key']}", row["attributes"])
-    return Entry(row["at"], row["at"], "ledger", row["effect"], row["source"], detail)
+def _afterwards(trace: Trace, at: Clock) -> Iterator[Entry]:
+    """
+    What was asked when everything had settled: the jobs that the scheduler holds, and what Dapr's API says.
+    """
+    for job in trace.jobs:
+        when = at(job.listed_ns)
+        yield Entry(
+            when, when, "job", (SCHEDULER,), job.name, f"the scheduler still holds the job {job.name}", bad=True
+        )
+    if trace.reading is not None and trace.reading.answered_ns is not None:
+        when, reading = at(trace.reading.answered_ns), trace.reading
+        told = reading.status or "no status"
+        text = f"{reading.node} is asked for its status: {told}"
+        yield Entry(
+            when, when, "reading", (reading.node,), f"API: {told}", text, _joined(reading.error), bad=not reading.status
+        )
 
 
 def _joined(*parts: str | None) -> str:

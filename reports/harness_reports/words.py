@@ -5,7 +5,7 @@ What all reports say in the same words: verdicts, end classes, times, counts, th
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,6 +115,14 @@ def shortened(text: str, most: int) -> str:
     read = text[: 4 * most]  # enough, and a text of a hundred megabytes takes no time
     line = one_line(read)
     return line if len(line) <= most and read == text else line[: most - 1].rstrip() + "…"
+
+
+def some(sentences: Sequence[str], most: int = 12) -> list[str]:
+    """
+    Return the first of these sentences, and one more that says how many are left out, if there are too many.
+    """
+    left = len(sentences) - most
+    return [*sentences[:most], *([f"{left:,} more are in verdict.json."] if left > 0 else [])]
 
 
 def took(seconds: float | None) -> str:

@@ -76,7 +76,11 @@ class Visit:
     complaints: list = field(default_factory=list)
 
     def barriers(self):
-        """What axe-core finds that keeps somebody from reading the page, as `rule (impact): where`; `[]` if nothing."""
+        """
+        What axe-core finds that keeps somebody from reading the page, folded parts included, as `rule (impact): where`;
+        `[]` if nothing.
+        """
+        self.page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
         found = Axe().run(self.page).response["violations"]
         return [f"{each['id']} ({each['impact']}): {node['target']}" for each in found for node in each["nodes"]]
 

@@ -97,13 +97,14 @@ def test_the_first_violation_is_one_click_away_and_unfolded(visit):
     page.get_by_role("link", name="Jump to the first violation").click()
     witness = page.locator("#witness-1")
     assert 0 <= witness.bounding_box()["y"] < 200
-    assert witness.get_by_role("table").is_visible()
+    assert witness.locator(".lanes").is_visible()
+    assert witness.get_by_role("table", name="What is safe to do with it").is_visible()
     assert witness.locator("tr.fault").count() == 1
-    assert witness.locator("tr.ledger", has_text="/again").count() == 1
+    assert witness.locator("tr.effect", has_text="/again").count() == 1
 
 
 def test_a_link_to_a_folded_witness_unfolds_it(visit):
-    assert visit("violated", "#witness-2").page.locator("#witness-2 table").is_visible()
+    assert visit("violated", "#witness-2").page.locator("#witness-2 tr.effect").first.is_visible()
 
 
 def test_a_run_that_holds_has_nothing_to_jump_to(visit):
@@ -166,7 +167,7 @@ def test_everything_that_acts_is_reached_by_the_tab_key(visit):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.innerText.trim().split('\\n')[0]"))
     assert {"Skip to the report", "Jump to the first violation", "whole run", "#2 kill"} <= reached
-    assert "Evidence: the row and the timeline" in reached
+    assert "The rows behind it" in reached
 
 
 def test_nothing_is_folded_on_paper(visit):

@@ -3,10 +3,8 @@
 import duckdb
 import pytest
 
-from harness.checkers.telling import LIVES, _meets
+from harness.checkers.telling import LIVES, in_force
 from harness.evidence import schema
-
-SECOND = 1_000_000_000
 
 
 @pytest.fixture(name="lived")
@@ -67,7 +65,7 @@ def test_an_instance_lives_from_the_first_to_the_last_that_is_known_of_it(lived,
     [(1, 9, False), (1, 10, True), (15, 16, True), (20, None, True), (21, None, False), (1, None, True)],
 )
 def test_a_fault_is_met_if_it_was_in_force_in_the_life(applied, healed, meets):
-    assert _meets({"applied_ns": applied, "healed_ns": healed}, {"begun_ns": 10, "ended_ns": 20}) is meets
+    assert in_force(applied, healed, 10, 20) is meets
 
 
 def test_a_fault_that_only_the_first_unanswered_call_met_is_met(lived):
@@ -75,4 +73,4 @@ def test_a_fault_that_only_the_first_unanswered_call_met_is_met(lived):
     begun, ended = lived(
         operations=[_call(8136, 8150, "unknown"), _call(8690, 8699)], instances=[_instance(8697, 9300)]
     )
-    assert _meets({"applied_ns": 6045, "healed_ns": 8241}, {"begun_ns": begun, "ended_ns": ended})
+    assert in_force(6045, 8241, begun, ended)

@@ -1,14 +1,17 @@
-"""Timelines: one instance, four tellers, one clock."""
+"""Timelines and swim-lanes: one instance, all that tell of it, one clock."""
 
 import pytest
-from harness_reports import evidence, timeline
+from harness_reports import evidence, lanes, timeline
+from harness_reports.lanes import Scale
 from harness_reports.timeline import Entry
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.checkers import traces
 from harness.evidence import schema, tables
-from tests.builders import shop
 from tests.builders.shop import LOAD_START_NS
 
-KILL, SLOW, *_ = shop.fault_findings()
+NODES = ("redis", "placement-0", "scheduler-0", "providers", "sidecar-0", "sidecar-1", "app-0", "app-1")
 
 
 def ns(seconds):
@@ -52,6 +55,11 @@ ROWS = {
             "outcome": "ok",
         },
     ],
+    "instances": [{"instance_id": "a", "status": "COMPLETED", "created_ns": ns(5.625), "completed_ns": ns(9.5)}],
+    "faults": [
+        {"step": 0, "fault": "kill", "node": "sidecar-0", "applied_ns": ns(6), "healed_ns": ns(8.1)},
+        {"step": 1, "fault": "latency", "node": "sidecar-1->redis", "applied_ns": ns(16), "healed_ns": ns(22)},
+    ],
     "effects": [
         {"instance_id": "a", "effect": "ship", "key": "a/1", "at_ns": ns(6.125), "source": "providers", "position": 3}
     ],
@@ -65,53 +73,99 @@ def _folder(tmp_path):
     return tmp_path
 
 
-def read(folder, *instances, faults=(KILL, SLOW)):
+def read(folder, instance, most=80):
     with evidence.open_evidence(folder) as opened:
-        return timeline.read(opened, instances, LOAD_START_NS, faults)
+        return timeline.of(traces.read(opened, [instance])[instance], NODES, LOAD_START_NS, most)
 
 
-def test_client_engine_bodies_and_ledger_are_merged_on_one_clock_and_faults_stand_among_them(folder):
-    told = read(folder, "a")["a"]
+def test_all_that_tell_of_an_instance_are_merged_on_one_clock_and_faults_stand_among_them(folder):
+    told = read(folder, "a")
     during = ("#0 kill",)
+    accepted = "a client asks app-0 to start it, try 1: accepted, status 202"
+    again = "ship_v1 runs on app-1 (task 1, execution 2): ends well"
+    result = "history 1: task 1 (unknown) has its result"
     assert told.entries == (
-        Entry(5.5, 5.75, "client", "start, try 1", "app-0", "ok, status 202"),
-        Entry(5.625, 5.625, "engine", "executionStarted order_v1", "history 0", ""),
-        Entry(5.875, None, "body", "ship_v1", "app-0", "task 1; cut off", during),
-        Entry(6.0, 8.1, "fault", "#0 kill", "sidecar-0", "felt after 12.3 ms"),
-        Entry(6.125, 6.125, "ledger", "ship", "providers", "key a/1", during),
-        Entry(9.0, 9.25, "body", "ship_v1", "app-1", "task 1, execution 2; ok"),
-        Entry(9.5, 9.5, "engine", "taskCompleted", "history 1", "task 1; 7"),
+        Entry(5.5, 5.75, "client", ("client",), "start, try 1", accepted),
+        Entry(5.625, 5.625, "history", ("store",), "begins", "history 0: the workflow order_v1 begins"),
+        Entry(
+            5.875, None, "body", ("app-0",), "ship_v1", "ship_v1 runs on app-0 (task 1): cut off", "", during, bad=True
+        ),
+        Entry(6.0, 8.1, "fault", ("sidecar-0",), "#0 kill", "#0 kill of sidecar-0 is in force"),
+        Entry(6.125, 6.125, "effect", ("providers",), "ship", "providers keeps the effect ship", "key a/1", during),
+        Entry(9.0, 9.25, "body", ("app-1",), "ship_v1", again),
+        Entry(9.5, 9.5, "history", ("store",), "unknown done", result, "7"),
     )
     assert (told.first, told.last, told.hidden, told.missing) == (5.5, 9.5, 0, ())
 
 
-def test_an_entry_lies_between_the_first_and_the_last_in_per_cent(folder):
-    told = read(folder, "a")["a"]
-    cut, fault, shipped = told.entries[2:5]
-    assert (told.left(shipped.at), told.width(shipped)) == (15.62, 0)
-    assert told.width(fault) == 52.5
-    assert (told.left(cut.at), told.width(cut)) == (9.38, 90.62), "what nobody saw end lasts to the edge"
-
-
 def test_a_call_without_an_answer_and_an_unknown_instance_have_timelines_too(folder):
-    told = read(folder, "b", "c")
-    assert told["b"].entries == (Entry(1.0, None, "client", "start, try 1", "app-1", "unknown, no answer; reset"),)
-    assert told["c"].entries == ()
+    (only,) = read(folder, "b").entries
+    assert (only.at, only.end, only.bad, only.detail) == (1.0, None, True, "reset")
+    assert only.text == "a client asks app-1 to start it, try 1: unknown, no answer"
+    assert read(folder, "c").entries == ()
+
+
+def test_a_timer_lasts_in_the_scheduler_until_its_own_fire(folder):
+    events = [
+        {"instance_id": "a", "position": n, "event": event, "task_id": 6, "at_ns": ns(at)}
+        for n, (event, at) in enumerate((("timerCreated", 5), ("timerFired", 6), ("timerCreated", 7)))
+    ]
+    tables.write(folder, schema.HISTORY, events)
+    timers = [(entry.at, entry.end) for entry in read(folder, "a").entries if entry.kind == "timer"]
+    assert timers == [(5, 6), (7, None)]
 
 
 def test_a_long_timeline_is_cut_and_says_how_much_is_hidden(folder):
-    events = [
-        {"instance_id": "a", "position": n, "event": "timerFired", "at_ns": ns(n)}
-        for n in range(timeline.MOST_ENTRIES + 5)
-    ]
+    events = [{"instance_id": "a", "position": n, "event": "eventRaised", "at_ns": ns(6 + n / 100)} for n in range(20)]
     tables.write(folder, schema.HISTORY, events)
-    told = read(folder, "a", faults=())["a"]
-    assert len(told.entries) == timeline.MOST_ENTRIES
-    assert told.hidden == 5 + 4
+    told = read(folder, "a", most=10)
+    assert (len(told.entries), told.hidden) == (10, 20 + 5 - 10)
 
 
 def test_missing_evidence_is_named_and_the_rest_is_told(folder):
     (folder / "history.parquet").unlink()
-    told = read(folder, "a")["a"]
+    told = read(folder, "a")
     assert told.missing == ("evidence/history.parquet is missing",)
-    assert {entry.teller for entry in told.entries} == {"client", "body", "ledger", "fault"}
+    assert {entry.kind for entry in told.entries} == {"client", "body", "effect", "fault"}
+
+
+def test_names_from_outside_are_no_format_fields(folder):
+    row = {"instance_id": "a", "position": 0, "event": "taskScheduled", "name": "{task}{0}", "task_id": 3}
+    tables.write(folder, schema.HISTORY, [{**row, "at_ns": ns(5.6)}])
+    assert any("{0}" in entry.text for entry in read(folder, "a").entries)
+
+
+def test_the_lanes_go_from_the_client_to_the_store_and_placement_is_one_only_if_it_is_hit(folder):
+    drawn = lanes.draw(read(folder, "a"), NODES, ("providers",))
+    assert [lane.name for lane in drawn.lanes] == [
+        "client", "app-0", "app-1", "sidecar-0", "sidecar-1", "scheduler", "providers", "store",
+    ]  # fmt: skip
+    assert [(band.label, band.lanes) for band in drawn.bands] == [("#0 kill", ("sidecar-0",))]
+    rows = [{**ROWS["faults"][0], "node": "placement-0"}]
+    tables.write(folder, schema.FAULTS, rows)
+    assert "placement-0" in [lane.name for lane in lanes.draw(read(folder, "a"), NODES, ("providers",)).lanes]
+
+
+def test_no_two_labels_of_a_lane_cover_each_other(folder):
+    events = [{"instance_id": "a", "position": n, "event": "eventRaised", "at_ns": ns(6 + n / 1000)} for n in range(60)]
+    tables.write(folder, schema.HISTORY, events)
+    for lane in lanes.draw(read(folder, "a"), NODES, ()).lanes:
+        for track in range(lane.tracks):
+            ends = 0.0
+            for mark in (mark for mark in lane.marks if mark.track == track and mark.side != "none"):
+                label = len(mark.entry.label) * 0.68
+                starts = mark.left - label if mark.side == "before" else mark.left
+                assert starts >= ends
+                ends = mark.left + mark.width + (label if mark.side == "after" else 0)
+
+
+@given(st.lists(st.floats(-1e4, 1e6), min_size=1), st.floats(-1e4, 1e6), st.floats(-1e4, 1e6))
+def test_the_scale_keeps_the_order_and_stays_within_the_lane(moments, one, other):
+    scale = Scale(moments)
+    low, high = sorted((one, other))
+    assert 0 <= scale(low) <= scale(high) <= 100.01
+
+
+def test_a_long_wait_leaves_room_for_what_happened_at_once():
+    scale = Scale([0, 0.01, 0.02, 0.03, 60])
+    assert scale(0.03) > 10, "to scale it would be 0.05 per cent"
