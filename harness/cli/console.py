@@ -10,6 +10,7 @@ annotations.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -23,6 +24,13 @@ _JOINER = "\N{WORD JOINER}"
 """Invisible, and keeps two signs from being one."""
 
 
+def harmless(text: str) -> str:
+    """
+    Return `text` with every `::` and `##` taken apart.
+    """
+    return re.sub(r"(?<=:)(?=:)|(?<=#)(?=#)", _JOINER, text)
+
+
 class Harmless:
     """
     A stream to which no workflow command can be written.
@@ -34,15 +42,11 @@ class Harmless:
 
     def write(self, text: str) -> int:
         """
-        Write `text` with every `::` and `##` taken apart, also if its halves come one after the other.
+        Write `text` without a workflow command, also if the halves of a sign come one after the other.
         """
-        for sign in (":", "#"):
-            while sign * 2 in text:
-                text = text.replace(sign * 2, f"{sign}{_JOINER}{sign}")
-            if self._last == sign and text.startswith(sign):
-                text = _JOINER + text
+        safe = harmless(self._last + text)[len(self._last) :]
         self._last = text[-1:] or self._last
-        return self.stream.write(text)
+        return self.stream.write(safe)
 
     def writelines(self, lines: Iterable[str]) -> None:
         """

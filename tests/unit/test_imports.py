@@ -28,6 +28,7 @@ LAYERS = [
     {"harness_reports"},
     {"harness.pipeline"},
     {"harness.cli"},
+    {"harness.pytest_plugin"},
     {"harness.__main__"},
 ]
 """From the bottom up: a module imports from its own package and from layers below it, and from nowhere else."""
