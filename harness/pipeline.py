@@ -7,10 +7,11 @@ drawn, so that every command starts quickly and the judge's memory is for the ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness_reports import junit, markdown, reported, terminal
 from harness_reports.reported import ReportedRun
@@ -20,12 +21,16 @@ from harness import last, rundir
 from harness.backends.base import Backend, BackendName
 from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
-from harness.checkers.gate import decide, over_runs, refuse_unusable, unexplained
+from harness.checkers.gate import Decision, decide, over_runs, refuse_unusable, unexplained
 from harness.checkers.judge import judge
-from harness.errors import Exit, UsageError
+from harness.errors import Exit, HarnessError, UsageError
 from harness.model import Plan, Verdict
+from harness.planning import estimate
 from harness.rundir import RunDir
 from harness.runtime import shipped
+
+if TYPE_CHECKING:
+    from harness.suite import Case, Made, SuiteRun
 
 
 class Place(NamedTuple):
@@ -69,6 +74,7 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
     with Screen(f"{plan.scenario.name}, seed {plan.seed}", console) as screen:
         screen.say(f"{folder.name}: {' '.join(plan.scenario.claim.split())}")
+        screen.say(f"this takes {estimate.told(estimate.expected(plan))}")
         ended = Run(plan, folder, make_backend(folder), generator, screen).execute()
         screen.say("judging")
         verdict = judge_again(folder, plan)
@@ -198,3 +204,54 @@ def record(runs: Sequence[tuple[Plan, Verdict]], file: Path) -> Sequence[str]:
             found = found.with_run(plan, verdict)
     rates.save(found, file)
     return left_out
+
+
+def run_case(plan: Plan, folder: Path, place: Place) -> Made:
+    """
+    Run one case of a suite into a new run directory below `folder`. What its nodes kept on disk (over 100 MB) is
+    deleted if it passes.
+
+    Raises what `run` raises.
+    """
+    from harness.suite import Made
+
+    done = run(plan, folder, place, Console(quiet=True))
+    decision = decide(plan, done.verdict)
+    if done.code is Exit.HOLDS:
+        shutil.rmtree(done.folder.data, ignore_errors=True)
+    return Made(done.verdict, decision, done.folder.name, interrupted=done.code is Exit.INTERRUPTED)
+
+
+def draw_suite(so_far: SuiteRun, plans: Mapping[Case, Plan], folder: Path) -> Sequence[str]:
+    """
+    Write the reports of a suite into its folder, and what CI systems and `harness gate` begin with beside it. Return
+    which known findings its runs together met more often than recorded.
+    """
+    from harness_reports import suite as suite_report
+
+    from harness.suite import waiting
+
+    told = []
+    for ran in so_far.ran:
+        plan = plans[ran.case]
+        if ran.run is None:
+            told.append(reported.failed(plan, ran.case.backend, HarnessError("; ".join(ran.sentences))))
+        else:
+            of_run = RunDir(folder / ran.run)
+            told.append(reported.judged(of_run, plan, of_run.load_verdict()))
+    excess = together(told)
+    needed = [each for each in waiting(so_far) if each.needed]
+    told += [ReportedRun(plans[each.case], Decision(Exit.UNKNOWN, (each.why,)), each.case.backend) for each in needed]
+    suite_report.write(so_far, folder, excess)
+    last.save(
+        folder.parent,
+        last.LastCommand(
+            asked=len(so_far.ran) + len(needed),
+            runs=tuple(f"{folder.name}/{ran.run}" for ran in so_far.ran if ran.run is not None),
+            failed=tuple(f"{ran.case}: {ran.sentences[0]}" for ran in so_far.ran if ran.run is None),
+        ),
+    )
+    for place in (folder, folder.parent):
+        junit.write(told, place / rundir.JUNIT, excess)
+        markdown.write(told, place / rundir.SUMMARY, excess)
+    return excess

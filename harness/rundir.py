@@ -266,23 +266,29 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
 
     Two runs that begin in the same second get different names. Raises UsageError if a hundred names are taken.
     """
+    run = RunDir(new_folder(root, f"{re.sub(r'[^A-Za-z0-9_.]+', '-', scenario)}-{seed}", now))
+    for folder in (run.journals.folder, run.evidence, run.logs, run.data):
+        folder.mkdir()
+    point_latest(run)
+    return run
+
+
+def new_folder(root: Path, name: str, now: datetime | None = None) -> Path:
+    """
+    Make the folder `<utc>-<name>` below `root`, with a number at the end if that is taken, and return its absolute
+    path. Raises UsageError if a hundred names are taken.
+    """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     root.mkdir(parents=True, exist_ok=True)
-    base = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]+', '-', scenario)}-{seed}"
+    base = f"{stamp}-{name}"
     for number in range(1, 100):
         path = root / (base if number == 1 else f"{base}-{number}")
         try:
             path.mkdir()
         except FileExistsError:
             continue
-        break
-    else:
-        raise UsageError(f"{root / base} exists a hundred times over")
-    run = RunDir(path.resolve())
-    for folder in (run.journals.folder, run.evidence, run.logs, run.data):
-        folder.mkdir()
-    point_latest(run)
-    return run
+        return path.resolve()
+    raise UsageError(f"{root / base} exists a hundred times over")
 
 
 def point_latest(run: RunDir) -> None:

@@ -120,11 +120,11 @@ def excess(record: Record, verdicts: Iterable[Verdict]) -> list[str]:
     """
     Which known findings the runs meet more often than the record allows, a sentence each; empty if none.
     """
-    if record.runs < LEAST_RUNS:
-        return [f"the record is of {record.runs} runs, and at least {LEAST_RUNS} are needed to allow a known finding"]
     every = list(verdicts)
-    runs, instances = len(every), sum(sum(verdict.classes.values()) for verdict in every)
     names = sorted({known.name for verdict in every for known in verdict.known})
+    if names and record.runs < LEAST_RUNS:
+        return [f"the record is of {record.runs} runs, and at least {LEAST_RUNS} are needed to allow a known finding"]
+    runs, instances = len(every), sum(sum(verdict.classes.values()) for verdict in every)
     sentences = []
     for name in names:
         shown = [known for verdict in every for known in verdict.known if known.name == name]

@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 import typer
 
-from harness.cli import judging, machine, runs
+from harness.cli import judging, machine, plans, runs, suites
 from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError
 
@@ -24,11 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("list")(runs.list_scenarios)
-app.command()(runs.plan)
+app.command("list")(plans.list_scenarios)
+app.command()(plans.plan)
 app.command()(runs.run)
 app.command()(runs.replay)
 app.command()(runs.sweep)
+app.command()(suites.suite)
 app.command()(judging.check)
 app.command()(judging.gate)
 app.command()(judging.selftest)

@@ -96,15 +96,22 @@ class Schema(StrEnum):
     SCENARIO = "scenario"
     TARGET = "target"
     VERDICT = "verdict"
+    SUITE = "suite"
 
 
-def schema(of: Annotated[Schema, typer.Argument(help="scenario, target or verdict")] = Schema.SCENARIO) -> None:
+def schema(of: Annotated[Schema, typer.Argument(help="of what")] = Schema.SCENARIO) -> None:
     """
-    Print the JSON Schema of a scenario or a target.yaml, for editors, or of a verdict.json, for programs.
+    Print the JSON Schema of a scenario, a target.yaml or a suite, for editors, or of a verdict.json, for programs.
     """
     from harness.model import verdict
     from harness.planning import scenario as scenarios
+    from harness.planning import suite as suites
     from harness.planning import target as targets
 
-    made = {Schema.SCENARIO: scenarios.schema, Schema.TARGET: targets.schema, Schema.VERDICT: verdict.schema}
+    made = {
+        Schema.SCENARIO: scenarios.schema,
+        Schema.TARGET: targets.schema,
+        Schema.SUITE: suites.schema,
+        Schema.VERDICT: verdict.schema,
+    }
     say_json(json.dumps(made[of](), indent=2))

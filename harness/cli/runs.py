@@ -1,5 +1,5 @@
 """
-The commands that plan runs, make runs, and clean up after them.
+The commands that make runs, and clean up after them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from harness.backends.base import BackendName
-from harness.cli.console import err, out, say, say_json
+from harness.cli.console import err, out, say
 from harness.cli.options import (
     Backend,
     DaprVersion,
@@ -32,59 +31,6 @@ from harness.errors import Exit, HarnessError, LeftError, NodeError, UsageError
 if TYPE_CHECKING:
     from harness.model import Plan
     from harness.pipeline import Place
-
-
-def list_scenarios() -> None:
-    """
-    List the named scenarios and what each of them claims.
-    """
-    from harness.planning import scenario as scenarios
-
-    table = Table("scenario", "claim", box=None, padding=(0, 2, 1, 0))
-    for name in scenarios.names():
-        read = scenarios.load(scenarios.find(name))
-        table.add_row(name, " ".join(read.claim.split()))
-    out.print(table)
-
-
-def plan(
-    scenario: Name,
-    seed: Seed = 1,
-    target: TargetFile = None,
-    dapr_version: DaprVersion = None,
-    settings: Settings = None,
-    backend: Backend = BackendName.PROCESSES,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
-) -> None:
-    """
-    Show the exact timeline and nodes of a scenario with a seed, the same on every backend. Starts nothing.
-    """
-    from harness.checkers.gate import refuse_unusable
-    from harness.planning.powers import refuse_unservable
-    from harness.planning.request import Request
-
-    planned = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
-    refuse_unservable(planned, backend)
-    refuse_unusable(planned)
-    if as_json:
-        say_json(planned.model_dump_json(indent=2, by_alias=True))
-        return
-    load = planned.scenario.load
-    out.print(
-        f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
-    )
-    out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(planned.nodes)}")
-    table = Table("at", "fault", "nodes", "until", "settings", box=None)
-    for step in planned.steps:
-        settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
-        if step.aim is None:
-            at, nodes, until = f"{step.at:g} s", ", ".join(step.nodes), f"{step.at + step.hold:g} s"
-        else:
-            nodes = (" or " if step.aim.own else ", ").join(step.nodes)
-            at, until = f"from {step.at:g} s, {step.aim}", f"{step.hold:g} s later"
-        table.add_row(at, step.fault, nodes, until, settings_text)
-    out.print(table if planned.steps else "no faults")
 
 
 def run(

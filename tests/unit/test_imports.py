@@ -24,7 +24,7 @@ LAYERS = [
     {"harness.planning"},
     {"harness.load", "harness.evidence"},
     {"harness.checkers", "harness.running"},
-    {"harness.sweep"},
+    {"harness.sweep", "harness.suite"},
     {"harness_reports"},
     {"harness.pipeline"},
     {"harness.cli"},

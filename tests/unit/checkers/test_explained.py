@@ -204,6 +204,15 @@ def test_runs_that_pass_one_by_one_can_be_too_many(judged, allowing):
     assert told == "baseline on Dapr 1.18.2: made_up was met in 10 of 10 runs, more often than recorded (2 of 20)"
 
 
+def test_a_thin_record_is_no_matter_where_no_finding_was_met(judged, allowing):
+    plan = allowing("{runs: 1, instances: 300, findings: {}}")
+    nothing = judged().model_copy(update={"known": ()})
+
+    assert gate.over_runs([(plan, nothing)] * 3) == []
+    (told,) = gate.over_runs([(plan, nothing), (plan, judged(stuck("a")))])
+    assert "at least 10 are needed to allow a known finding" in told
+
+
 def test_a_run_that_cannot_tell_passes_only_where_that_is_allowed(allowing):
     verdict = shop.verdict(result=Result.UNKNOWN, reasons=("too thin",))
 

@@ -7,14 +7,20 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.model import Result, verdict
-from harness.planning import scenario, target
+from harness.planning import scenario, suite, target
 from tests.builders import shop
 
 SCENARIO = scenario.schema()
 
 
 @pytest.mark.parametrize(
-    ("name", "made"), [("scenario", SCENARIO), ("target", target.schema()), ("verdict", verdict.schema())]
+    ("name", "made"),
+    [
+        ("scenario", SCENARIO),
+        ("target", target.schema()),
+        ("suite", suite.schema()),
+        ("verdict", verdict.schema()),
+    ],
 )
 def test_the_committed_schema_is_the_one_that_the_models_give(pytestconfig, name, made):
     """`harness schema NAME > docs/NAME.schema.json` mends it."""
@@ -30,6 +36,11 @@ def problems(made, text):
 @pytest.mark.parametrize("name", scenario.names())
 def test_every_named_scenario_fits_the_schema(name):
     assert problems(SCENARIO, scenario.find(name).read_text()) == []
+
+
+@pytest.mark.parametrize("name", suite.names())
+def test_every_named_suite_fits_the_schema(name):
+    assert problems(suite.schema(), suite.find(name).read_text()) == []
 
 
 @pytest.mark.parametrize("file", ["target/target.yaml", "tests/targets/payments/target.yaml"])

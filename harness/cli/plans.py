@@ -1,0 +1,101 @@
+"""
+The commands that show what there is and what a run would do. They start nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from harness.backends.base import BackendName
+from harness.cli.console import out, say, say_json
+from harness.cli.options import Backend, DaprVersion, Name, Seed, Settings, TargetFile
+
+
+def list_scenarios(
+    *, as_json: Annotated[bool, typer.Option("--json", help="whole claims, and what else is known")] = False
+) -> None:
+    """
+    List the named scenarios and suites, and what each of them claims.
+    """
+    from harness_reports import words
+
+    from harness.planning import scenario as scenarios
+    from harness.planning import suite as suites
+
+    named = [scenarios.load(scenarios.find(name)) for name in scenarios.names()]
+    listed = [suites.load(suites.find(name)) for name in suites.names()]
+    if as_json:
+        told = {
+            "scenarios": [
+                {
+                    "name": each.name,
+                    "claim": " ".join(each.claim.split()),
+                    "faults": sorted(
+                        {fault.fault for fault in each.faults + (each.nemesis.faults if each.nemesis else ())}
+                    ),
+                    "load_seconds": each.load.duration,
+                }
+                for each in named
+            ],
+            "suites": [
+                {"name": each.name, "claim": " ".join(each.claim.split()), "budget_seconds": each.budget}
+                for each in listed
+            ],
+        }
+        say_json(json.dumps(told, indent=2))
+        return
+    every = {"scenario": {each.name: each.claim for each in named}, "suite": {each.name: each.claim for each in listed}}
+    widest = max(len(name) for claims in every.values() for name in claims)
+    for title, claims in every.items():
+        for name, text in {title: "claim", **claims}.items():
+            claim = " ".join(text.split())
+            say(f"{name:{widest}}  {words.shortened(claim, out.width - widest - 2) if out.is_terminal else claim}")
+        say("")
+    say("harness plan SCENARIO shows a whole claim and what would be done; harness list --json has all claims")
+
+
+def plan(
+    scenario: Name,
+    seed: Seed = 1,
+    target: TargetFile = None,
+    dapr_version: DaprVersion = None,
+    settings: Settings = None,
+    backend: Backend = BackendName.PROCESSES,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
+) -> None:
+    """
+    Show the exact timeline and nodes of a scenario with a seed, the same on every backend. Starts nothing.
+    """
+    from harness.checkers.gate import refuse_unusable
+    from harness.planning import estimate
+    from harness.planning.powers import refuse_unservable
+    from harness.planning.request import Request
+
+    planned = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
+    refuse_unservable(planned, backend)
+    refuse_unusable(planned)
+    if as_json:
+        say_json(planned.model_dump_json(indent=2, by_alias=True))
+        return
+    load = planned.scenario.load
+    out.print(
+        f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
+    )
+    out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(planned.nodes)}")
+    table = Table("at", "fault", "nodes", "until", "settings", box=None)
+    for step in planned.steps:
+        settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
+        if step.aim is None:
+            at, nodes, until = f"{step.at:g} s", ", ".join(step.nodes), f"{step.at + step.hold:g} s"
+        else:
+            nodes = (" or " if step.aim.own else ", ").join(step.nodes)
+            at, until = f"from {step.at:g} s, {step.aim}", f"{step.hold:g} s later"
+        table.add_row(at, step.fault, nodes, until, settings_text)
+    out.print(table if planned.steps else "no faults")
+    settle = planned.scenario.checks.settle
+    out.print(f"takes {estimate.told(estimate.expected(planned))}, up to {settle:g} s more if instances do not end")
