@@ -32,7 +32,6 @@ the checksum that its release publishes in the same place.
 """
 
 MODULE_SUMS: Final[Mapping[str, str]] = {
-    "github.com/dapr/dapr@v1.18.3": "h1:iVTqJHRfJlUfiSyhJH4c1mJZ+4PH3cf/QwJcAJL2ROo=",
     "github.com/dapr/dapr@v1.18.2": "h1:yT1BXImaUiYtIKaKVnOBiWVFqQU1ckQaiXkXEO2+Dh0=",
     "github.com/dapr/dapr@v1.18.1": "h1:Ra9AE9ekBva6Dqc5nz71aA+I8DEdjllFqyn+Z/mBSow=",
     "github.com/dapr/dapr@v1.17.0": "h1:GI9uU7yZVTBkzGRJl4cA/LJObEcV0+SJJJ46Dtueayo=",
@@ -59,20 +58,6 @@ class StandIn:
 _CRON: Final = "github.com/diagridio/go-etcd-cron"
 
 STAND_INS: Final[Mapping[str, tuple[StandIn, ...]]] = {
-    "github.com/dapr/dapr@v1.18.3": (
-        StandIn(
-            "github.com/dapr/durabletask-go",
-            "v0.12.2-0.20260720132056-79042da5fe61",
-            "h1:RR0Dw3bl/fPPGroVFuDvu/s2aT3a4DseBiB2cI27SRo=",
-            "h1:+8ABEQn9JvRPRvPr1QNVxdkdLPgJgpJwcpie5ZDt7nk=",
-        ),
-        StandIn(
-            "github.com/dapr/components-contrib",
-            "v1.18.3",
-            "h1:eLtaIAZvMsN8JfM61+QVECnQsxv/46JfxWTM40S7uJ4=",
-            "h1:4MZlbYqyytdQIol9VF59uzhX4NJsa0xZlgr2faQq59o=",
-        ),
-    ),
     "github.com/dapr/dapr@v1.18.1": (
         StandIn(
             _CRON,
@@ -100,8 +85,8 @@ STAND_INS: Final[Mapping[str, tuple[StandIn, ...]]] = {
 The modules with which a release is built when a module that it requires cannot be downloaded. Such a build is a
 mixture, and its description says so.
 
-The stand-ins of 1.18.3 and go-etcd-cron v0.12.6 are in the go.sum of Dapr 1.18.2, and components-contrib v1.17.3 is in
-Go's checksum database. go-etcd-cron v0.12.3 is in neither; its hash is that of the first download.
+go-etcd-cron v0.12.6 is in the go.sum of Dapr 1.18.2, and components-contrib v1.17.3 is in Go's checksum database.
+v0.12.3 is in neither; its hash is that of the first download.
 """
 
 
