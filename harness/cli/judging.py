@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from harness.cli.console import annotate, err, in_github_actions, out, say
-from harness.cli.options import Out, RunName
+from harness.cli.options import Out, RunName, RunNames
 from harness.errors import EvidenceError, Exit, UsageError
 
 if TYPE_CHECKING:
@@ -149,6 +149,43 @@ def gate(
     code = repeat.worst(codes)
     say(f"{words.count(made.asked, 'run')}: exit code {int(code)}")
     raise typer.Exit(code)
+
+
+def pack(
+    names: RunNames = None,
+    runs: Out = Path("runs"),
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="the archive; default: packed.tar.gz in --out"),
+    ] = None,
+    limit: Annotated[float, typer.Option(metavar="MB", min=0.1, help="the largest that it may be")] = 5.0,
+) -> None:
+    """
+    Pack runs for keeping: all that their verdicts rest on and the reports, without `data/` and what finds no room.
+
+    Unpacked in a folder, `harness check` and `harness gate` work there with `--out`.
+    """
+    from harness_reports import words
+
+    from harness import last, rundir
+    from harness import pack as packing
+
+    made = tuple(names) if names else last.load(runs).runs
+    folders = {folder.path: folder for folder in (rundir.find(runs, name) for name in made)}
+    if not names and (runs / rundir.LATEST / "plan.json").is_file():  # also a run that failed, for its logs
+        newest = rundir.find(runs, rundir.LATEST)
+        folders[newest.path] = newest
+    file = to or runs / "packed.tar.gz"
+    try:
+        packed = packing.pack(runs, list(folders.values()), file, round(limit * 1_000_000))
+    except OSError as error:
+        raise EvidenceError(f"{file} cannot be made: {error}") from error
+    say(f"{packed.file}: {packed.size / 1_000_000:.2f} MB, {words.count(len(folders), 'run')}")
+    if packed.left_out:
+        named = ", ".join(map(str, packed.left_out[:3]))
+        say(f"without {len(packed.left_out)} files that find no room: {named}{', ...' if packed.left_out[3:] else ''}")
+    if packed.size > limit * 1_000_000:
+        say(f"larger than {limit:g} MB: so much is what the verdicts rest on; pack fewer runs, or allow more (--limit)")
 
 
 def _sound(folder: RunDir) -> Verdict:

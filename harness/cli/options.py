@@ -15,6 +15,11 @@ Name = Annotated[str, typer.Argument(metavar="SCENARIO", help="a named scenario,
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run directory, or `latest`")]
 
+RunNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN]...", help="run directories; default: all runs of the last command that made runs"),
+]
+
 Seed = Annotated[int, typer.Option(help="decides targets, arrivals and order values")]
 
 TargetFile = Annotated[Path | None, typer.Option("--target", help="target.yaml of the system under test")]

@@ -18,6 +18,7 @@ LAYERS = [
     {"harness.journal", "harness.runtime"},
     {"harness.rundir"},
     {"harness.last"},
+    {"harness.pack"},
     {"harness.backends", "harness.evidence.schema"},
     {"harness.evidence.tables"},
     {"harness.faults"},
