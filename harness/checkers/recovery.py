@@ -205,7 +205,7 @@ def _load(database: Database) -> _Load:
 def _finding(database: Database, fault: Row, load: _Load) -> FaultFinding:
     applied_ns = fault["applied_ns"]
     first_failure_ns, first_success_ns = _firsts(database, fault)
-    recovery, unrecovered = _recovery(fault, first_success_ns, load)
+    recovery, unrecovered, watched = _recovery(fault, first_success_ns, load)
     return FaultFinding(
         step=fault["step"],
         fault=fault["fault"],
@@ -218,6 +218,7 @@ def _finding(database: Database, fault: Row, load: _Load) -> FaultFinding:
         first_success=_seconds(first_success_ns, applied_ns),
         recovery=recovery,
         unrecovered=unrecovered,
+        watched=watched,
         proof=_proof(fault["proof"]),
     )
 
@@ -237,28 +238,31 @@ def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
     return None if failure_ns is None else max(failure_ns, applied_ns), success_ns
 
 
-def _recovery(fault: Row, first_success_ns: int | None, load: _Load) -> tuple[float | None, str | None]:
+def _recovery(fault: Row, first_success_ns: int | None, load: _Load) -> tuple[float | None, str | None, float | None]:
     """
-    Return (seconds until the throughput was steady again, None), or (None, the reason).
+    Return (seconds until the throughput was steady again, None, None), or (None, the reason, seconds for which it was
+    looked for in vain; None if it could not be looked for).
     """
     applied_ns, next_ns = fault["applied_ns"], fault["next_ns"]
     over = "the load ended" if next_ns is None else "the next fault came"
     if applied_ns is None:
-        return None, "it was never applied"
+        return None, "it was never applied", None
     if isinstance(load.steady, str):
-        return None, load.steady
-    if first_success_ns is None:
-        return None, f"{over} before a start was accepted again"
+        return None, load.steady, None
     last = len(load.ended) if next_ns is None else min(len(load.ended), (next_ns - load.begin_ns) // _BUCKET_NS)
     width, least = load.steady.width, load.steady.least
+    watched = max(0.0, _seconds(load.begin_ns + (last - width + 1) * _BUCKET_NS, applied_ns) or 0.0)
+    if first_success_ns is None:
+        return None, f"{over} before a start was accepted again", watched
     for bucket in range(max(0, -(-(first_success_ns - load.begin_ns) // _BUCKET_NS)), last - width + 1):
         steady = sum(load.ended[bucket : bucket + width]) >= least
         if steady and load.failed.isdisjoint(range(bucket, bucket + width)):
-            return _seconds(load.begin_ns + bucket * _BUCKET_NS, applied_ns), None
-    return None, (
+            return _seconds(load.begin_ns + bucket * _BUCKET_NS, applied_ns), None, None
+    unsteady = (
         f"{over} before {math.ceil(least)} instances had ended within {width / _BUCKETS_A_SECOND:g} s "
         "while no start failed"
     )
+    return None, unsteady, watched
 
 
 def _seconds(at_ns: int | None, since_ns: int | None) -> float | None:

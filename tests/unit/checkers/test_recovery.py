@@ -111,14 +111,16 @@ def test_a_fault_that_nobody_feels_is_over_at_once(planned, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("down", "faults", "why"),
+    ("down", "faults", "why", "watched"),
     [
-        ([(10.0, 13.0)], [(0, 10.0), (1, 13.2)], "the next fault came before 24 instances"),
-        ([(10.0, 13.0)], [(0, 10.0), (1, 12.0)], "the next fault came before a start was accepted again"),
-        ([(28.0, 30.0)], [(0, 28.0)], "the load ended before a start was accepted again"),
+        ([(10.0, 13.0)], [(0, 10.0), (1, 13.2)], "the next fault came before 24 instances", 1.25),
+        ([(10.0, 13.0)], [(0, 10.0), (1, 12.0)], "the next fault came before a start was accepted again", 0.25),
+        ([(28.0, 30.0)], [(0, 28.0)], "the load ended before a start was accepted again", 0.0),
     ],
 )
-def test_a_recovery_that_was_not_seen_says_why(planned, tmp_path, down, faults, why):
+def test_a_recovery_that_was_not_seen_says_why_and_for_how_long_it_was_looked_for(
+    planned, tmp_path, down, faults, why, watched
+):
     rows = load(down)
     rows["faults"] = [fault(step, at) for step, at in faults]
 
@@ -126,6 +128,7 @@ def test_a_recovery_that_was_not_seen_says_why(planned, tmp_path, down, faults, 
 
     assert first.recovery is None
     assert first.unrecovered.startswith(why)
+    assert first.watched == watched
 
 
 def test_faults_of_one_step_do_not_cut_each_other_off(planned, tmp_path):

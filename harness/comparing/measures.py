@@ -1,0 +1,169 @@
+"""
+What is compared of runs: for each measure the values of the runs, how large a difference matters, and which way is
+better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.comparing.figures import Figures, Recovery
+from harness.model import Result
+
+Of = Callable[[Figures], float | None]
+
+
+class Scale(StrEnum):
+    """
+    How a difference is told: of two shares; candidate / base - 1; candidate - base.
+    """
+
+    SHARE = "share"
+    RATIO = "ratio"
+    DIFFERENCE = "difference"
+
+
+class Unit(StrEnum):
+    """
+    In what a measure is told.
+    """
+
+    SHARE = "share"
+    SECONDS = "seconds"
+    PER_SECOND = "per second"
+    PER_INSTANCE = "per instance"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """
+    One measure. A difference below `margin` does not matter: a part of the base for a ratio, else as it stands.
+
+    `limit`: no time counts beyond this many seconds, because some were not watched for longer. `notes` are plain
+    sentences about what the values rest on.
+    """
+
+    name: str
+    title: str
+    unit: Unit
+    scale: Scale
+    margin: float
+    of: Of
+    more_is_better: bool = False
+    limit: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+VIOLATED_RUNS = Measure(
+    "violated_runs",
+    "violated runs",
+    Unit.SHARE,
+    Scale.SHARE,
+    0.05,
+    lambda run: float(run.result is Result.VIOLATED),
+)
+VIOLATED_INSTANCES = Measure(
+    "violated_instances",
+    "violated instances",
+    Unit.SHARE,
+    Scale.SHARE,
+    0.005,
+    lambda run: None if run.violated is None or not run.instances else min(1.0, run.violated / run.instances),
+)
+SHARES = (VIOLATED_RUNS, VIOLATED_INSTANCES)
+MEANS = (
+    Measure(
+        "throughput", "throughput", Unit.PER_SECOND, Scale.RATIO, 0.05, lambda run: run.throughput, more_is_better=True
+    ),
+    Measure(
+        "start_median",
+        "start latency, median",
+        Unit.SECONDS,
+        Scale.RATIO,
+        0.1,
+        lambda run: run.start.median if run.start else None,
+    ),
+    Measure(
+        "start_p99",
+        "start latency, p99",
+        Unit.SECONDS,
+        Scale.RATIO,
+        0.2,
+        lambda run: run.start.p99 if run.start else None,
+    ),
+    Measure(
+        "completion_median",
+        "completion latency, median",
+        Unit.SECONDS,
+        Scale.RATIO,
+        0.1,
+        lambda run: run.completion.median if run.completion else None,
+    ),
+    Measure(
+        "completion_p99",
+        "completion latency, p99",
+        Unit.SECONDS,
+        Scale.RATIO,
+        0.2,
+        lambda run: run.completion.p99 if run.completion else None,
+    ),
+    Measure(
+        "repeated_attempts",
+        "repeated attempts",
+        Unit.PER_INSTANCE,
+        Scale.DIFFERENCE,
+        0.01,
+        lambda run: run.repeated_attempts / run.instances if run.instances else None,
+    ),
+)
+
+
+def recoveries(*sides: Sequence[Figures]) -> tuple[Measure, ...]:
+    """
+    Return a measure for the recovery from each kind of fault, and role that it hit, that these runs have.
+
+    The value of a run is the mean over its faults of that kind. A recovery that was not seen took longer than it was
+    watched. So no time counts beyond the shortest of these: all are known up to there, on all sides alike (restricted
+    mean; J. O. Irwin, "The standard error of an estimate of expectation of life", Journal of Hygiene 47, 1949).
+    """
+    runs = [run for side in sides for run in side]
+    kinds = sorted({(each.fault, each.role) for run in runs for each in run.recoveries})
+    return tuple(_recovery(fault, role, sides) for fault, role in kinds)
+
+
+def _recovery(fault: str, role: str, sides: Sequence[Sequence[Figures]]) -> Measure:
+    def of_kind(runs: Sequence[Figures]) -> list[Recovery]:
+        return [each for run in runs for each in run.recoveries if (each.fault, each.role) == (fault, role)]
+
+    every = [each for side in sides for each in of_kind(side)]
+    limit = min((each.watched for each in every if each.seconds is None and each.watched is not None), default=None)
+
+    def value(run: Figures) -> float | None:
+        known = (each.watched if each.seconds is None else each.seconds for each in of_kind([run]))
+        times = [each if limit is None else min(each, limit) for each in known if each is not None]
+        return sum(times) / len(times) if times else None
+
+    notes = []
+    if limit is not None:
+        seen = " and ".join(_seen(of_kind(side)) for side in sides)
+        notes.append(
+            f"Recoveries seen: {seen}. Times count up to {limit:.3g} s, the shortest for which one was watched in vain."
+        )
+    if unknown := sum(each.seconds is None and each.watched is None for each in every):
+        notes.append(f"Of {unknown} of {len(every)} faults nothing about the recovery is known; they are left out.")
+    return Measure(
+        f"recovery_{fault}_{role}",
+        f"recovery from {fault} of {role}",
+        Unit.SECONDS,
+        Scale.RATIO,
+        0.2,
+        value,
+        limit=limit,
+        notes=tuple(notes),
+    )
+
+
+def _seen(of: Sequence[Recovery]) -> str:
+    return f"{sum(each.seconds is not None for each in of)} of {len(of)}"
