@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 import typer
 
-from harness.cli import judging, machine, plans, runs, suites
+from harness.cli import comparing, judging, machine, plans, runs, suites
 from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError
 
@@ -33,6 +33,7 @@ app.command()(suites.suite)
 app.command()(judging.check)
 app.command()(judging.gate)
 app.command()(judging.pack)
+app.command()(comparing.compare)
 app.command()(judging.selftest)
 app.command()(judging.synth)
 app.command()(judging.report)

@@ -33,7 +33,7 @@ class Unit(StrEnum):
     SHARE = "share"
     SECONDS = "seconds"
     PER_SECOND = "per second"
-    PER_INSTANCE = "per instance"
+    COUNT = "count"
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,11 @@ MEANS = (
     ),
     Measure(
         "repeated_attempts",
-        "repeated attempts",
-        Unit.PER_INSTANCE,
+        "repeats per 100 instances",
+        Unit.COUNT,
         Scale.DIFFERENCE,
-        0.01,
-        lambda run: run.repeated_attempts / run.instances if run.instances else None,
+        1.0,
+        lambda run: 100 * run.repeated_attempts / run.instances if run.instances else None,
     ),
 )
 
@@ -155,7 +155,7 @@ def _recovery(fault: str, role: str, sides: Sequence[Sequence[Figures]]) -> Meas
         notes.append(f"Of {unknown} of {len(every)} faults nothing about the recovery is known; they are left out.")
     return Measure(
         f"recovery_{fault}_{role}",
-        f"recovery from {fault} of {role}",
+        f"recovery, {fault} {role}",
         Unit.SECONDS,
         Scale.RATIO,
         0.2,

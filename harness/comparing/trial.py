@@ -139,6 +139,9 @@ def _told(
             f"Of {len(base.values)} and {len(candidate.values)} runs: fewer than {LEAST_RUNS} on a side do not tell by "
             "how much runs differ by chance."
         )
+    effect = None
+    if base.mean is not None and candidate.mean is not None:
+        effect = candidate.mean / base.mean - 1 if scale is Scale.RATIO else candidate.mean - base.mean
     return Measured(
         name=measure.name,
         title=measure.title,
@@ -148,6 +151,7 @@ def _told(
         base=base,
         candidate=candidate,
         change=Change.NOT_ENOUGH,
+        effect=effect,
         margin=margin,
         notes=tuple(notes),
     )
@@ -160,7 +164,7 @@ def _alike(told: Measured, *, limited: bool) -> Measured:
     same = set(told.base.values) == set(told.candidate.values)
     if same and not limited:
         note = "It is the same in every run."
-        return told.model_copy(update={"change": Change.NO_DIFFERENCE, "effect": 0.0, "notes": (*told.notes, note)})
+        return told.model_copy(update={"change": Change.NO_DIFFERENCE, "notes": (*told.notes, note)})
     note = "The runs do not differ among themselves, so nothing tells what is chance."
     return told.model_copy(update={"notes": (*told.notes, note)})
 

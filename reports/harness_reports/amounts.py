@@ -5,7 +5,7 @@ Measures of runs in words: values with their units, differences with their inter
 from __future__ import annotations
 
 from harness.comparing.measures import Scale, Unit
-from harness.comparing.result import Change, Measured, Side
+from harness.comparing.result import Change, Measured
 from harness_reports import words
 
 MARKS = {Change.WORSE: "✗", Change.BETTER: "✓", Change.NO_DIFFERENCE: "=", Change.NOT_ENOUGH: "?"}
@@ -14,7 +14,7 @@ MARKS = {Change.WORSE: "✗", Change.BETTER: "✓", Change.NO_DIFFERENCE: "=", C
 
 def value(number: float | None, unit: Unit) -> str:
     """
-    Return a value with its unit: `12 ms`, `7.91 /s`, `0.3 %`, `0.012 an instance`.
+    Return a value with its unit: `12 ms`, `7.91 /s`, `0.3 %`, `1.2`.
     """
     if number is None:
         return words.NOTHING
@@ -25,46 +25,36 @@ def value(number: float | None, unit: Unit) -> str:
             return f"{100 * number:.3g} %"
         case Unit.PER_SECOND:
             return f"{number:.3g} /s"
-        case Unit.PER_INSTANCE:
-            return f"{number:.3g} an instance"
+        case Unit.COUNT:
+            return _digits(number)
 
 
-def side(told: Side, unit: Unit) -> str:
+def difference(number: float | None, told: Measured, *, alone: bool = True) -> str:
     """
-    Return the mean of one side, and from how many runs it is.
-    """
-    return f"{value(told.mean, unit)} ({len(told.values)})"
-
-
-def difference(number: float | None, told: Measured) -> str:
-    """
-    Return a difference with its sign, on the scale of the measure: `+12 %`, `-30 points`, `+0.1 s`.
+    Return a difference with its sign, on the scale of the measure: `+12 %`, `-30 points`, `+0.1 s`. Not `alone`: beside
+    others, and without the unit if that is the same for all.
     """
     if number is None:
         return words.NOTHING
     sign = "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
-    size = abs(number)
-    match told.scale:
-        case Scale.RATIO:
-            return f"{sign}{100 * size:.3g} %" if size < 10 else f"\N{MULTIPLICATION SIGN}{1 + number:.3g}"  # noqa: PLR2004
-        case Scale.SHARE:
-            return f"{sign}{100 * size:.3g} points"
-        case Scale.DIFFERENCE:
-            return f"{sign}{value(size, told.unit)}"
+    if told.scale is Scale.DIFFERENCE:
+        return sign + value(abs(number), told.unit)
+    unit = "%" if told.scale is Scale.RATIO else "points"
+    return f"{sign}{_digits(100 * abs(number))}" + (f" {unit}" if alone else "")
 
 
 def interval(told: Measured) -> str:
     """
-    Return the 95 % interval of the difference; a dash if there is none.
+    Return the 95 % interval of the difference: `+8 to +16`; a dash if there is none.
     """
     if told.low is None or told.high is None:
         return words.NOTHING
-    return f"{difference(told.low, told)} to {difference(told.high, told)}"
+    return f"{difference(told.low, told, alone=False)} to {difference(told.high, told, alone=False)}"
 
 
 def effect(told: Measured) -> str:
     """
-    Return the difference with its interval: `+12 % (+8 % to +16 %)`.
+    Return the difference with its interval: `+12 % (+8 to +16)`.
     """
     if told.low is None:
         return difference(told.effect, told)
@@ -96,3 +86,10 @@ def because(told: Measured) -> str:
         case Change.NOT_ENOUGH if told.low is not None:
             return "neither a difference nor its absence is shown"
     return ""
+
+
+def _digits(number: float) -> str:
+    """
+    Return a number with two digits, or all those before the point.
+    """
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"  # noqa: PLR2004

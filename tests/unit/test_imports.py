@@ -25,7 +25,7 @@ LAYERS = [
     {"harness.planning"},
     {"harness.load", "harness.evidence"},
     {"harness.checkers", "harness.running"},
-    {"harness.sweep", "harness.suite"},
+    {"harness.sweep", "harness.suite", "harness.comparing"},
     {"harness_reports"},
     {"harness.pipeline"},
     {"harness.cli"},

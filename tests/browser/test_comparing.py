@@ -1,0 +1,44 @@
+"""The pages that set runs side by side, opened in a real browser."""
+
+import random
+
+import pytest
+from harness_reports import comparison
+
+from harness.comparing.compare import compare
+from harness.model import Result
+from tests.builders import runs, shop
+
+pytestmark = pytest.mark.browser
+
+
+def _compared(folder):
+    dice = random.Random(1)
+    base = [runs.chance(seed, dice) for seed in range(10)]
+    candidate = [
+        runs.chance(seed + 100, dice, throughput=12 + dice.random(), result=Result.VIOLATED, violated=2, run=shop.EVIL)
+        for seed in range(10)
+    ]
+    told = compare(runs.found(base), runs.found(candidate, "candidate", unusable=(shop.EVIL,)), ("old", shop.EVIL))
+    return comparison.write(told, folder)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_comparison_asks_for_nothing_complains_of_nothing_and_keeps_nobody_out(opened, tmp_path, scheme):
+    seen = opened(_compared(tmp_path).as_uri(), color_scheme=scheme)
+
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
+    assert len([url for url in seen.requests if url.startswith("file:")]) == 1
+    assert seen.complaints == []
+    assert seen.page.title() == f"Comparison: old and {comparison.words.printable(shop.EVIL)}"
+    seen.page.get_by_text("Methods, p-values and notes").click()
+    assert seen.barriers() == []
+
+
+def test_every_interval_is_drawn_where_it_lies(opened, tmp_path):
+    page = opened(_compared(tmp_path).as_uri()).page
+    row = page.get_by_role("row", name="throughput").first
+    middle = row.locator("circle.middle").bounding_box()
+    zero = row.locator("line.zero").bounding_box()
+
+    assert middle["x"] + middle["width"] < zero["x"], "a loss is left of no difference"

@@ -1,0 +1,71 @@
+"""The commands that set runs side by side, from run directories to exit codes."""
+
+import json
+
+import pytest
+
+from harness import cli
+from harness.errors import UsageError
+from tests.builders import runs, shop
+
+
+def call(*arguments):
+    return cli.app([str(each) for each in arguments], standalone_mode=False)
+
+
+@pytest.fixture(name="sides")
+def _sides(tmp_path):
+    """Three runs a side, the candidate's one folder further down."""
+    for seed in range(1, 4):
+        runs.save(tmp_path / "base", seed)
+        runs.save(tmp_path / "candidate" / f"run-{seed}", seed + 10)
+    return tmp_path / "base", tmp_path / "candidate"
+
+
+def test_two_folders_are_compared_and_both_files_are_written(sides, tmp_path, capsys):
+    code = call("compare", *sides, "--out", tmp_path / "out")
+
+    told = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert code in (0, 1, 2)
+    assert [len(told["scenarios"][0][side]["used"]) for side in ("base", "candidate")] == [3, 3]
+    assert "comparison.html" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_two_single_runs_are_not_enough(sides, tmp_path, capsys):
+    single = [next(sides[0].iterdir()), next(sides[1].glob("*/*"))]
+
+    assert call("compare", *single, "--out", tmp_path / "out") == 2
+    assert "not enough to tell anything" in capsys.readouterr().out
+
+
+def test_a_run_that_cannot_be_read_is_told_and_the_rest_is_compared(sides, tmp_path, capsys):
+    next(sides[0].glob("*-1/verdict.json")).unlink()
+    next(sides[0].glob("*-2/plan.json")).write_text("{}")
+
+    assert call("compare", *sides, "--out", tmp_path / "out") == 2
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "has no verdict yet" in printed
+    assert "was not written by this version of the harness" in printed
+
+
+def test_latest_is_no_run_of_its_own(sides, tmp_path):
+    (sides[0] / "latest").symlink_to(next(sides[0].iterdir()).name)
+
+    call("compare", *sides, "--out", tmp_path / "out")
+
+    told = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert len(told["scenarios"][0]["base"]["used"]) == 3
+
+
+def test_a_folder_without_runs_is_a_usage_error(sides, tmp_path):
+    with pytest.raises(UsageError, match="there are no runs in"):
+        call("compare", sides[0], tmp_path / "nothing")
+
+
+def test_the_figures_of_an_interrupted_run_are_left_out(sides, tmp_path):
+    runs.save(sides[0], 9, interrupted=True, plan=shop.plan(seed=9))
+
+    call("compare", *sides, "--out", tmp_path / "out")
+
+    told = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert len(told["scenarios"][0]["base"]["left_out"]) == 1
