@@ -116,7 +116,8 @@ class FaultFinding(Value):
     recovery: float | None = Field(description="seconds until throughput was steady again")
     unrecovered: str | None = Field(default=None, description="why there is no recovery time; null if there is one")
     watched: float | None = Field(
-        default=None, description="without a recovery: seconds for which one was looked for; null if that was not possible"
+        default=None,
+        description="without a recovery: seconds for which one was looked for; null if that was not possible",
     )
     proof: Mapping[str, JsonValue] = Field(description="what was measured, or why nothing could be")
 

@@ -64,8 +64,8 @@ def test_the_json_is_read_again_and_names_its_version(told, tmp_path):
 def test_the_terminal_names_what_is_worse_and_by_how_much(told, tmp_path):
     text = printed(told, tmp_path)
 
-    assert re.search(r"throughput +1\d.* /s +11.* /s +−2\d % \(−\d\d to −\d\d\) +✗ worse", text)
-    assert re.search(r"Worse: throughput −2\d % \(", text)
+    assert re.search(r"throughput +1\d.* /s +11.* /s +.2\d % \(.\d\d to .\d\d\) +✗ worse", text)
+    assert re.search(r"Worse: throughput .2\d % \(", text)
     assert "\x1b[31m" not in text
 
 
