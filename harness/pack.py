@@ -24,6 +24,8 @@ from harness.model import Result
 from harness.rundir import RunDir
 
 _NEVER = ("data", "stands")
+_SHARED = (last.FILE, rundir.JUNIT, rundir.SUMMARY, "suite.json", "report.html")
+"""What lies beside run directories: of the last command, and of a suite."""
 _OPTIONAL = ("report.html", "journal", "logs")
 """In the order in which they are packed."""
 _MOST_READ = 200 * 1024**2
@@ -49,14 +51,16 @@ def pack(root: Path, runs: Sequence[RunDir], file: Path, limit: int) -> Packed:
 
     It is larger only if what the verdicts rest on is. Raises OSError if something cannot be read or written.
     """
-    shared = [root / name for name in (last.FILE, rundir.JUNIT, rundir.SUMMARY)]
-    entries = [(path, Path(path.name)) for path in shared if path.is_file()]
+    root = root.resolve()
+    suites = {run.path.parent for run in runs if run.path.parent.is_relative_to(root)}
+    shared = [folder / name for folder in sorted({root, *suites}) for name in _SHARED]
+    entries = [(path, _inside(root, path)) for path in shared if path.is_file()]
     optional: list[tuple[tuple[bool, int], Path, Path]] = []
     for run in runs:
         holds = _holds(run)
         for path in _files(run):
             kind = path.relative_to(run.path).parts[0]
-            inside = Path(run.name) / path.relative_to(run.path)
+            inside = _inside(root, run.path) / path.relative_to(run.path)
             if kind in _OPTIONAL:
                 optional.append(((holds, _OPTIONAL.index(kind)), path, inside))
             else:
@@ -72,6 +76,13 @@ def pack(root: Path, runs: Sequence[RunDir], file: Path, limit: int) -> Packed:
             left_out.append(inside)
     _write(file, entries)
     return Packed(file, file.stat().st_size, tuple(left_out))
+
+
+def _inside(root: Path, path: Path) -> Path:
+    """
+    The path in the archive: as below `root`, or the bare name of what lies elsewhere.
+    """
+    return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
 
 
 def _holds(run: RunDir) -> bool:

@@ -69,7 +69,7 @@ def test_the_same_runs_give_the_same_bytes(made, tmp_path):
 def test_what_finds_no_room_is_left_out_and_of_runs_that_hold_first(made, tmp_path):
     holds, lost = made(shop.verdict(), 600_000), made(shop.verdict((shop.finding("lost", Result.VIOLATED),)), 600_000)
 
-    packed = pack.pack(tmp_path, [holds, lost], tmp_path / "packed.tar.gz", 1_700_000)
+    packed = pack.pack(tmp_path / "runs", [holds, lost], tmp_path / "packed.tar.gz", 1_700_000)
 
     assert packed.size <= 1_700_000
     left_out = {str(path) for path in packed.left_out}
@@ -81,7 +81,7 @@ def test_what_finds_no_room_is_left_out_and_of_runs_that_hold_first(made, tmp_pa
 def test_what_verdicts_rest_on_is_packed_even_if_it_is_too_large(made, tmp_path):
     run = made(shop.verdict())
 
-    packed = pack.pack(tmp_path, [run], tmp_path / "packed.tar.gz", 2_000)
+    packed = pack.pack(tmp_path / "runs", [run], tmp_path / "packed.tar.gz", 2_000)
 
     assert packed.size > 2_000
     assert f"{run.name}/plan.json" in names(packed.file)
@@ -112,6 +112,21 @@ def test_what_is_unpacked_is_judged_again_and_taken_by_a_gate(made, tmp_path, ca
     assert elsewhere.verdict.read_bytes() == before
 
 
+def test_the_runs_of_a_suite_keep_their_folder_and_its_report(made, tmp_path, capsys):
+    run, suite = made(shop.verdict()), tmp_path / "runs/suite"
+    suite.mkdir()
+    run.path.rename(suite / run.name)
+    (suite / "report.html").write_text("the matrix")
+    last.save(tmp_path / "runs", last.LastCommand(asked=1, runs=(f"suite/{run.name}",)))
+
+    call(capsys, "pack", "--out", tmp_path / "runs")
+    with tarfile.open(tmp_path / "runs/packed.tar.gz") as archive:
+        archive.extractall(tmp_path / "elsewhere", filter="data")
+
+    assert (tmp_path / "elsewhere/suite/report.html").read_text() == "the matrix"
+    assert call(capsys, "gate", "--out", tmp_path / "elsewhere")[0] == 0
+
+
 def test_a_run_that_failed_is_packed_with_its_logs_and_says_why(made, tmp_path, capsys):
     run = made()
     last.save(tmp_path / "runs", last.LastCommand(asked=1, failed=("demo.seed-7: redis was not ready",)))
@@ -119,6 +134,15 @@ def test_a_run_that_failed_is_packed_with_its_logs_and_says_why(made, tmp_path, 
     call(capsys, "pack", "--out", tmp_path / "runs")
 
     assert {"last.json", f"{run.name}/logs/app-0.log"} <= set(names(tmp_path / "runs/packed.tar.gz"))
+
+
+def test_of_a_run_that_lies_elsewhere_nothing_but_the_run_is_packed(made, tmp_path):
+    run = made(shop.verdict())
+    (tmp_path / "runs/report.html").write_text("somebody's own")
+
+    packed = pack.pack(tmp_path / "other", [run], tmp_path / "packed.tar.gz", LIMIT)
+
+    assert {name.split("/")[0] for name in names(packed.file)} == {run.name}
 
 
 def test_where_there_is_nothing_to_pack_this_is_told(tmp_path, capsys):
