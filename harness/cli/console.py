@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import webbrowser
 from collections.abc import Iterable
 from typing import TextIO
 
@@ -103,3 +104,11 @@ def say(line: str) -> None:
     Write a line to standard output as it is: without markup, colours or line breaks.
     """
     out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def show(address: str) -> None:
+    """
+    Open an address in the user's browser, or say that there is none.
+    """
+    if not webbrowser.open(address):
+        say(f"no browser was found; open {address} yourself")

@@ -4,7 +4,7 @@ The commands that judge saved evidence, and those that test the judge.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from harness.cli import console
 from harness.cli.console import annotate, err, in_github_actions, out, say
 from harness.cli.options import Out, RunName, RunNames
 from harness.errors import EvidenceError, Exit, UsageError
@@ -276,7 +277,12 @@ def synth(
     say(f"{copied:,} instances; `harness check {folder.path}` judges them")
 
 
-def report(name: RunName, runs: Out = Path("runs")) -> None:
+def report(
+    name: RunName,
+    runs: Out = Path("runs"),
+    *,
+    show: Annotated[bool, typer.Option("--open", help="open the report in your browser")] = False,
+) -> None:
     """
     Draw the reports of a judged run again.
     """
@@ -284,4 +290,26 @@ def report(name: RunName, runs: Out = Path("runs")) -> None:
 
     folder = rundir.find(runs, name)
     pipeline.draw(folder, folder.load_plan(), folder.load_verdict())
-    out.print(str(folder.path / "report.html"))
+    file = folder.path / "report.html"
+    out.print(str(file))
+    if show:
+        console.show(file.as_uri())
+
+
+def serve(
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="a folder of run directories")] = Path("runs"),
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="on loopback; 0 takes any that is free")] = 0,
+    show: Annotated[bool, typer.Option("--open", help="open the index in your browser")] = False,
+) -> None:
+    """
+    Show an index of all runs in a folder, on loopback and read-only, until Ctrl-C.
+    """
+    from harness.serving import Server
+
+    with Server(runs, port) as server:
+        say(f"{runs} is served at {server.address} until Ctrl-C")
+        if show:
+            console.show(server.address)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -45,16 +45,16 @@ def environment() -> jinja2.Environment:
     return templates
 
 
-def policy(*scripts: str) -> str:
+def policy(*scripts: str, forms: str = "'none'") -> str:
     """
     Return the content security policy. It allows these scripts, inline styles, and images inside the file; nothing
-    else.
+    else. `forms` is where forms may be sent.
     """
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{each}'" for each in hashes) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"base-uri 'none'; form-action {forms}"
     )
 
 

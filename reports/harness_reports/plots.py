@@ -36,6 +36,7 @@ from harness_reports.series import Axis, Lines, Missing
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _MOST_LANES = 16
+_MOST_LETTERS = 40
 _MOST_NAMED = 12
 """If there are more fault windows, their labels are only numbers, because names would cover each other."""
 _TIP = (
@@ -142,7 +143,7 @@ class Page:
         totals = [sum(values) for values in zip(*rates.values(), strict=True)]
         plot = self._counting(chart, totals)
         source = self._source(rates)
-        keys = tuple(Key(name, colours.get(name, _OTHER)) for name in names)
+        keys = tuple(Key(words.shortened(name, _MOST_LETTERS), colours.get(name, _OTHER)) for name in names)
         plot.vbar_stack(
             list(rates),
             x="middle",
@@ -151,7 +152,9 @@ class Page:
             color=[_colour(key.colour) for key in keys],
             line_color=None,
         )
-        self._columns(plot, source, [(name, f"@{line}{{0.[0]}} /s") for name, line in zip(names, rates, strict=True)])
+        self._columns(
+            plot, source, [(key.label, f"@{line}{{0.[0]}} /s") for key, line in zip(keys, rates, strict=True)]
+        )
         return self._with(replace(chart, keys=keys), plot)
 
     def level(self, chart: Chart, lines: Lines) -> Chart:

@@ -13,7 +13,9 @@ from harness.checkers.database import Parameters, Row, UnansweredError
 from harness.model import Plan, Verdict
 from harness_reports.evidence import Evidence
 
-_MOST_BINS = 600
+_MOST_BINS = 400
+_MOST_LINES = 12
+_OTHERS = "all others"
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 Values = tuple[float | None, ...]
@@ -66,7 +68,7 @@ class Axis:
     def values(self, rows: Iterable[Row], empty: float | None) -> Mapping[str, Values]:
         """
         Rows of (line, bin, value) as lines. Values of one line and bin are added, bins off the axis are left out,
-        and `empty` is the value of a bin without a row.
+        and `empty` is the value of a bin without a row. If there are very many lines, the small ones are one.
         """
         lines: dict[str, list[float | None]] = {}
         for row in rows:
@@ -74,6 +76,11 @@ class Axis:
             if 0 <= number < self.bins:
                 line = lines.setdefault(row["line"] or "nothing", [empty] * self.bins)
                 line[number] = (line[number] or 0) + row["value"]
+        largest = sorted(lines, key=lambda name: -sum(value or 0 for value in lines[name]))
+        for name in largest[_MOST_LINES:]:
+            others = lines.setdefault(_OTHERS, [empty] * self.bins)
+            for number, value in enumerate(lines.pop(name)):
+                others[number] = (others[number] or 0) + (value or 0)
         return {name: tuple(lines[name]) for name in sorted(lines)}
 
 

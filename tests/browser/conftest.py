@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from harness_reports import html
+from harness_reports import sweep as drawing
 from playwright.sync_api import sync_playwright
 
-from harness.model import Result
+from harness import sweep as sweeps
+from harness.checkers.gate import Decision
+from harness.errors import Exit
+from harness.model import INTERRUPTED, Result
+from harness.planning import target
+from harness.runtime import shipped
+from harness.sweep import Outcome
+from tests.builders import hostile_run as hostile
 from tests.builders import shop
+from tests.builders.hostile_run import TEXTS
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS = (
@@ -60,10 +69,59 @@ def _unknown(folder):
     return html.write(shop.plan(), shop.verdict(result=Result.UNKNOWN, reasons=reasons), folder, shop.DECISION)
 
 
+def _explained(folder):
+    made = shop.evidence(200)
+    verdict, decision = shop.explained()
+    made.write(folder / "evidence")
+    return html.write(shop.plan(), verdict, folder, decision)
+
+
+def _missed(folder):
+    """Every promise is kept, and a service level is not."""
+    shop.evidence(60).write(folder / "evidence")
+    verdict = shop.verdict(missed_levels=("start.p99: 2.1 s; the level is 0.5 s",))
+    return html.write(shop.plan(), verdict, folder, Decision(Exit.GATE_MISSED))
+
+
+def _interrupted(folder):
+    made = shop.evidence(60)
+    made.rows["phases"] = made.rows["phases"][:2]
+    made.write(folder / "evidence")
+    reasons = (f"the load phase was cut short: {INTERRUPTED}",)
+    verdict = shop.verdict(result=Result.UNKNOWN, reasons=reasons, lacking=reasons)
+    return html.write(shop.plan(), verdict, folder, Decision(Exit.UNKNOWN))
+
+
+def _hostile(folder):
+    verdict, plan = hostile.write(folder)
+    return html.write(plan, verdict, folder, Decision(Exit.VIOLATED, (TEXTS[0],)))
+
+
+def _sweep(folder):
+    described = target.load(shipped.TARGET)
+    made = sweeps.matrix(described, "order_v1", seed=1, dapr_version="1.18.2")
+    for number, cell in enumerate(made.cells[:-8]):
+        outcome = list(Outcome)[number % len(Outcome)]
+        text = TEXTS[number % len(TEXTS)]
+        told = {"reasons": (text,), "violated": (text,), "proof": {text: text}, "node": "app-0"}
+        made = made.with_(sweeps.Judged(cell=cell, outcome=outcome, took=41.5, run="20260101T000000Z-cell-1", **told))
+    drawing.write(made, folder)
+    return folder / drawing.PAGE
+
+
 @pytest.fixture(name="reports", scope="session")
 def _reports(tmp_path_factory):
-    """Name of a run -> its report."""
-    runs = {"violated": _violated, "holds": _holds, "unknown": _unknown}
+    """Name of a page -> its file."""
+    runs = {
+        "violated": _violated,
+        "holds": _holds,
+        "unknown": _unknown,
+        "explained": _explained,
+        "missed": _missed,
+        "interrupted": _interrupted,
+        "hostile": _hostile,
+        "sweep": _sweep,
+    }
     return {name: make(tmp_path_factory.mktemp(name)) for name, make in runs.items()}
 
 
@@ -95,6 +153,7 @@ def _opened(chromium):
         contexts.append(context)
         visit = Visit(context.new_page())
         visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.on("dialog", lambda dialog: visit.complaints.append(f"a dialog: {dialog.message}"))
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.on(
             "console",

@@ -27,7 +27,7 @@ LAYERS = [
     {"harness.checkers", "harness.running"},
     {"harness.sweep", "harness.suite", "harness.comparing"},
     {"harness_reports"},
-    {"harness.pipeline"},
+    {"harness.pipeline", "harness.serving"},
     {"harness.cli"},
     {"harness.pytest_plugin"},
     {"harness.__main__"},

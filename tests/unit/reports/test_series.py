@@ -99,12 +99,12 @@ def test_time_0_is_the_one_from_which_the_verdict_counts_its_faults(tmp_path):
     assert made.axis.origin_ns == ns(100)
 
 
-@pytest.mark.parametrize(("hours", "width"), [(0.1, 1), (1, 10), (24, 300), (24_000, 144_000)])
-def test_a_long_run_has_wider_bins_and_never_more_than_600(tmp_path, hours, width):
+@pytest.mark.parametrize(("hours", "width"), [(0.1, 1), (1, 10), (24, 300), (24_000, 216_000)])
+def test_a_long_run_has_wider_bins_and_never_more_than_400(tmp_path, hours, width):
     phases = [{"phase": "load", "started_ns": ns(0), "ended_ns": ns(hours * 3600)}]
     made = read(tmp_path, {"phases": phases, "operations": [call(0, 0, 0.1)]})
     assert made.axis.width == width
-    assert made.axis.bins <= 600
+    assert made.axis.bins <= 400
 
 
 def test_what_is_missing_says_so_and_leaves_the_rest_as_it_is(tmp_path):
@@ -124,3 +124,10 @@ def test_no_evidence_at_all_still_gives_a_series(tmp_path):
         made = series.read(opened, PLAN, shop.verdict())
     assert made.axis.bins == 1
     assert isinstance(made.in_flight, Missing)
+
+
+def test_of_very_many_lines_the_small_ones_are_one(tmp_path):
+    calls = [{**call(n, 0, 0.1), "outcome": f"outcome {n % 40}"} for n in range(100)]
+    made = read(tmp_path, {"operations": calls, **LOAD})
+    assert len(made.starts) == 13
+    assert made.starts["all others"][0] == 100 - 12 * 3
