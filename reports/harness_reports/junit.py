@@ -31,7 +31,7 @@ from harness.checkers.gate import is_as_expected
 from harness.errors import Exit
 from harness.model import Finding, Result, Verdict
 from harness_reports import words
-from harness_reports.reported import ReportedRun, labels
+from harness_reports.reported import ReportedRun, all_different, labels
 
 _MOST_WITNESSES = 10
 _MOST_LETTERS = 2000
@@ -67,9 +67,12 @@ def _suite(run: ReportedRun, label: str) -> ET.Element:
     _run_case(_case(suite, label, "verdict", run.took or 0), run)
     if run.verdict is not None:
         for finding in run.verdict.findings:
-            _finding_case(_case(suite, f"{label}.{finding.origin}", finding.name), finding, run, run.verdict)
+            _finding_case(_case(suite, label, finding.name), finding, run, run.verdict)
         for number, level in enumerate(run.verdict.missed_levels, start=1):
-            _red(_case(suite, f"{label}.gate", f"service level {number}"), "GATE_MISSED", level)
+            _red(_case(suite, label, f"service level {number}"), "GATE_MISSED", level)
+    cases = suite.findall("testcase")
+    for case, name in zip(cases, all_different(case.get("name", "") for case in cases), strict=True):
+        case.set("name", name)
     _count(suite)
     return suite
 

@@ -1,17 +1,18 @@
 """
 A run as the reports for CI systems take it: one, or many in one file.
 
-Every run of such a file gets a label of its own, `demo.seed-3`, for the names of its test cases. What is not the
-default is part of the label: `demo.seed-3.dapr-1.17.0.compose`. So a label stays the same from one night to the next,
-and is different for every scenario, seed, Dapr release, backend and planted defect.
+Every run of such a file gets a label of its own, `demo-seed-3`, for the names of its test cases. What is not the
+default is part of the label: `demo-seed-3-dapr-1_17_0-compose`. So a label stays the same from one night to the next,
+and is different for every scenario, seed, Dapr release, backend and planted defect. No label has a dot: CI systems take
+it for the class of a Java package, and some show only what follows the last one.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from harness.checkers.database import UnansweredError
@@ -62,7 +63,7 @@ class ReportedRun:
     @property
     def label(self) -> str:
         """
-        `demo.seed-3`, and what is not the default. The runs of one file get theirs from `labels`.
+        `demo-seed-3`, and what is not the default. The runs of one file get theirs from `labels`.
         """
         parts = [self.plan.scenario.name, f"seed-{self.plan.seed}"]
         if self.plan.dapr_version != DAPR:
@@ -71,7 +72,7 @@ class ReportedRun:
             parts.append(self.backend)
         if self.plan.defect is not None:
             parts.append(f"defect-{self.plan.defect}")
-        return words.shortened(".".join(parts), 200)
+        return words.shortened("-".join(parts).replace(".", "_"), 200)
 
 
 def judged(folder: RunDir, plan: Plan, verdict: Verdict) -> ReportedRun:
@@ -99,12 +100,17 @@ def failed(plan: Plan, backend: str, error: HarnessError) -> ReportedRun:
 
 def labels(runs: Sequence[ReportedRun]) -> list[str]:
     """
-    A label for each run, all different: of equal ones the second ends with `.2`.
+    A label for each run, all different: of equal ones the second ends with ` (2)`.
     """
-    taken: Counter[str] = Counter()
-    found = []
-    for run in runs:
-        taken[run.label] += 1
-        number = taken[run.label]
-        found.append(run.label if number == 1 else f"{run.label}.{number}")
-    return found
+    return all_different(run.label for run in runs)
+
+
+def all_different(names: Iterable[str]) -> list[str]:
+    """
+    The names in their order, with ` (2)`, ` (3)` and so on behind those that were there before.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        numbered = (f"{name} ({number})" for number in count(2))
+        found[name if name not in found else next(each for each in numbered if each not in found)] = None
+    return list(found)

@@ -129,7 +129,7 @@ def test_the_runs_of_a_suite_keep_their_folder_and_its_report(made, tmp_path, ca
 
 def test_a_run_that_failed_is_packed_with_its_logs_and_says_why(made, tmp_path, capsys):
     run = made()
-    last.save(tmp_path / "runs", last.LastCommand(asked=1, failed=("demo.seed-7: redis was not ready",)))
+    last.save(tmp_path / "runs", last.LastCommand(asked=1, failed=("demo-seed-7: redis was not ready",)))
 
     call(capsys, "pack", "--out", tmp_path / "runs")
 

@@ -107,7 +107,7 @@ def test_one(chaos_run): pass
     made = last.load(pytester.path / "chaos")
     assert (made.asked, len(made.runs)) == (2, 2)
     suites = ET.parse(pytester.path / "chaos/junit.xml").getroot().findall("testsuite")
-    assert [suite.get("name") for suite in suites] == ["baseline.seed-1", "baseline.seed-2"]
+    assert [suite.get("name") for suite in suites] == ["baseline-seed-1", "baseline-seed-2"]
 
 
 def test_in_a_job_of_github_the_failure_is_no_workflow_command(session, monkeypatch):

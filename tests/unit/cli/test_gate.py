@@ -64,7 +64,7 @@ def test_all_runs_of_the_last_command_are_meant_where_none_is_named(judged, tmp_
 @pytest.mark.parametrize(
     ("made", "code", "told"),
     [
-        ({"asked": 2, "failed": ("demo.seed-8: no redis",)}, Exit.SOFTWARE, "fails  demo.seed-8: no redis"),
+        ({"asked": 2, "failed": ("demo-seed-8: no redis",)}, Exit.SOFTWARE, "fails  demo-seed-8: no redis"),
         ({"asked": 3}, Exit.UNKNOWN, "fails  2 runs of 3 never came to an end"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_run_from_before_a_command_that_made_none_is_not_taken_for_its_own(jud
 
     with pytest.raises(UsageError, match='there is no run "latest"; the newest are'):
         gate(capsys, tmp_path)
-    last.save(tmp_path, last.LastCommand(asked=1, failed=("demo.seed-7: no redis",)))
+    last.save(tmp_path, last.LastCommand(asked=1, failed=("demo-seed-7: no redis",)))
     assert gate(capsys, tmp_path)[0] == Exit.SOFTWARE
 
 

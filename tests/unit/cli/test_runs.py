@@ -92,15 +92,15 @@ def test_a_repeated_run_leaves_one_file_of_all_and_latest_is_the_worst(fake, cap
 
     names, head = red(fake.out)
     assert names == [
-        "payments_calm.seed-2/verdict",
-        "payments_calm.seed-2.general/stuck",
-        "payments_calm.seed-3/verdict",
+        "payments_calm-seed-2/verdict",
+        "payments_calm-seed-2/stuck",
+        "payments_calm-seed-3/verdict",
     ]
     assert head == "## ❌ 2 of 4 runs pass"
     assert (fake.out / "latest").resolve().name.endswith("payments_calm-2")
     made = last.load(fake.out)
     assert (made.asked, len(made.runs)) == (4, 3)
-    assert made.failed == ("payments_calm.seed-3: redis was not ready after 60 s",)
+    assert made.failed == ("payments_calm-seed-3: redis was not ready after 60 s",)
 
 
 def test_a_single_run_leaves_the_same_files(fake, capsys, monkeypatch):
@@ -125,7 +125,7 @@ def test_nobody_takes_an_old_run_for_that_of_a_command_that_failed(fake, capsys,
         call(capsys, *command, "--out", fake.out)
 
     assert not (fake.out / "latest").exists()
-    assert not (fake.out / "summary.md").exists() or red(fake.out)[0] == ["payments_calm.seed-1/verdict"]
+    assert not (fake.out / "summary.md").exists() or red(fake.out)[0] == ["payments_calm-seed-1/verdict"]
 
 
 def saved(tmp_path, scenario_file):

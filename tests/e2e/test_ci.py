@@ -1,0 +1,166 @@
+"""
+The GitHub Action and the pytest plugin in a repository made by the docs alone: green on the good target, red on the
+defective one. Nobody but GitHub can run an action; here its scripts are executed as the runner executes them.
+"""
+
+import os
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.builders.command import BIN, ROOT
+
+pytestmark = pytest.mark.e2e
+
+COMMAND = "run chaos/scenarios/baseline.yaml --duration 10s --set 'checks.minimum={instances: 50}'"
+ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text())
+
+
+@dataclass
+class Job:
+    """A job of GitHub whose only step uses the action; `uses:` steps are left out."""
+
+    repository: Path
+    temp: Path
+    inputs: dict
+    outputs: dict = field(default_factory=dict)
+    log: str = ""
+    failed: bool = False
+
+    def value(self, expression):
+        kind, _, rest = expression.partition(".")
+        match kind:
+            case "inputs":
+                return str(self.inputs.get(rest, ACTION["inputs"][rest].get("default")))
+            case "steps":
+                step, output = rest.split(".outputs.")
+                return self.outputs.get(step, {}).get(output, "")
+        return {"runner.temp": str(self.temp), "github.action_path": str(ROOT)}[expression]
+
+    def text(self, text):
+        return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: self.value(found[1]), text)
+
+    def execute(self):
+        for number, step in enumerate(ACTION["runs"]["steps"]):
+            condition = step.get("if", "success()")
+            if "run" not in step or (self.failed and not condition.startswith("always()")):
+                continue
+            script, output = self.temp / f"{number}.sh", self.temp / f"{number}.out"
+            script.write_text(step["run"])
+            output.touch()
+            done = subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
+                cwd=self.repository / self.text(step.get("working-directory", ".")),
+                env={
+                    **os.environ,
+                    **{name: self.text(value) for name, value in step.get("env", {}).items()},
+                    "PATH": f"{BIN}:{os.environ['PATH']}",
+                    "GITHUB_ACTIONS": "true",
+                    "GITHUB_OUTPUT": str(output),
+                    "GITHUB_STEP_SUMMARY": str(self.temp / "summary.md"),
+                },
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=600,
+            )
+            self.log += done.stdout
+            self.failed |= done.returncode != 0
+            self.outputs[step.get("id")] = dict(line.split("=", 1) for line in output.read_text().splitlines())
+        return self
+
+
+@pytest.fixture(name="repository", scope="module")
+def _repository(tmp_path_factory):
+    """An empty git repository, with what `harness init` copies out."""
+    folder = tmp_path_factory.mktemp("repository")
+    for command in (["git", "init", "--quiet"], [BIN / "harness", "init", "chaos"]):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def red(temp):
+    cases = ET.parse(temp / "chaos-runs/junit.xml").getroot().iter("testcase")
+    return {case.get("name") for case in cases if case.find("failure") is not None}
+
+
+@pytest.mark.timeout(900)
+def test_the_action_is_green_on_the_good_target_and_red_on_the_defective_one(repository, tmp_path):
+    good = Job(repository, tmp_path / "good", {"command": COMMAND})
+    good.temp.mkdir()
+    good.execute()
+
+    assert not good.failed, good.log
+    assert "::error" not in good.log
+    assert good.outputs["gate"]["exit-code"] == "0"
+    assert red(good.temp) == set()
+    assert (good.temp / "summary.md").read_text().startswith("## ✅ HOLDS")
+    assert (good.temp / "chaos-runs/packed.tar.gz").stat().st_size < 5_000_000
+
+    bad = Job(repository, tmp_path / "bad", {"command": f"{COMMAND} --defect skip_release"})
+    bad.temp.mkdir()
+    bad.execute()
+
+    assert bad.failed, bad.log
+    assert bad.outputs["gate"]["exit-code"] == "1"
+    assert "\n::error title=VIOLATED%3A baseline%2C seed 1::" in bad.log
+    assert {"verdict", "half_compensated"} <= red(bad.temp)
+    assert "❌ VIOLATED" in (bad.temp / "summary.md").read_text()
+    with tarfile.open(bad.temp / "chaos-runs/packed.tar.gz") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    again = subprocess.run([BIN / "harness", "gate", "--out", tmp_path / "unpacked"], check=False, capture_output=True)
+    assert again.returncode == 1
+
+
+def test_the_action_is_red_if_the_command_cannot_be_run(repository, tmp_path):
+    job = Job(repository, tmp_path, {"command": "run chaos/scenarios/basline.yaml"})
+
+    job.execute()
+
+    assert job.failed
+    assert job.outputs["gate"]["exit-code"] == "64"
+    assert "basline" in job.log
+
+
+@pytest.mark.timeout(900)
+def test_a_test_of_pytest_is_green_on_the_good_target_and_red_on_the_defective_one(repository):
+    (repository / "test_chaos.py").write_text("""
+import pytest
+
+SHORT = {"load.duration": "10s", "checks.minimum": "{instances: 50}"}
+
+
+@pytest.mark.chaos("chaos/scenarios/baseline.yaml", settings=SHORT)
+def test_good(chaos_run):
+    assert chaos_run.verdict.classes["completed"] > 20
+
+
+@pytest.mark.chaos("chaos/scenarios/baseline.yaml", settings=SHORT, defect="skip_release")
+def test_defective(chaos_run):
+    raise AssertionError("is not reached")
+""")
+
+    done = subprocess.run(
+        [BIN / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chaos.py"],
+        cwd=repository,
+        env={**os.environ, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+    assert done.returncode == 1, done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert re.search(r"half_compensated: \d+ rows against it\n    [\w-]+ ", done.stdout), done.stdout
+    assert "is not reached" not in done.stdout.partition("short test summary")[0].partition("VIOLATED")[2]
+    gate = subprocess.run([BIN / "harness", "gate"], cwd=repository, check=False, capture_output=True, text=True)
+    assert gate.returncode == 1
+    assert gate.stdout.splitlines()[-1] == "2 runs: exit code 1"
