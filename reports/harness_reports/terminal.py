@@ -25,6 +25,7 @@ _MOST_KNOWN = 2
 _MOST_NOTES = 2
 _MOST_FAULTS = 5
 _MOST_FINDINGS = 3
+_MOST_COMMAND = 500
 _ONE_LINE = 84
 _TWO_LINES = 150
 """Letters that fit next to the labels in two lines of 100 columns, if lines are broken between words."""
@@ -74,7 +75,7 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
     others = (finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS)
     yield from _listed("", map(_finding, others), _MOST_FINDINGS)
     yield "report", Text(words.printable(str(run / "report.html")), style="bold")
-    yield "again", Text(words.repeat(plan, RunDir(run).backend), style="bold")
+    yield "again", Text(words.shortened(words.repeat(plan, RunDir(run).backend), _MOST_COMMAND), style="bold")
 
 
 def spreads(found: Iterable[Spread]) -> RenderableType:
