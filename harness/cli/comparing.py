@@ -38,6 +38,22 @@ def compare(
     raise typer.Exit(found.exit_code)
 
 
+def history(
+    runs: Annotated[Path, typer.Argument(metavar="[RUNS]", help="a folder that holds run directories")] = Path("runs"),
+    to: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for the page; default: RUNS")] = None,
+) -> None:
+    """
+    Runs of each scenario over time: violated runs, throughput, latency, recovery, and from which run on they changed.
+    """
+    from harness_reports import history as drawing
+
+    from harness.comparing.history import history as told
+
+    found = told(_load(runs))
+    page = drawing.write(found, to or runs)
+    out.print(drawing.terminal(found, page))
+
+
 def _load(path: Path) -> Found:
     from harness.comparing import sets
 

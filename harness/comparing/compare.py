@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.comparing import measures, sets, statistics, trial
-from harness.comparing.figures import Figures
 from harness.comparing.result import Compared, Comparison, Measured, Runs
 from harness.comparing.sets import Found, Run
 from harness.errors import UsageError
@@ -59,7 +58,7 @@ def _concluded(scenarios: Sequence[Compared]) -> tuple[Compared, ...]:
 
 
 def _compared(scenario: str, base: Sequence[Run], candidate: Sequence[Run]) -> Compared:
-    first, second = _decided(base), _decided(candidate)
+    first, second = sets.decided(base), sets.decided(candidate)
     seeds = [sorted(run.plan.seed for run in side) for side in (base, candidate)]
     paired = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
     return Compared(
@@ -70,10 +69,7 @@ def _compared(scenario: str, base: Sequence[Run], candidate: Sequence[Run]) -> C
         notes=(*_notes(base, candidate), *(["The seeds are the same: means are compared seed by seed."] * paired)),
         measures=(
             *(trial.of_shares(measure, first, second) for measure in measures.SHARES),
-            *(
-                trial.of_means(measure, first, second, paired=paired)
-                for measure in (*measures.MEANS, *measures.recoveries(first, second))
-            ),
+            *(trial.of_means(measure, first, second, paired=paired) for measure in measures.means(first, second)),
         ),
     )
 
@@ -83,7 +79,7 @@ def _refuse_other_plans(scenario: str, runs: Sequence[Run]) -> None:
     for run in runs[1:]:
         if differs := sets.differences(first.plan, run.plan):
             raise UsageError(
-                f"{first.folder.name} and {run.folder.name} are both of {scenario}, but had different plans: "
+                f"{first.folder.name} and {run.folder.name} are both of {scenario}, but their plans differ: "
                 + "; ".join(differs)
             )
 
@@ -99,12 +95,8 @@ def _refuse_mixed(scenario: str, side: str, runs: Sequence[Run]) -> None:
                 )
 
 
-def _decided(runs: Sequence[Run]) -> list[Figures]:
-    return [run.figures for run in runs if run.figures.result is not Result.UNKNOWN and not run.figures.interrupted]
-
-
 def _runs(runs: Sequence[Run]) -> Runs:
-    used = _decided(runs)
+    used = sets.decided(runs)
     results = [run.figures.result for run in runs]
     return Runs(
         used=tuple(run.run for run in used),
@@ -124,7 +116,7 @@ def _notes(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[str]:
     else:
         yield f"The sets differ in one thing that a run records: {differ[0]}."
     for side, runs in (("base", base), ("candidate", candidate)):
-        used = _decided(runs)
+        used = sets.decided(runs)
         if lost := len(runs) - len(used):
             yield f"{lost} of {len(runs)} runs of the {side} are UNKNOWN or were interrupted, and are left out."
         if unended := sum(run.unended or 0 for run in used):

@@ -75,6 +75,7 @@ class Recovery(Value):
     `seconds` is None if that was not seen; it then took longer than `watched`, which is None if nothing is known.
     """
 
+    step: int
     fault: str
     role: str
     seconds: float | None
@@ -175,6 +176,7 @@ def _recoveries(database: Database) -> Iterable[Recovery]:
     for fault in faults:
         if fault.felt_after is not None:
             yield Recovery(
+                step=fault.step,
                 fault=fault.fault,
                 role=names.role(fault.node),
                 seconds=fault.recovery,

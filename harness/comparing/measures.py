@@ -41,8 +41,8 @@ class Measure:
     """
     One measure. A difference below `margin` does not matter: a part of the base for a ratio, else as it stands.
 
-    `limit`: no time counts beyond this many seconds, because some were not watched for longer. `notes` are plain
-    sentences about what the values rest on.
+    `is_limited`: some times count only as far as they are known in all runs. `notes` are plain sentences about what the
+    values rest on.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Measure:
     margin: float
     of: Of
     more_is_better: bool = False
-    limit: float | None = None
+    is_limited: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -73,7 +73,7 @@ VIOLATED_INSTANCES = Measure(
     lambda run: None if run.violated is None or not run.instances else min(1.0, run.violated / run.instances),
 )
 SHARES = (VIOLATED_RUNS, VIOLATED_INSTANCES)
-MEANS = (
+_OF_ALL = (
     Measure(
         "throughput", "throughput", Unit.PER_SECOND, Scale.RATIO, 0.05, lambda run: run.throughput, more_is_better=True
     ),
@@ -120,17 +120,18 @@ MEANS = (
 )
 
 
-def recoveries(*sides: Sequence[Figures]) -> tuple[Measure, ...]:
+def means(*sides: Sequence[Figures]) -> tuple[Measure, ...]:
     """
-    Return a measure for the recovery from each kind of fault, and role that it hit, that these runs have.
+    Return the measures of which runs have a mean: those of all runs, and the recovery from each kind of fault, and role
+    that it hit, that these runs have.
 
-    The value of a run is the mean over its faults of that kind. A recovery that was not seen took longer than it was
-    watched. So no time counts beyond the shortest of these: all are known up to there, on all sides alike (restricted
-    mean; J. O. Irwin, "The standard error of an estimate of expectation of life", Journal of Hygiene 47, 1949).
+    The recovery of a run is the mean over its faults of that kind. One that was not seen took longer than it was
+    watched. So the times of a step of the plan count only up to the shortest of these: up to there all are known, on
+    all sides alike (restricted mean; J. O. Irwin, "The standard error of an estimate of expectation of life", Journal
+    of Hygiene 47, 1949).
     """
-    runs = [run for side in sides for run in side]
-    kinds = sorted({(each.fault, each.role) for run in runs for each in run.recoveries})
-    return tuple(_recovery(fault, role, sides) for fault, role in kinds)
+    kinds = sorted({(each.fault, each.role) for side in sides for run in side for each in run.recoveries})
+    return (*_OF_ALL, *(_recovery(fault, role, sides) for fault, role in kinds))
 
 
 def _recovery(fault: str, role: str, sides: Sequence[Sequence[Figures]]) -> Measure:
@@ -138,29 +139,31 @@ def _recovery(fault: str, role: str, sides: Sequence[Sequence[Figures]]) -> Meas
         return [each for run in runs for each in run.recoveries if (each.fault, each.role) == (fault, role)]
 
     every = [each for side in sides for each in of_kind(side)]
-    limit = min((each.watched for each in every if each.seconds is None and each.watched is not None), default=None)
+    limits: dict[int, float] = {}
+    for each in every:
+        if each.seconds is None and each.watched is not None:
+            limits[each.step] = min(each.watched, limits.get(each.step, each.watched))
 
     def value(run: Figures) -> float | None:
-        known = (each.watched if each.seconds is None else each.seconds for each in of_kind([run]))
-        times = [each if limit is None else min(each, limit) for each in known if each is not None]
+        known = ((each.step, each.watched if each.seconds is None else each.seconds) for each in of_kind([run]))
+        times = [min(time, limits.get(step, time)) for step, time in known if time is not None]
         return sum(times) / len(times) if times else None
 
     notes = []
-    if limit is not None:
+    if limits:
         seen = " and ".join(_seen(of_kind(side)) for side in sides)
-        notes.append(
-            f"Recoveries seen: {seen}. Times count up to {limit:.3g} s, the shortest for which one was watched in vain."
-        )
+        parts = ", ".join(f"step {step} up to {limit:.3g} s" for step, limit in sorted(limits.items()))
+        notes.append(f"Recoveries seen: {seen}. Others were watched in vain, so times count only in part: {parts}.")
     if unknown := sum(each.seconds is None and each.watched is None for each in every):
         notes.append(f"Of {unknown} of {len(every)} faults nothing about the recovery is known; they are left out.")
     return Measure(
         f"recovery_{fault}_{role}",
-        f"recovery, {fault} {role}",
+        f"recovery, {fault} {role}" + (", at least" if limits else ""),
         Unit.SECONDS,
         Scale.RATIO,
         0.2,
         value,
-        limit=limit,
+        is_limited=bool(limits),
         notes=tuple(notes),
     )
 

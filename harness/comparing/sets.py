@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from harness.comparing import figures
 from harness.comparing.figures import Figures
 from harness.errors import EvidenceError, UsageError
-from harness.model import Plan
+from harness.model import Plan, Result
 from harness.rundir import RunDir
 
 _PLANNED = ("topology", "load", "faults", "nemesis")
@@ -57,7 +57,8 @@ def folders(path: Path) -> list[RunDir]:
 
 def load(path: Path, progress: Callable[[str, int, int], None]) -> Found:
     """
-    Read the figures of all runs below `path`. Raises UsageError if there are no runs.
+    Read the figures of all runs below `path`. Raises UsageError if there are no runs, EvidenceError if none can be
+    read.
     """
     runs, unusable = [], []
     every = folders(path)
@@ -67,6 +68,8 @@ def load(path: Path, progress: Callable[[str, int, int], None]) -> Found:
             runs.append(Run(folder, folder.load_plan(), figures.read(folder)))
         except EvidenceError as error:
             unusable.append(str(error))
+    if not runs:
+        raise EvidenceError(f"none of the {len(every)} runs in {path} can be read; the first: {unusable[0]}")
     return Found(tuple(sorted(runs, key=lambda run: (run.figures.began_ns or 0, run.folder.name))), tuple(unusable))
 
 
@@ -80,6 +83,13 @@ def by_scenario(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return found
 
 
+def decided(runs: Sequence[Run]) -> list[Figures]:
+    """
+    Return the figures of the runs that tell something: those that are neither UNKNOWN nor were interrupted.
+    """
+    return [run.figures for run in runs if run.figures.result is not Result.UNKNOWN and not run.figures.interrupted]
+
+
 def differences(one: Plan, other: Plan) -> list[str]:
     """
     Return in words what makes two plans different experiments; empty if nothing does. Seeds, targets and versions do
@@ -87,7 +97,7 @@ def differences(one: Plan, other: Plan) -> list[str]:
     """
     first, second = (dict(_leaves(_experiment(plan))) for plan in (one, other))
     names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
-    told = [f"{name} is {_told(first, name)} in one and {_told(second, name)} in the other" for name in names]
+    told = [f"{name} {_told(first, name)} and {_told(second, name)}" for name in names]
     more = len(told) - _MOST
     return told if more <= 0 else [*told[:_MOST], f"and {more} more"]
 

@@ -74,7 +74,7 @@ def of_means(measure: Measure, base: Sequence[Figures], candidate: Sequence[Figu
     try:
         estimate = statistics.means(used[0], used[1], paired=paired)
     except NoSpreadError:
-        return _alike(told, limited=measure.limit is not None)
+        return _alike(told, limited=measure.is_limited)
     smallest = math.log1p(margin) if ratio else margin
     back = math.expm1 if ratio else float
     return told.model_copy(

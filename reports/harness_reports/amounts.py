@@ -4,9 +4,16 @@ Measures of runs in words: values with their units, differences with their inter
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.text import Text
+
 from harness.comparing.measures import Scale, Unit
 from harness.comparing.result import Change, Measured
 from harness_reports import words
+
+_MOST_REASONS = 3
+_MOST_LETTERS = 300
 
 MARKS = {Change.WORSE: "✗", Change.BETTER: "✓", Change.NO_DIFFERENCE: "=", Change.NOT_ENOUGH: "?"}
 """One sign for each change, so that none is shown only by a colour."""
@@ -36,11 +43,17 @@ def difference(number: float | None, told: Measured, *, alone: bool = True) -> s
     """
     if number is None:
         return words.NOTHING
-    sign = "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
     if told.scale is Scale.DIFFERENCE:
-        return sign + value(abs(number), told.unit)
+        return _sign(number) + value(abs(number), told.unit)
     unit = "%" if told.scale is Scale.RATIO else "points"
-    return f"{sign}{_digits(100 * abs(number))}" + (f" {unit}" if alone else "")
+    return f"{_sign(number)}{_digits(100 * abs(number))}" + (f" {unit}" if alone else "")
+
+
+def part(number: float) -> str:
+    """
+    Return a difference as a part of what it differs from: `+35 %`.
+    """
+    return f"{_sign(number)}{_digits(100 * abs(number))} %"
 
 
 def interval(told: Measured) -> str:
@@ -86,6 +99,19 @@ def because(told: Measured) -> str:
         case Change.NOT_ENOUGH if told.low is not None:
             return "neither a difference nor its absence is shown"
     return ""
+
+
+def unusable(reasons: Sequence[str]) -> list[Text]:
+    """
+    Return for a terminal which run directories could not be read, and why: the first of them, and the number of others.
+    """
+    told = [f"not read: {words.shortened(why, _MOST_LETTERS)}" for why in reasons[:_MOST_REASONS]]
+    more = len(reasons) - len(told)
+    return [Text(each, style="yellow") for each in [*told, *([f"not read: {more} more"] if more else [])]]
+
+
+def _sign(number: float) -> str:
+    return "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
 
 
 def _digits(number: float) -> str:

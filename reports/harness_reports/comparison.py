@@ -112,7 +112,7 @@ def terminal(comparison: Comparison, file: Path) -> RenderableType:
         *(part for told in comparison.scenarios for part in _scenario(told)),
         *(Text(f"left out: {name} has runs only in the base") for name in comparison.only_base),
         *(Text(f"left out: {name} has runs only in the candidate") for name in comparison.only_candidate),
-        *(Text(f"not read: {words.shortened(why, _MOST_NOTE)}", style="yellow") for why in comparison.unusable),
+        *amounts.unusable(comparison.unusable),
         Text(),
         Text.assemble(
             (f"{comparison.change.value.capitalize()}: ", f"bold {_STYLES[comparison.change]}".strip()),

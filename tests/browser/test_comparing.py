@@ -4,8 +4,10 @@ import random
 
 import pytest
 from harness_reports import comparison
+from harness_reports import history as drawing
 
 from harness.comparing.compare import compare
+from harness.comparing.history import history
 from harness.model import Result
 from tests.builders import runs, shop
 
@@ -21,6 +23,25 @@ def _compared(folder):
     ]
     told = compare(runs.found(base), runs.found(candidate, "candidate", unusable=(shop.EVIL,)), ("old", shop.EVIL))
     return comparison.write(told, folder)
+
+
+def _history(folder):
+    dice = random.Random(1)
+    before = [runs.chance(seed, dice) for seed in range(12)]
+    after = [
+        runs.chance(seed, dice, throughput=9 + dice.random(), dapr_version="1.19.0", result=Result.VIOLATED)
+        for seed in range(12, 24)
+    ]
+    return drawing.write(history(runs.found([*before, *after], unusable=(shop.EVIL,))), folder)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_history_asks_for_nothing_complains_of_nothing_and_keeps_nobody_out(opened, tmp_path, scheme):
+    seen = opened(_history(tmp_path).as_uri(), color_scheme=scheme)
+
+    assert len(seen.requests) == 1
+    assert seen.complaints == []
+    assert seen.barriers() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -31,7 +31,7 @@ def figures(seed=1, **changes):
             "completion": Latency(median=0.4, p99=6.0),
             "unended": 0,
             "repeated_attempts": 12,
-            "recoveries": (Recovery(fault="kill", role="sidecar", seconds=3.0),),
+            "recoveries": (Recovery(step=0, fault="kill", role="sidecar", seconds=3.0),),
             **changes,
         }
     )
@@ -44,7 +44,9 @@ def chance(seed, dice, **changes):
         "start": Latency(median=0.08 * dice.gauss(1, 0.05), p99=2 * dice.gauss(1, 0.1)),
         "completion": Latency(median=0.4 * dice.gauss(1, 0.05), p99=6 * dice.gauss(1, 0.15)),
         "repeated_attempts": dice.randint(0, 9),
-        "recoveries": tuple(Recovery(fault="kill", role="sidecar", seconds=dice.uniform(2, 4)) for _ in range(3)),
+        "recoveries": tuple(
+            Recovery(step=step, fault="kill", role="sidecar", seconds=dice.uniform(2, 4)) for step in range(3)
+        ),
     }
     return figures(seed, **{**drawn, **changes})
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("bokeh", "docker", "grpc", "locust", "redis", "scipy", "tenacity")
+HEAVY = ("bokeh", "docker", "grpc", "locust", "redis", "ruptures", "scipy", "tenacity")
 """Libraries that only some of the commands need: they cost each of the others up to a second and some 30 MB."""
 
 

@@ -1,11 +1,12 @@
 """The commands that set runs side by side, from run directories to exit codes."""
 
 import json
+import shutil
 
 import pytest
 
 from harness import cli
-from harness.errors import UsageError
+from harness.errors import EvidenceError, UsageError
 from tests.builders import runs, shop
 
 
@@ -13,12 +14,19 @@ def call(*arguments):
     return cli.app([str(each) for each in arguments], standalone_mode=False)
 
 
-@pytest.fixture(name="sides")
-def _sides(tmp_path):
+@pytest.fixture(name="saved", scope="module")
+def _saved(tmp_path_factory):
     """Three runs a side, the candidate's one folder further down."""
+    folder = tmp_path_factory.mktemp("saved")
     for seed in range(1, 4):
-        runs.save(tmp_path / "base", seed)
-        runs.save(tmp_path / "candidate" / f"run-{seed}", seed + 10)
+        runs.save(folder / "base", seed)
+        runs.save(folder / "candidate" / f"run-{seed}", seed + 10)
+    return folder
+
+
+@pytest.fixture(name="sides")
+def _sides(saved, tmp_path):
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     return tmp_path / "base", tmp_path / "candidate"
 
 
@@ -69,3 +77,21 @@ def test_the_figures_of_an_interrupted_run_are_left_out(sides, tmp_path):
 
     told = json.loads((tmp_path / "out/comparison.json").read_text())
     assert len(told["scenarios"][0]["base"]["left_out"]) == 1
+
+
+def test_a_history_is_drawn_beside_its_runs_or_elsewhere(sides, tmp_path, capsys):
+    assert not call("history", sides[0])
+    assert not call("history", sides[1], "--out", tmp_path / "elsewhere")
+
+    told = json.loads((tmp_path / "elsewhere/history.json").read_text())
+    assert [len(track["points"]) for track in told["tracks"]] == [3]
+    assert (sides[0] / "history.html").is_file()
+    assert "demo: 3 runs" in capsys.readouterr().out
+
+
+def test_a_folder_of_which_no_run_can_be_read_says_why(sides):
+    for verdict in sides[0].glob("*/verdict.json"):
+        verdict.unlink()
+
+    with pytest.raises(EvidenceError, match=r"none of the 3 runs in .* the first: .* has no verdict yet"):
+        call("history", sides[0])

@@ -57,7 +57,7 @@ def test_a_gain_is_better_and_no_reason_to_fail():
 def test_less_time_is_better_and_more_is_worse():
     dice = random.Random(1)
     late = Latency(median=0.8, p99=2.0)
-    recoveries = (Recovery(fault="kill", role="sidecar", seconds=9.0),)
+    recoveries = (Recovery(step=0, fault="kill", role="sidecar", seconds=9.0),)
 
     found = compared(drawn(dice), drawn(dice, start=late, recoveries=recoveries))
     back = compared(drawn(dice, start=late, recoveries=recoveries), drawn(dice))
@@ -127,30 +127,45 @@ def test_what_cannot_tell_is_left_out_and_counted():
     assert measure(compared(base, [*unknown, *rest]), "throughput").candidate.values == (15.0,) * 3
 
 
+def recovering(seed, dice, *times):
+    """A run with a kill for each time; a time below 0 was watched in vain for so long."""
+    return runs.chance(
+        seed,
+        dice,
+        recoveries=tuple(
+            Recovery(
+                step=step,
+                fault="kill",
+                role="redis",
+                seconds=time if time > 0 else None,
+                watched=None if time > 0 else -time,
+            )
+            for step, time in enumerate(times)
+        ),
+    )
+
+
 def test_a_recovery_that_was_not_seen_is_not_dropped():
-    """Up to the shortest time that one was watched in vain, all are known."""
+    """Up to the shortest time that one was watched in vain, all are known; each step of the plan for itself."""
     dice = random.Random(4)
-
-    def recovering(seed, times):
-        known = tuple(Recovery(fault="kill", role="redis", seconds=each) for each in times)
-        return runs.chance(seed, dice, recoveries=known)
-
-    base = [recovering(seed, (2 + dice.random(), 2.5)) for seed in range(8)]
-    lost = Recovery(fault="kill", role="redis", seconds=None, watched=8.0)
+    base = [recovering(seed, dice, 2 + dice.random(), 2.5) for seed in range(8)]
     candidate = [
-        runs.chance(seed + 100, dice, recoveries=(lost, Recovery(fault="kill", role="redis", seconds=12 + seed)))
-        for seed in range(4)
-    ] + [recovering(seed + 200, (6 + dice.random(), 7)) for seed in range(4)]
+        *(recovering(seed, dice, -8.0, 12 + dice.random()) for seed in range(10, 14)),
+        *(recovering(seed, dice, 9 + dice.random(), 12) for seed in range(20, 24)),
+    ]
 
     told = measure(compared(base, candidate), "recovery_kill_redis")
 
     assert told.change is Change.WORSE
-    assert max(told.candidate.values) == 8.0
-    assert "Recoveries seen: 16 of 16 and 12 of 16. Times count up to 8 s" in told.notes[0]
+    assert told.title == "recovery, kill redis, at least"
+    assert max(told.candidate.values) < (8 + 13) / 2
+    assert told.candidate.values[-1] == (8 + 12) / 2
+    assert "Recoveries seen: 16 of 16 and 12 of 16." in told.notes[0]
+    assert "step 0 up to 8 s" in told.notes[0]
 
 
 def test_recoveries_of_which_nothing_is_known_are_told():
-    unknown = (Recovery(fault="kill", role="redis", seconds=None),)
+    unknown = (Recovery(step=0, fault="kill", role="redis", seconds=None),)
 
     told = measure(
         compared([runs.figures(seed, recoveries=unknown) for seed in range(5)], [runs.figures(9)]),
@@ -162,7 +177,7 @@ def test_recoveries_of_which_nothing_is_known_are_told():
 
 
 def test_no_recovery_at_all_is_not_called_no_difference():
-    never = (Recovery(fault="kill", role="redis", seconds=None, watched=5.0),)
+    never = (Recovery(step=0, fault="kill", role="redis", seconds=None, watched=5.0),)
 
     told = measure(compared(*[[runs.figures(seed, recoveries=never) for seed in range(9)]] * 2), "recovery_kill_redis")
 
@@ -190,7 +205,7 @@ def test_plans_that_differ_are_refused_with_what_differs():
     load = other.scenario.load.model_copy(update={"rate": 50.0})
     other = other.model_copy(update={"scenario": other.scenario.model_copy(update={"load": load})})
 
-    with pytest.raises(UsageError, match=r"different plans: load\.rate is 15\.0 in one and 50\.0 in the other"):
+    with pytest.raises(UsageError, match=r"their plans differ: load\.rate 15\.0 and 50\.0"):
         compare(runs.found([runs.figures(1)]), runs.found([runs.figures(2)], "candidate", other), NAMES)
 
 

@@ -137,8 +137,9 @@ def test_a_recovery_that_was_not_seen_says_how_long_it_was_watched(tmp_path):
     assert all(each.seconds is not None for each in kills)
     thin = figures.read(runs.save(tmp_path / "thin", 7, number=20))
     assert set(thin.recoveries) == {
-        Recovery(fault="kill", role="sidecar", seconds=None),
-        Recovery(fault="latency", role="sidecar->redis", seconds=None),
+        Recovery(step=0, fault="kill", role="sidecar", seconds=None),
+        Recovery(step=1, fault="latency", role="sidecar->redis", seconds=None),
+        Recovery(step=2, fault="kill", role="sidecar", seconds=None),
     }
 
 
