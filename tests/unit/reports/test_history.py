@@ -50,7 +50,7 @@ def test_the_json_is_read_again_and_names_its_version(told, tmp_path):
 
 
 def test_the_terminal_tells_each_change_and_the_first_of_what_was_not_read(told, tmp_path):
-    console = Console(width=120, record=True, file=io.StringIO())
+    console = Console(width=160, record=True, file=io.StringIO())
     console.print(drawing.terminal(told, tmp_path / "history.html"))
     printed = console.export_text()
 
