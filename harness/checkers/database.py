@@ -14,10 +14,12 @@ from contextlib import AbstractContextManager, contextmanager
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import duckdb
 
+from harness.checkers import sandbox
 from harness.evidence.reader import make_views
 from harness.model import Plan
 
@@ -35,6 +37,11 @@ def silent(what: str, number: int, count: int) -> None:
 
 _THREADS = 2
 _MEMORY = "1GB"
+_SCRATCH = "50GB"
+LONGEST = 900.0
+"""Seconds that one query may take. Those of the harness take seconds for a million instances."""
+
+_TABLES = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
 _BATCH = 10_000
 
 
@@ -48,11 +55,15 @@ class Database:
     """
     The database of one run, for queries. Made by `open_database`.
 
-    `missing` is: name of each table that is not there or cannot be read -> why.
+    `missing` is: name of each table that is not there or cannot be read -> why. No query may take longer than `longest`
+    seconds.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str]) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str], longest: float = LONGEST
+    ) -> None:
         self._connection = connection
+        self._longest = longest
         self.missing = missing
         self._needs: dict[str, frozenset[str]] = {}
 
@@ -89,6 +100,16 @@ class Database:
                 count += len(batch)
         return [dict(zip(columns, row, strict=True)) for row in kept], count
 
+    def refuse(self, sql: str) -> None:
+        """
+        Raise UnansweredError, which says why, if `sql` is anything but one query over the tables of this database.
+        """
+        tables = {name for (name,) in self._connection.execute(_TABLES).fetchall()}
+        try:
+            sandbox.refuse(self._connection, sql, tables | self.missing.keys())
+        except ValueError as error:
+            raise UnansweredError(f"it cannot be asked: {error}") from error
+
     def types(self, sql: str) -> dict[str, str]:
         """
         Return column -> DuckDB type of a query. Raises UnansweredError as `first` does.
@@ -103,24 +124,32 @@ class Database:
 
         Raises UnansweredError as `first` does.
         """
-        with self._answering(sql), self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, self._answering(sql, cursor):
             answer = cursor.execute(sql)
             columns = [column[0] for column in answer.description]
             while batch := answer.fetchmany(_BATCH):
                 yield [dict(zip(columns, row, strict=True)) for row in batch]
 
     @contextmanager
-    def _answering(self, sql: str) -> Iterator[None]:
+    def _answering(self, sql: str, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
         """
-        Raise UnansweredError if a query needs evidence that is missing, or if DuckDB fails inside the `with` block.
+        Raise UnansweredError if a query needs evidence that is missing, if DuckDB fails inside the `with` block, or if
+        that takes too long.
         """
+        late = Timer(self._longest, (connection or self._connection).interrupt)
+        late.daemon = True
         try:
             lacking = sorted(self._bases(self._tables_of(sql)) & self.missing.keys())
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
+            late.start()
             yield
+        except duckdb.InterruptException as error:
+            raise UnansweredError(f"the query took longer than {self._longest:g} s") from error
         except duckdb.Error as error:
             raise UnansweredError(f"the query failed: {error}") from error
+        finally:
+            late.cancel()
 
     def derive(self, queries: Mapping[str, str], progress: Progress = silent) -> None:
         """
@@ -186,10 +215,12 @@ class Database:
 
 
 @contextmanager
-def open_database(plan: Plan, evidence: Path, progress: Progress = silent) -> Iterator[Database]:
+def open_database(
+    plan: Plan, evidence: Path, progress: Progress = silent, longest: float = LONGEST
+) -> Iterator[Database]:
     """
     Open the database of a run: the evidence tables in the folder `evidence`, the tables of `plan`, and the derived
-    tables.
+    tables. No query may take longer than `longest` seconds.
 
     Tables of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
     outcomes(workflow, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
@@ -197,7 +228,7 @@ def open_database(plan: Plan, evidence: Path, progress: Progress = silent) -> It
     seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
     """
     with connected(plan, evidence) as (connection, missing):
-        database = Database(connection, missing)
+        database = Database(connection, missing, longest)
         database.derive(derived(), progress)
         yield database
 
@@ -226,6 +257,8 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET temp_directory = " + _quoted(scratch))
+        connection.execute(f"SET max_temp_directory_size = '{_SCRATCH}'")
+        connection.execute("SET python_enable_replacements = false")  # no variable of ours is a table
         connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

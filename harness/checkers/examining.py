@@ -38,6 +38,8 @@ def examine(
     except ValueError as error:
         return unknown(name, "", f"{name}.sql is not an invariant: {error}", origin)
     try:
+        for sql in (each.examined, each.query):
+            database.refuse(sql)
         examined = int(database.scalar(each.examined))
         rows, count = database.first(each.query, _MOST_WITNESSES)
         explained_by = explanations.of(name) if count and explanations is not None else {}

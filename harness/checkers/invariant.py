@@ -21,7 +21,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness import plugins
-from harness.checkers import header
+from harness.checkers import header, telling
 from harness.errors import UsageError
 
 GENERAL = files(__package__).joinpath("invariants")
@@ -131,6 +131,7 @@ def parse(text: str) -> Invariant:
     found = header.read(text, _NAMES, ("claim", "examined", "witness"))
     if found.get("severity", "violated") not in _SEVERITIES:
         raise ValueError(f"severity is violated or unknown, not {found['severity']!r}")
+    telling.refuse(found["witness"])
     return Invariant(
         claim=found["claim"],
         examined=found["examined"],

@@ -20,7 +20,6 @@ row's instance. An explained violation is still a violation. What follows from i
 
 from __future__ import annotations
 
-import string
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from harness.checkers import header
+from harness.checkers import header, telling
 from harness.checkers.database import Database, UnansweredError
 from harness.checkers.telling import Telling
 from harness.errors import UsageError
@@ -84,7 +83,7 @@ def parse(name: str, text: str) -> KnownFinding:
     if not header.listed(found["seen"]) or len(header.listed(found.get("fixed", ""))) > 1:
         raise ValueError("seen needs at least one release, and fixed has at most one")
     try:
-        list(string.Formatter().parse(found["sentence"]))
+        telling.refuse(found["sentence"])
     except ValueError as error:
         raise ValueError(f"the sentence cannot be filled: {error}") from error
     for release in (*header.listed(found["seen"]), *header.listed(found.get("fixed", ""))):
@@ -202,6 +201,7 @@ class Explanations:
     def _shown_by(self, finding: KnownFinding) -> Mapping[str, str]:
         shown: dict[str, str] = {}
         try:
+            self._database.refuse(finding.query)
             for row in self._database.rows(finding.query):
                 if row["instance_id"]:
                     shown.setdefault(row["instance_id"], self._telling.vformat(finding.sentence, (), row))

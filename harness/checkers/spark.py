@@ -123,8 +123,8 @@ class SparkDatabase(Database):
 
     @override
     @contextmanager
-    def _answering(self, sql: str) -> Iterator[None]:
-        with super()._answering(sql):
+    def _answering(self, sql: str, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
+        with super()._answering(sql, connection):
             try:
                 yield
             except (PySparkException, Py4JError) as error:

@@ -4,11 +4,14 @@ Sentences for people: witnesses with readable times, and what the ledger holds o
 
 from __future__ import annotations
 
+import re
 import string
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
+
+from typing_extensions import override
 
 from harness.checkers.database import Database, Parameters, Row, UnansweredError
 
@@ -34,6 +37,8 @@ _FAULTS = """
     WHERE applied_ns IS NOT NULL
     ORDER BY applied_ns, step, node
 """
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FORMATS = ("", "at", "or")
 _NEAR_NS = 5_000_000_000
 """Nanoseconds. A fault that was applied within this time before or after an effect is named next to the effect."""
 _MOST_FAULTS = 3
@@ -45,16 +50,48 @@ class Telling(string.Formatter):
     Fills the sentence of a witness from its row.
 
     `{column}` is the value of a column. `{column:at}` is a time in nanoseconds, shown as seconds after the load began.
-    `{column:or}` is a value that may be NULL.
+    `{column:or}` is a value that may be NULL. Nothing else is allowed: no attribute or index of a value, no conversion
+    and no other format. A sentence may come from a stranger, and Python's own formatting reaches every object.
     """
 
     def __init__(self, load_start_ns: int) -> None:
         self._load_start_ns = load_start_ns
 
+    @override
+    def parse(self, format_string: Any) -> Iterator[tuple[str, str | None, str | None, str | None]]:
+        """
+        Return the parts of a sentence. Raises ValueError if a format is made of columns itself.
+        """
+        for literal, name, format_spec, conversion in super().parse(format_string):
+            if format_spec and "{" in format_spec:
+                raise ValueError(f":{format_spec} is not a format; there are :at and :or")
+            yield literal, name, format_spec, conversion
+
+    @override
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        """
+        Return the value of a column. Raises ValueError if `field_name` is not the plain name of one.
+        """
+        if not _COLUMN.fullmatch(field_name):
+            raise ValueError(f"{{{field_name}}} is not the name of a column")
+        return kwargs[field_name], field_name
+
+    @override
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        """
+        Return the value as it is. Raises ValueError if the sentence wants it converted.
+        """
+        if conversion is not None:
+            raise ValueError(f"!{conversion} is not allowed")
+        return value
+
+    @override
     def format_field(self, value: Any, format_spec: str) -> str:
         """
-        Return one value as text.
+        Return one value as text. Raises ValueError for a format that there is not.
         """
+        if format_spec not in _FORMATS:
+            raise ValueError(f":{format_spec} is not a format; there are :at and :or")
         if format_spec == "at":
             return self.at(value)
         return "nothing" if value is None else str(value)
@@ -64,6 +101,18 @@ class Telling(string.Formatter):
         Return a time (nanoseconds since the epoch) as in `12.204 s`, counted from the beginning of the load.
         """
         return "a time unknown" if at_ns is None else f"{(at_ns - self._load_start_ns) / 1e9:.3f} s"
+
+
+def refuse(sentence: str) -> None:
+    """
+    Raise ValueError, which says why, if a sentence is not one that `Telling` fills.
+    """
+    telling = Telling(0)
+    for _, name, format_spec, conversion in telling.parse(sentence):
+        if name is not None:
+            telling.get_field(name, (), {name: None})
+            telling.convert_field(None, conversion)
+            telling.format_field(None, format_spec or "")
 
 
 def ledgers(database: Database, telling: Telling, instances: Sequence[str]) -> Mapping[str, str]:

@@ -1,0 +1,113 @@
+"""
+What the SQL of an invariant or of a known finding may do: ask the tables of the evidence, and nothing else.
+
+A run directory is mailed and judged again by people who did not make it, and it brings invariants. So each text must be
+a single SELECT. The syntax tree that DuckDB makes of it is held against closed sets: it reads tables of the evidence
+only, by their plain names, and calls functions only whose result depends on nothing but their arguments. DuckDB
+itself says which those are (`duckdb_functions()`, column `stability`). What is not known here is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import duckdb
+
+_SOURCES = {"BASE_TABLE", "EMPTY", "EXPRESSION_LIST", "JOIN", "SUBQUERY", "TABLE_FUNCTION"}
+"""Where a query may read from: the types of DuckDB's `TableReference`, but for those that show the catalog."""
+_TABLE_FUNCTIONS = {"generate_series", "range", "unnest"}
+_MACROS = {
+    "array_to_string",
+    "fdiv",
+    "fmod",
+    "if",
+    "list_avg",
+    "list_count",
+    "list_first",
+    "list_last",
+    "list_max",
+    "list_min",
+}
+"""Macros of DuckDB, which have no stability of their own: those that only call stable functions."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STABLE = """
+    SELECT DISTINCT function_name
+    FROM duckdb_functions()
+    WHERE schema_name = 'main'
+    GROUP BY function_name
+    HAVING bool_and(stability IS NOT DISTINCT FROM 'CONSISTENT')
+"""
+
+
+def refuse(connection: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str]) -> None:
+    """
+    Raise ValueError, which says why, if `sql` is anything but one query over `tables`.
+    """
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as error:
+        raise ValueError(str(error)) from error
+    if len(statements) != 1:
+        raise ValueError(f"one query is allowed, and there are {len(statements)} statements")
+    answer = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    try:
+        tree = json.loads(answer[0]) if answer else {"error": True}
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if statements[0].type is not duckdb.StatementType.SELECT or tree["error"]:
+        raise ValueError(f"only a SELECT is allowed, and this is {statements[0].type.name}")
+    nodes = list(_nodes(tree))
+    allowed = set(tables) | set(_defined(nodes))
+    stable = _MACROS | {name for (name,) in connection.execute(_STABLE).fetchall()}
+    for node in nodes:
+        _refuse_source(node, allowed)
+        _refuse_function(node, stable)
+
+
+def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
+    """
+    Return every mapping of a syntax tree. The tree may be deeper than Python's stack.
+    """
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            yield node
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+
+
+def _defined(nodes: Collection[Mapping[str, Any]]) -> Iterator[str]:
+    """
+    Return the names that a query gives to its own parts (WITH). A name that could be a path is refused.
+    """
+    for node in nodes:
+        for entry in node.get("cte_map", {}).get("map", []):
+            if not _NAME.fullmatch(entry["key"]):
+                raise ValueError(f"{entry['key']!r} is no name for a part of a query")
+            yield entry["key"]
+
+
+def _refuse_source(node: Mapping[str, Any], allowed: Collection[str]) -> None:
+    for key in ("left", "right") if node.get("type") == "JOIN" else ("from_table",):
+        source = node.get(key)
+        if source is not None and source["type"] not in _SOURCES:
+            raise ValueError(f"a query may not read from {source['type']}")
+    if node.get("type") == "BASE_TABLE":
+        where = [part for part in (node["catalog_name"], node["schema_name"]) if part]
+        if where or node["table_name"] not in allowed:
+            raise ValueError(f'"{".".join([*where, node["table_name"]])}" is no table of the evidence')
+    if node.get("type") == "TABLE_FUNCTION" and node["function"]["function_name"] not in _TABLE_FUNCTIONS:
+        raise ValueError(f"a query may not read from {node['function']['function_name']}()")
+
+
+def _refuse_function(node: Mapping[str, Any], stable: Collection[str]) -> None:
+    name = node.get("function_name")
+    if name is None or name in _TABLE_FUNCTIONS:
+        return
+    if node.get("schema") or node.get("catalog") or name not in stable:
+        raise ValueError(f"a query may not call {name}(): what it returns depends on more than its arguments")
