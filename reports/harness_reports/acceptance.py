@@ -4,12 +4,13 @@ Three things that a reader must not mix up: what is true of a run, what could be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import filterfalse
 
 from harness.checkers.gate import Decision
 from harness.errors import Exit
-from harness.model import INTERRUPTED, Plan, Result, Verdict
+from harness.model import INTERRUPTED, Plan, Result, SelfTest, Verdict
 from harness_reports import words
 from harness_reports.words import Tone
 
@@ -21,7 +22,7 @@ _MEANT = {
 }
 _TONES: dict[Exit, Tone] = {Exit.HOLDS: "holds", Exit.VIOLATED: "violated"}
 _RESULTS: dict[Result, Tone] = {Result.HOLDS: "holds", Result.UNKNOWN: "unknown", Result.VIOLATED: "violated"}
-_MOST_NAMES = 6
+_MOST_LETTERS = 300
 
 
 @dataclass(frozen=True)
@@ -53,43 +54,63 @@ class Three:
     accepted: Told
     code: Exit
 
+    @property
+    def differ(self) -> bool:
+        """
+        Is a run accepted whose promises were not seen to be kept, or not accepted although they were?
+        """
+        return (self.true.tone == "holds") is not (self.accepted.tone == "holds")
 
-def of(plan: Plan, verdict: Verdict, decision: Decision) -> Three:
+
+def of(plan: Plan, verdict: Verdict, decision: Decision, selftest: SelfTest | None = None) -> Three:
     """
-    Return the three about one run.
+    Return the three about one run. `selftest` is what became of defects planted in its evidence.
     """
-    return Three(_true(verdict), _judged(verdict), _accepted(plan, verdict, decision), decision.code)
+    return Three(_true(verdict), _judged(verdict, selftest), _accepted(plan, verdict, decision), decision.code)
 
 
 def _true(verdict: Verdict) -> Told:
-    others = tuple(reason for reason in verdict.reasons if reason not in verdict.lacking)
-    return Told(_RESULTS[verdict.result], words.headline(verdict), others)
+    return Told(_RESULTS[verdict.result], words.headline(verdict), tuple(filter(_violated(verdict), _reasons(verdict))))
 
 
-def _judged(verdict: Verdict) -> Told:
+def _judged(verdict: Verdict, selftest: SelfTest | None) -> Told:
     """
     How much of what should be judged could be.
     """
     untold = words.by_result(verdict, Result.UNKNOWN)
     told = len(verdict.findings) - len(untold)
     whole = not untold and not verdict.lacking and not verdict.modified
-    names = ", ".join(finding.name for finding in untold[:_MOST_NAMES])
-    more = f" and {len(untold) - _MOST_NAMES} more" if len(untold) > _MOST_NAMES else ""
     return Told(
         "holds" if whole else "unknown",
         f"{told} of {words.count(len(verdict.findings), 'invariant')} could be judged, over "
         f"{words.count(words.instances(verdict), 'instance')}; faults: {words.faults_felt(verdict)}.",
         (
-            *([f"Not decided: {names}{more}."] if untold else []),
-            *verdict.lacking,
-            *([f"Not as the run left it: {', '.join(verdict.modified)}."] if verdict.modified else []),
+            *(f"Not as the run left it: {file}." for file in verdict.modified),
             *(
                 ["Judged with a folder of the user's own, to try it: no gate takes this verdict."]
                 if verdict.trial
                 else []
             ),
+            *(words.shortened(sentence, _MOST_LETTERS) for sentence in verdict.lacking),
+            *filterfalse(_violated(verdict), _reasons(verdict)),
+            *([words.tried(selftest)] if selftest is not None else []),
         ),
     )
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    """
+    Why a verdict is not HOLDS, but for what the run lacks.
+    """
+    return [words.shortened(reason, _MOST_LETTERS) for reason in verdict.reasons if reason not in verdict.lacking]
+
+
+def _violated(verdict: Verdict) -> Callable[[str], bool]:
+    """
+    Return what tells a reason that speaks of a violation from one that says what could not be told.
+    """
+    names = tuple(f"{finding.name} is violated " for finding in words.by_result(verdict, Result.VIOLATED))
+    return lambda reason: reason.startswith(names)
 
 
 def _accepted(plan: Plan, verdict: Verdict, decision: Decision) -> Told:

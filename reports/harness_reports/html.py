@@ -69,6 +69,7 @@ def _template(
     Return what makes the page of its `cases`.
     """
     drawing = charts.draw(summed, verdict.faults)
+    selftest = run.load_selftest()
     script = page.TEMPLATES.joinpath("report.js").read_text(encoding="utf-8")
     library = _LIBRARY.read_text(encoding="utf-8")
     return partial(
@@ -76,11 +77,11 @@ def _template(
         plan=plan,
         verdict=verdict,
         decision=decision,
-        accepted=acceptance.of(plan, verdict, decision),
+        accepted=acceptance.of(plan, verdict, decision, selftest),
         phases=phases,
         faults=verdict.faults[:_MOST_FAULTS],
         stall=run.load_stall(),
-        selftest=run.load_selftest(),
+        selftest=selftest,
         backend=run.backend,
         drawing=drawing,
         figures=_figures(summed),

@@ -74,10 +74,11 @@ class Case:
 
 def of(evidence: Evidence, plan: Plan, verdict: Verdict, origin_ns: int, limits: Limits) -> tuple[Case, ...]:
     """
-    Return the invariants that do not hold, the violated ones first. A life is told with the first witness of its
-    instance, and those that nothing explains are told before those that a known finding explains.
+    Return the invariants that do not hold, the violated ones first, and of these first what no known finding explains.
+    A life is told with the first witness of its instance.
     """
     broken = [finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS]
+    broken.sort(key=lambda finding: (words.ORDER[finding.result], finding.unexplained == 0))
     shown = _shown(broken, limits)
     wanted = sorted((witness for of in shown.values() for witness in of), key=lambda each: bool(each.explained_by))
     instances = list(dict.fromkeys(each.instance_id for each in wanted if each.instance_id is not None))

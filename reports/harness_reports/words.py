@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.checkers.gate import Decision, is_as_expected, unexpected
 from harness.errors import Exit
-from harness.model import FaultFinding, Finding, Known, Plan, Result, Verdict
+from harness.model import FaultFinding, Finding, Known, Plan, Result, SelfTest, Verdict
 from harness.rundir import PROCESSES
 from harness.runtime.versions import DAPR
 
@@ -115,6 +115,17 @@ def shortened(text: str, most: int) -> str:
     read = text[: 4 * most]  # enough, and a text of a hundred megabytes takes no time
     line = one_line(read)
     return line if len(line) <= most and read == text else line[: most - 1].rstrip() + "…"
+
+
+def tried(selftest: SelfTest) -> str:
+    """
+    What became of the defects that were planted in copies of a run's evidence, in a sentence.
+    """
+    return (
+        f"Self-test of the checker: of {count(len(selftest.planted), 'defect')} planted in copies of this evidence, "
+        f"{len(selftest.caught):,} were caught by every invariant that names them; "
+        f"{len(selftest.alarms)} of {count(len(selftest.harmless), 'harmless change')} raised an alarm."
+    )
 
 
 def some(sentences: Sequence[str], most: int = 12) -> list[str]:
