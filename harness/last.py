@@ -5,12 +5,14 @@ What the last command that makes runs left below its folder, beside the run dire
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from harness import rundir
-from harness.errors import EvidenceError
+from harness.errors import EvidenceError, UsageError
 from harness.model import Value
 
 FILE = "last.json"
@@ -30,18 +32,28 @@ class LastCommand(Value):
 def forget(root: Path) -> None:
     """
     Remove what tells of the last command below `root`: `latest` and the reports of its runs. So nobody takes them for
-    those of a new command that fails before its first run.
+    those of a new command that fails before its first run. Raises UsageError if `root` cannot hold runs.
     """
-    for name in (rundir.LATEST, FILE, rundir.JUNIT, rundir.SUMMARY):
-        (root / name).unlink(missing_ok=True)
+    with _told(root):
+        for name in (rundir.LATEST, FILE, rundir.JUNIT, rundir.SUMMARY):
+            (root / name).unlink(missing_ok=True)
 
 
 def save(root: Path, last: LastCommand) -> None:
     """
-    Write `root/last.json`, completely or not at all.
+    Write `root/last.json`, completely or not at all. Raises UsageError if `root` cannot hold runs.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    rundir.write_whole(root / FILE, last.model_dump_json(indent=2) + "\n")
+    with _told(root):
+        root.mkdir(parents=True, exist_ok=True)
+        rundir.write_whole(root / FILE, last.model_dump_json(indent=2) + "\n")
+
+
+@contextmanager
+def _told(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{root} cannot hold runs: {error.strerror}; give another folder with --out") from error
 
 
 def load(root: Path) -> LastCommand:
@@ -54,4 +66,4 @@ def load(root: Path) -> LastCommand:
     except FileNotFoundError:
         return LastCommand(asked=1, runs=(rundir.LATEST,))
     except (OSError, ValidationError) as error:
-        raise EvidenceError(f"{root / FILE} was not written by this version of the harness: {error}") from error
+        raise EvidenceError(f"{root / FILE} was not written by this version of the harness; name the runs") from error

@@ -166,13 +166,14 @@ def sweep(
     from harness_reports import sweep as drawing
     from harness_reports import words
 
-    from harness import pipeline
+    from harness import last, pipeline
     from harness import sweep as sweeps
     from harness.planning import plan as planning
     from harness.planning import target as targets
     from harness.runtime import shipped
     from harness.runtime.versions import DAPR
 
+    last.forget(runs)  # a sweep has a report of its own, and no gate
     file = target or shipped.TARGET
     described = targets.load(file)
     elsewhere = "" if backend is BackendName.PROCESSES else f"-{backend}"

@@ -80,7 +80,18 @@ def substituted(inputs):
     assert None not in values.values(), "an input without a default is not given"
     used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", body))
     assert used == set(declared)
-    return YAML(typ="safe").load(re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda found: values[found[1]], body))
+
+    def filled(node):
+        match node:
+            case dict():
+                return {filled(key): filled(value) for key, value in node.items()}
+            case list():
+                return [filled(each) for each in node]
+            case str():
+                return re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda found: values[found[1]], node)
+        return node
+
+    return filled(YAML(typ="safe").load(body))  # GitLab fills in texts, not the file
 
 
 def test_the_template_becomes_a_job_that_keeps_its_artifacts_and_shows_junit():

@@ -110,7 +110,8 @@ def test_a_witness_tells_the_faults_that_were_in_force_in_its_life(planned, evid
 
 
 @pytest.mark.parametrize(
-    "header", ["-- examined: SELECT sum(position) FROM history WHERE event = 'none'", "-- witness: {lacking} has {event}."]
+    "header",
+    ["-- examined: SELECT sum(position) FROM history WHERE event = 'none'", "-- witness: {lacking} has {event}."],
 )
 def test_an_invariant_that_returns_what_it_must_not_stops_none_of_the_others(planned, evidence, own, header):
     key = header.partition(":")[0]

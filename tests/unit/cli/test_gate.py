@@ -87,6 +87,13 @@ def test_a_run_from_before_a_command_that_made_none_is_not_taken_for_its_own(jud
     assert gate(capsys, tmp_path)[0] == Exit.SOFTWARE
 
 
+def test_a_record_of_another_version_is_told(tmp_path, capsys):
+    (tmp_path / "last.json").write_text('{"asked": "many"}')
+
+    with pytest.raises(EvidenceError, match=r"not written by this version of the harness; name the runs$"):
+        gate(capsys, tmp_path)
+
+
 def test_a_job_of_github_gets_annotations_and_a_terminal_none(judged, tmp_path, capsys, monkeypatch):
     judged(shop.verdict((finding("lost", Result.VIOLATED, violations=1),)))
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)

@@ -128,6 +128,12 @@ def test_nobody_takes_an_old_run_for_that_of_a_command_that_failed(fake, capsys,
     assert not (fake.out / "summary.md").exists() or red(fake.out)[0] == ["payments_calm-seed-1/verdict"]
 
 
+@pytest.mark.parametrize("out", ["/proc/runs", __file__])
+def test_a_folder_that_cannot_hold_runs_is_refused(fake, capsys, out):
+    with pytest.raises(UsageError, match=r"cannot hold runs: .*; give another folder with --out"):
+        call(capsys, "run", CALM, "--out", out)
+
+
 def saved(tmp_path, scenario_file):
     from harness.planning import plan
 
