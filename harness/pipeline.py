@@ -137,14 +137,14 @@ def judge_again(
     return verdict
 
 
-def draw(folder: RunDir, plan: Plan, verdict: Verdict) -> None:
+def draw(folder: RunDir, plan: Plan, verdict: Verdict, base: RunDir | None = None) -> None:
     """
-    Write the reports of a verdict into the run directory.
+    Write the reports of a verdict into the run directory. The HTML has the figures of `base` beside those of the run.
     """
     from harness_reports import html
 
     run = reported.judged(folder, plan, verdict)
-    html.write(plan, verdict, folder.path, run.decision)
+    html.write(plan, verdict, folder.path, run.decision, base)
     junit.write([run], folder.junit)
     markdown.write([run], folder.summary)
 

@@ -281,6 +281,9 @@ def report(
     name: RunName,
     runs: Out = Path("runs"),
     *,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="RUN", help="a run whose figures are shown beside those of this one")
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="open the report in your browser")] = False,
 ) -> None:
     """
@@ -289,7 +292,8 @@ def report(
     from harness import pipeline, rundir
 
     folder = rundir.find(runs, name)
-    pipeline.draw(folder, folder.load_plan(), folder.load_verdict())
+    base = None if baseline is None else rundir.find(runs, baseline)
+    pipeline.draw(folder, folder.load_plan(), folder.load_verdict(), base)
     file = folder.path / "report.html"
     out.print(str(file))
     if show:

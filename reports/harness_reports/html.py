@@ -20,7 +20,7 @@ from harness.checkers.database import Row, UnansweredError
 from harness.checkers.gate import Decision
 from harness.model import Plan, Result, Verdict
 from harness.rundir import RunDir
-from harness_reports import acceptance, charts, page, palette, series, stories, words
+from harness_reports import acceptance, beside, charts, page, palette, series, stories, words
 from harness_reports.evidence import Evidence, open_evidence
 from harness_reports.series import Missing, Series
 from harness_reports.stories import Limits
@@ -45,16 +45,18 @@ class Phase:
     length: float | None
 
 
-def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Path:
+def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision, base: RunDir | None = None) -> Path:
     """
-    Write `run/report.html` from a verdict and the evidence in `run/evidence`. Return its path.
+    Write `run/report.html` from a verdict and the evidence in `run/evidence`, beside the figures of the run `base` if
+    one is given. Return its path. Raises EvidenceError if the base was not judged by this version.
     """
     folder = RunDir(run)
+    base_beside = None if base is None else beside.read(folder, base)
     with open_evidence(folder.evidence) as evidence:
         summed = series.read(evidence, plan, verdict)
         text = _template(plan, verdict, folder, decision, summed, tuple(_phases(evidence)))
         for limits in LIMITS:
-            told = text(cases=stories.of(evidence, plan, verdict, summed.axis.origin_ns, limits))
+            told = text(beside=base_beside, cases=stories.of(evidence, plan, verdict, summed.axis.origin_ns, limits))
             if len(told.encode()) <= MOST_BYTES:
                 break
     file = run / "report.html"

@@ -51,3 +51,13 @@ def test_the_index_is_served_until_ctrl_c_which_is_no_failure(run):
             assert run.name in answer.read().decode()
         serving.send_signal(signal.SIGINT)
         assert serving.wait(10) == 0
+
+
+def test_a_report_stands_beside_that_of_a_baseline(run, tmp_path):
+    cli.app(["report", run.name, "--out", str(run.path.parent), "--baseline", str(run.path)], standalone_mode=False)
+
+    text = (run.path / "report.html").read_text()
+    assert '<h2 id="beside-title">Beside ' in text
+    assert "throughput, per second" in text
+    with pytest.raises(UsageError, match='there is no run "nowhere"'):
+        cli.app(["report", str(run.path), "--baseline", "nowhere"], standalone_mode=False)
