@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from harness_reports import html
+from harness_reports import suite as suite_drawing
 from harness_reports import sweep as drawing
 from playwright.sync_api import sync_playwright
 
+from harness import suite as suites
 from harness import sweep as sweeps
 from harness.checkers.gate import Decision
-from harness.errors import Exit
+from harness.errors import Exit, NodeError
 from harness.model import INTERRUPTED, Result
 from harness.planning import target
+from harness.planning.suite import Suite
 from harness.runtime import shipped
+from harness.suite import Case, SuiteRun
 from harness.sweep import Outcome
 from tests.builders import hostile_run as hostile
 from tests.builders import shop
@@ -109,6 +113,25 @@ def _sweep(folder):
     return folder / drawing.PAGE
 
 
+def _suite(folder):
+    """A run of each kind, and one that failed; what came from outside is hostile."""
+    described = Suite(name="mine", claim=TEXTS[0], budget=600, runs=({"scenario": "a", "seeds": [1, 2, 3, 4]},))
+    case = {"entry": 0, "scenario": "a", "dapr_version": "1.18.2", "backend": "processes", "expected": 60}
+    so_far = SuiteRun(suite=described, cases=tuple(Case(**case, seed=seed) for seed in described.runs[0].seeds))
+
+    def make(case):
+        if case.seed == 4:
+            raise NodeError(TEXTS[0])
+        result, code = {1: ("HOLDS", 0), 2: ("VIOLATED", 1), 3: ("UNKNOWN", 2)}[case.seed]
+        verdict = shop.verdict(result=Result(result), reasons=TEXTS[:9])
+        return suites.Made(verdict, Decision(Exit(code), TEXTS[:9]), f"run-{case.seed}")
+
+    for each in suites.go(so_far, make):
+        so_far = each
+    suite_drawing.write(so_far, folder, TEXTS[:9])
+    return folder / suite_drawing.PAGE
+
+
 @pytest.fixture(name="reports", scope="session")
 def _reports(tmp_path_factory):
     """Name of a page -> its file."""
@@ -121,6 +144,7 @@ def _reports(tmp_path_factory):
         "interrupted": _interrupted,
         "hostile": _hostile,
         "sweep": _sweep,
+        "suite": _suite,
     }
     return {name: make(tmp_path_factory.mktemp(name)) for name, make in runs.items()}
 
