@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from harness.checkers.telling import Telling
 from harness.checkers.traces import Body, Event, Trace
 
-_ENDING = ("kill", "stop", "exit")
-"""Faults after which the process of their node is another one, so that no body of before runs any more."""
-
 _ORDERS = ("taskScheduled", "timerCreated", "childWorkflowInstanceCreated")
 
 _MOST = 3
@@ -85,14 +82,7 @@ def _calls(trace: Trace, telling: Telling) -> Iterator[Sign]:
 def _bodies(trace: Trace, telling: Telling) -> Iterator[Sign]:
     cut = [body for body in trace.bodies if body.ended_ns is None]
     for body in cut[:_MOST]:
-        ended_by = next(
-            (
-                fault
-                for fault in trace.faults
-                if fault.node == body.node and fault.fault in _ENDING and fault.applied_ns >= body.started_ns
-            ),
-            None,
-        )
+        ended_by = trace.ended_by(body)
         began = f"{_named(body)} began at {telling.at(body.started_ns)} on {body.node} and has no end in the evidence"
         if ended_by is None:
             yield Sign(f"{began}: it may still have been running.", may_run=True)

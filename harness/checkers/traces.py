@@ -16,6 +16,9 @@ from harness.checkers.telling import LIVES, in_force
 
 _T = TypeVar("_T")
 
+_ENDING = ("kill", "stop", "exit")
+"""Faults after which the process of their node is another one, so that no body of before runs any more."""
+
 
 class Answers(Protocol):
     """
@@ -163,6 +166,15 @@ class Trace:
     ended_ns: int | None = None
     settled: bool = True
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    def ended_by(self, body: Body) -> Struck | None:
+        """
+        Return the first fault that ended the process of a body that was cut off; None if the evidence shows none.
+        """
+        if body.ended_ns is not None:
+            return None
+        on_its_node = (fault for fault in self.faults if fault.node == body.node and fault.fault in _ENDING)
+        return next((fault for fault in on_its_node if fault.applied_ns >= body.started_ns), None)
 
 
 _SETTLED = "SELECT count(*) AS settled FROM phases WHERE phase = 'settle' AND ended_ns IS NOT NULL AND detail IS NULL"

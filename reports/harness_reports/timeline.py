@@ -93,7 +93,7 @@ def of(trace: Trace, nodes: Sequence[str], origin_ns: int, most: int) -> Timelin
     told = [
         *(_call(call, at) for call in trace.calls),
         *_events(trace.events, at),
-        *(_body(body, at) for body in trace.bodies),
+        *(_body(body, trace.ended_by(body), at) for body in trace.bodies),
         *(_effect(effect, nodes, at) for effect in trace.effects),
         *_afterwards(trace, at),
     ]
@@ -199,16 +199,21 @@ def _filled(text: str, told: Mapping[str, object]) -> str:
     return text
 
 
-def _body(body: Body, at: Clock) -> Entry:
+def _body(body: Body, ended_by: Struck | None, at: Clock) -> Entry:
+    """
+    A body that was cut off lasts until the fault that ended its process, if there is one.
+    """
     again = f", execution {body.execution}" if body.execution > 1 else ""
     outcome = {None: "cut off", "ok": "ends well"}.get(body.outcome, "ends with an error")
+    by = "" if ended_by is None else f" by #{ended_by.step} {ended_by.fault}"
+    end_ns = body.ended_ns if ended_by is None else ended_by.applied_ns
     return Entry(
         at(body.started_ns),
-        None if body.ended_ns is None else at(body.ended_ns),
+        None if end_ns is None else at(end_ns),
         "body",
         (body.node,),
         body.activity,
-        f"{body.activity} runs on {body.node} (task {body.task_id}{again}): {outcome}",
+        f"{body.activity} runs on {body.node} (task {body.task_id}{again}): {outcome}{by}",
         _joined(body.detail),
         bad=body.outcome != "ok",
     )

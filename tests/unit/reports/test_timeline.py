@@ -105,6 +105,13 @@ def test_a_call_without_an_answer_and_an_unknown_instance_have_timelines_too(fol
     assert read(folder, "c").entries == ()
 
 
+def test_a_body_that_was_cut_off_lasts_until_its_process_was_ended(folder):
+    tables.write(folder, schema.FAULTS, [{**ROWS["faults"][0], "node": "app-0", "step": 4}])
+    cut, _ = (entry for entry in read(folder, "a").entries if entry.kind == "body")
+    assert (cut.at, cut.end, cut.bad) == (5.875, 6.0, True)
+    assert cut.text == "ship_v1 runs on app-0 (task 1): cut off by #4 kill"
+
+
 def test_a_timer_lasts_in_the_scheduler_until_its_own_fire(folder):
     events = [
         {"instance_id": "a", "position": n, "event": event, "task_id": 6, "at_ns": ns(at)}
