@@ -6,6 +6,7 @@ import re
 import sys
 
 import pytest
+import structlog
 
 from harness import cli
 from harness.cli import console
@@ -15,6 +16,14 @@ from tests.builders.hostile import HOSTILE
 def is_command(line):
     """Does the runner look for a command in this line (ActionCommand.TryParseV2 and TryParse in actions/runner)?"""
     return line.lstrip().startswith("::") or "##[" in line
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before(monkeypatch):
+    """What a command sets for its whole process is not set for the tests after this one."""
+    monkeypatch.setattr(structlog, "configure", lambda **_: None)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
 
 
 def job(monkeypatch):
