@@ -12,6 +12,9 @@ from harness.comparing.sets import Found, Run
 from harness.errors import UsageError
 from harness.model import Result
 
+_FLATTERING = 0.01
+"""If the shares of accepted starts differ by more, the latencies are of different starts."""
+
 
 def compare(base: Found, candidate: Found, names: tuple[str, str]) -> Comparison:
     """
@@ -115,6 +118,14 @@ def _notes(base: Sequence[Run], candidate: Sequence[Run]) -> Iterator[str]:
         yield f"The sets differ in several things, so none of them alone explains a change: {'; '.join(differ)}."
     else:
         yield f"The sets differ in one thing that a run records: {differ[0]}."
+    accepted = [[run.accepted for run in sets.decided(runs) if run.accepted is not None] for runs in (base, candidate)]
+    if all(accepted):
+        shares = [sum(of) / len(of) for of in accepted]
+        if abs(shares[1] - shares[0]) > _FLATTERING:
+            yield (
+                f"The base accepted {100 * shares[0]:.3g} % of the starts, the candidate {100 * shares[1]:.3g} %. "
+                "Latencies are of accepted starts, so they flatter the side that accepted fewer."
+            )
     for side, runs in (("base", base), ("candidate", candidate)):
         used = sets.decided(runs)
         if lost := len(runs) - len(used):

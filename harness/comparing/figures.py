@@ -34,6 +34,9 @@ _STARTED = f"""
     FROM ({_STARTS})
     WHERE accepted_ns IS NOT NULL
 """  # noqa: S608 - a constant
+_ACCEPTED = f"""
+    SELECT count(accepted_ns) AS accepted, count(*) AS due FROM ({_STARTS})
+"""  # noqa: S608 - a constant
 _ENDED = f"""
     WITH watched AS (
         SELECT max(ended_ns) AS until_ns FROM phases WHERE phase IN ('load', 'heal', 'settle')
@@ -99,6 +102,7 @@ class Figures(Value):
     violated: int | None = Field(description="instances that rows against invariants name")
     throughput: float | None = Field(description="instances that ended within the load, per second of it")
     offered: float | None = Field(description="starts that were due within the load, per second of it")
+    accepted: float | None = Field(description="the share of all starts that were accepted")
     start: Latency | None = Field(description="of accepted starts, until the first answer that accepted them")
     completion: Latency | None = Field(description="of accepted starts, until the instance ended")
     unended: int | None = Field(description="of these, not ended when the run was over; they count until then")
@@ -126,6 +130,7 @@ def of(plan: Plan, verdict: Verdict, database: Database, violated: int | None) -
     """
     seconds = plan.scenario.load.duration
     ended = _row(database, _ENDED)
+    accepted = _row(database, _ACCEPTED)
     in_load = _row(database, _IN_LOAD, {"load_ns": round(seconds * 1e9)})
     return Figures(
         run=verdict.run,
@@ -140,6 +145,7 @@ def of(plan: Plan, verdict: Verdict, database: Database, violated: int | None) -
         violated=violated,
         throughput=_rate(in_load.get("ended"), seconds),
         offered=_rate(in_load.get("due"), seconds),
+        accepted=accepted["accepted"] / accepted["due"] if accepted.get("due") else None,
         start=_latency(_row(database, _STARTED)),
         completion=_latency(ended),
         unended=ended.get("unended"),

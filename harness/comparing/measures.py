@@ -78,6 +78,15 @@ _OF_ALL = (
         "throughput", "throughput", Unit.PER_SECOND, Scale.RATIO, 0.05, lambda run: run.throughput, more_is_better=True
     ),
     Measure(
+        "accepted_starts",
+        "accepted starts",
+        Unit.SHARE,
+        Scale.DIFFERENCE,
+        0.01,
+        lambda run: run.accepted,
+        more_is_better=True,
+    ),
+    Measure(
         "start_median",
         "start latency, median",
         Unit.SECONDS,

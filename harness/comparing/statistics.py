@@ -45,7 +45,7 @@ BOSCHLOO = "Boschloo's or Fisher's exact test, Newcombe's interval"
 PERMUTATION = "permutation of whole runs, Newcombe's interval with the design effect of Rao and Scott"
 
 _MANY = 400
-_PERMUTATIONS = 99_999
+_PERMUTATIONS = 9_999
 _SEED = 1
 _Z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
 

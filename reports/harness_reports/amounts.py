@@ -43,7 +43,7 @@ def difference(number: float | None, told: Measured, *, alone: bool = True) -> s
     """
     if number is None:
         return words.NOTHING
-    if told.scale is Scale.DIFFERENCE:
+    if told.scale is Scale.DIFFERENCE and told.unit is not Unit.SHARE:
         return _sign(number) + value(abs(number), told.unit)
     unit = "%" if told.scale is Scale.RATIO else "points"
     return f"{_sign(number)}{_digits(100 * abs(number))}" + (f" {unit}" if alone else "")

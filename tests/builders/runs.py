@@ -27,6 +27,7 @@ def figures(seed=1, **changes):
             "violated": 0,
             "throughput": 15.0,
             "offered": 15.0,
+            "accepted": 0.99,
             "start": Latency(median=0.08, p99=2.0),
             "completion": Latency(median=0.4, p99=6.0),
             "unended": 0,
@@ -41,6 +42,7 @@ def chance(seed, dice, **changes):
     """The figures of one run that differ from those of others by chance."""
     drawn = {
         "throughput": 15 * dice.gauss(1, 0.05),
+        "accepted": 1 - 0.005 * dice.random(),
         "start": Latency(median=0.08 * dice.gauss(1, 0.05), p99=2 * dice.gauss(1, 0.1)),
         "completion": Latency(median=0.4 * dice.gauss(1, 0.05), p99=6 * dice.gauss(1, 0.15)),
         "repeated_attempts": dice.randint(0, 9),

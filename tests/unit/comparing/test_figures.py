@@ -89,6 +89,10 @@ def test_throughput_is_what_ended_within_the_load(run):
     assert told.began_ns == T0
 
 
+def test_a_start_is_accepted_once_whatever_its_first_try_said(run):
+    assert figures.read(run).accepted == 3 / 4
+
+
 def test_what_the_verdict_says_is_taken_from_there(run):
     told = figures.read(run)
 
@@ -104,6 +108,7 @@ def test_what_needs_lost_evidence_is_not_told_and_the_rest_is(run, lost):
 
     needed = {
         "start": {"operations"},
+        "accepted": {"operations"},
         "completion": {"operations", "instances", "phases"},
         "throughput": {"operations", "instances", "phases", "faults"},
     }
