@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.comparing import statistics
@@ -24,6 +24,7 @@ def test_newcombe_s_interval_is_as_he_printed_it():
         assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
 
 
+@settings(deadline=None)
 @given(SHARES, SHARES)
 def test_shares_the_other_way_round_are_the_same_difference(one, other):
     there, back = statistics.shares(one, other), statistics.shares(other, one)
@@ -41,6 +42,7 @@ def test_many_runs_are_compared_quickly_and_alike():
     assert many == pytest.approx(few, rel=0.3)
 
 
+@settings(deadline=None)
 @given(TIMES, TIMES)
 def test_means_the_other_way_round_are_the_same_difference(one, other):
     try:
