@@ -81,7 +81,14 @@ def test_every_change_has_a_sentence(told, change):
 
 
 def test_runs_that_tell_no_values_are_drawn_without_them(tmp_path):
-    nothing = {"throughput": None, "start": None, "completion": None, "violated": None, "recoveries": ()}
+    nothing = {
+        "throughput": None,
+        "accepted": None,
+        "start": None,
+        "completion": None,
+        "violated": None,
+        "recoveries": (),
+    }
     told = compare(
         runs.found([runs.figures(1, instances=0, **nothing)]),
         runs.found([runs.figures(2, instances=0, **nothing)], "candidate"),

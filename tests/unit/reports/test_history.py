@@ -61,7 +61,14 @@ def test_the_terminal_tells_each_change_and_the_first_of_what_was_not_read(told,
 
 
 def test_runs_that_tell_nothing_are_drawn_without_trends(tmp_path):
-    nothing = {"throughput": None, "start": None, "completion": None, "recoveries": (), "began_ns": None}
+    nothing = {
+        "throughput": None,
+        "accepted": None,
+        "start": None,
+        "completion": None,
+        "recoveries": (),
+        "began_ns": None,
+    }
     told = history(runs.found([runs.figures(1, instances=0, **nothing), runs.figures(2, result=Result.UNKNOWN)]))
 
     html = drawing.write(told, tmp_path).read_text()
