@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from harness import rundir
 from harness.errors import EvidenceError, UsageError
+from harness.files import write_whole
 from harness.model import Value
 
 FILE = "last.json"
@@ -45,7 +46,7 @@ def save(root: Path, last: LastCommand) -> None:
     """
     with _told(root):
         root.mkdir(parents=True, exist_ok=True)
-        rundir.write_whole(root / FILE, last.model_dump_json(indent=2) + "\n")
+        write_whole(root / FILE, last.model_dump_json(indent=2) + "\n")
 
 
 @contextmanager

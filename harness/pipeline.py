@@ -115,6 +115,8 @@ def judge_again(
     Judge the evidence in a run directory, and keep the verdict and its reports there. `drafts` is a folder of
     invariants, and `accepted` one of known findings, that the user adds to those that the run brings.
     """
+    # Only what lies in the run itself is read: its plan may name any folder, and a stranger may have made it.
+    brought = plan.target.invariants is not None
     findings = known.load()
     for more in (folder.known if folder.known.is_dir() else None, accepted):
         if more is not None:  # the run's own finding, or the user's, is meant where two have one name
@@ -124,14 +126,16 @@ def judge_again(
         plan,
         folder.evidence,
         modified,
-        of_target=folder.invariants if folder.invariants.is_dir() else None,
+        of_target=folder.invariants if brought or folder.invariants.is_dir() else None,
         drafts=drafts,
         keep=folder.violations,
         known=findings,
         progress=progress,
         opening=opening,
     )
-    verdict = verdict.model_copy(update={"trial": drafts is not None or accepted is not None})
+    foreign = invariant.foreign(folder.invariants, folder.known)
+    trial = drafts is not None or accepted is not None
+    verdict = verdict.model_copy(update={"trial": trial, "notes": (*verdict.notes, *foreign)})
     folder.save_verdict(verdict)
     draw(folder, plan, verdict)
     return verdict

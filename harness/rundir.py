@@ -4,6 +4,7 @@ The run directory: all files of a run, and the only thing that the stages of a r
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -15,10 +16,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError, UsageError
+from harness.files import no_plain_file, write_whole
 from harness.journal import Journals
 from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST = "latest"
+_LARGEST = 20_000_000
+"""Bytes of plan.json, verdict.json and their like. The longest plans have some hundred kB, verdicts a few MB."""
+_READ = ("evidence", "invariants", "journal", "known", "logs", "violations")
+"""The folders of a run in which files are read or written after it. What is in `data` is the nodes' own."""
 JUNIT = "junit.xml"
 SUMMARY = "summary.md"
 PROCESSES = "processes"
@@ -174,6 +180,7 @@ class RunDir:
         Write the invariants by which the run is judged in addition to the general ones (name -> content of the SQL
         file). So the run can be judged later by the same invariants, also on a machine that does not have them.
         """
+        self.invariants.mkdir(exist_ok=True)  # also if there are none: one that is not there was lost
         _keep(self.invariants, texts)
 
     def keep_known(self, texts: Mapping[str, str]) -> None:
@@ -187,7 +194,7 @@ class RunDir:
         Return the plan of plan.json. Raises EvidenceError if it is missing or of another version of the harness.
         """
         try:
-            return Plan.model_validate_json(self.plan.read_bytes())
+            return Plan.model_validate_json(_read(self.plan))
         except OSError as error:
             raise EvidenceError(f"{self.path} is not a run directory: {error.strerror}: plan.json") from error
         except ValidationError as error:
@@ -204,7 +211,7 @@ class RunDir:
         Return the content of stalled.json; None if nothing stood still, or if it cannot be read.
         """
         try:
-            return Stall.model_validate_json(self.stalled.read_bytes())
+            return Stall.model_validate_json(_read(self.stalled))
         except (OSError, ValidationError):
             return None
 
@@ -219,7 +226,7 @@ class RunDir:
         Return the content of selftest.json; None if there was no self-test, or if it cannot be read.
         """
         try:
-            return SelfTest.model_validate_json(self.selftest.read_bytes())
+            return SelfTest.model_validate_json(_read(self.selftest))
         except (OSError, ValidationError):
             return None
 
@@ -235,7 +242,7 @@ class RunDir:
         version of the harness.
         """
         try:
-            return Verdict.model_validate_json(self.verdict.read_bytes())
+            return Verdict.model_validate_json(_read(self.verdict))
         except OSError as error:
             raise EvidenceError(f"{self.path} has no verdict yet; run `harness check {self.path}`") from error
         except ValidationError as error:
@@ -244,19 +251,22 @@ class RunDir:
             ) from error
 
 
+def _read(file: Path) -> bytes:
+    """
+    Return the content of one of a run's JSON files. Raises OSError if it cannot be read, or if it is too large to be
+    one that the harness wrote.
+    """
+    with file.open("rb") as content:
+        data = content.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(file))
+    return data
+
+
 def _keep(folder: Path, texts: Mapping[str, str]) -> None:
     for name, text in sorted(texts.items()):
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.sql").write_text(text, encoding="utf-8")
-
-
-def write_whole(file: Path, text: str) -> None:
-    """
-    Write a file, completely or not at all.
-    """
-    scratch = file.with_name(f".{file.name}.tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(file)
 
 
 def create(root: Path, scenario: str, seed: int, now: datetime | None = None) -> RunDir:
@@ -308,15 +318,25 @@ def standing(root: Path) -> list[RunDir]:
     return [RunDir(mark.parent.resolve()) for mark in sorted(root.glob("*/stands"))]
 
 
+def plain(run: RunDir) -> RunDir:
+    """
+    Return `run`. Raises EvidenceError if it holds a link, a pipe or a device in place of a file.
+    """
+    if (found := no_plain_file(run.path, _READ)) is not None:
+        raise EvidenceError(f"{found} is no plain file; a run directory holds files and folders, and no links")
+    return run
+
+
 def find(root: Path, name: str) -> RunDir:
     """
     Return the run called `name`: a path, a name below `root`, or `latest`.
 
-    Raises UsageError if there is no such run.
+    Raises UsageError if there is no such run, EvidenceError if it holds anything but plain files: a run that a stranger
+    made must not lead us to files of ours.
     """
     for path in (Path(name), root / name):
         if (path / "plan.json").is_file():
-            return RunDir(path.resolve())
+            return plain(RunDir(path.resolve()))
     have = sorted({path.parent.name for path in root.glob("*/plan.json")} - {LATEST}) if root.is_dir() else []
     hint = f"the newest are: {', '.join(have[-3:])}" if have else f"there are no runs in {root}"
     raise UsageError(f'there is no run "{name}"; {hint}')

@@ -15,6 +15,7 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -23,10 +24,12 @@ from pathlib import Path
 from harness import plugins
 from harness.checkers import header, telling
 from harness.errors import UsageError
+from harness.runtime import shipped
 
 GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
 
+_MOST_NAMES = 10
 _NAMES = {"claim", "examined", "witness", "severity", "layer", "catches", "source"}
 _SEVERITIES = {"violated", "unknown"}
 
@@ -111,6 +114,24 @@ def _of_package(plugin: plugins.Plugin, taken: Mapping[str, str]) -> dict[str, s
         except ValueError as error:
             raise UsageError(f"invariants {plugin.words}: {name}.sql: {error}") from error
     return texts
+
+
+def foreign(invariants: Path, known: Path) -> tuple[str, ...]:
+    """
+    Say which SQL files that a run brought, in these two folders, are not those of this installation: a reader must not
+    take a stranger's rules for ours. One sentence for each folder that has any; their SHA-256 are in the manifest.
+    """
+    ours = set(load(shipped.TARGET.parent / "invariants").values())
+    for plugin in plugins.found(plugins.INVARIANTS):
+        with suppress(UsageError):
+            ours |= set(_of_package(plugin, {}).values())
+    told = []
+    for folder, what in ((invariants, "invariants"), (known, "known findings")):
+        names = [name for name, text in (load(folder) if folder.is_dir() else {}).items() if text not in ours]
+        if names:
+            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+            told.append(f"{what} that the run brought, not this installation's: {', '.join(names[:_MOST_NAMES])}{more}")
+    return tuple(told)
 
 
 def problem(plugin: plugins.Plugin) -> str | None:

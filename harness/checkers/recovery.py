@@ -46,6 +46,9 @@ from harness.model import FaultFinding
 
 _BUCKET_NS = 250_000_000
 _BUCKETS_A_SECOND = 4
+_MOST_BUCKETS = 86_400 * _BUCKETS_A_SECOND
+"""A day, the longest load that a scenario can have. Evidence with a wrong time may claim a longer one."""
+
 _LONGEST = 30
 """Seconds. If the window had to be longer, it would say nothing about a recovery."""
 
@@ -187,7 +190,7 @@ def findings(database: Database) -> tuple[FaultFinding, ...]:
 def _load(database: Database) -> _Load:
     (about,) = database.rows(_LOAD)
     begin_ns = about["begin_ns"]
-    buckets = range(((about["end_ns"] or begin_ns) - begin_ns) // _BUCKET_NS)
+    buckets = range(min(((about["end_ns"] or begin_ns) - begin_ns) // _BUCKET_NS, _MOST_BUCKETS))
     parameters = {"begin_ns": begin_ns, "bucket_ns": _BUCKET_NS}
 
     def counts(sql: str) -> tuple[int, ...]:

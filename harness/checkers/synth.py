@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -86,6 +87,7 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
                 raise UsageError(f"{like.name} has no instances to be copied")
             if instances < real:
                 raise UsageError(f"{like.name} has {real} instances already; ask for at least as many")
+            _refuse_too_large(like, root, instances / real)
             copies, rest = divmod(instances, real)
             part = _part(units, rest, seed)
             total = copies * real + len(part)
@@ -97,10 +99,22 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
         run = rundir.create(root, f"{plan.scenario.name}-synthetic", seed)
         evidence.replace(run.evidence)
     run.save_plan(_claimed(plan, like.name, real, total, seed))
-    invariants = like.invariants if like.invariants.is_dir() else plan.target.invariants
-    run.keep_invariants(invariant.load(invariants) if invariants is not None else {})
+    run.keep_invariants(invariant.load(like.invariants) if like.invariants.is_dir() else {})
     manifest.write(run)
     return run, total, measures
+
+
+def _refuse_too_large(like: RunDir, root: Path, copies: float) -> None:
+    """
+    Raise UsageError if so many copies of a run's evidence would not fit on the disk of `root`.
+    """
+    needed = copies * sum(file.stat().st_size for file in like.evidence.glob("*.parquet"))
+    free = shutil.disk_usage(root).free
+    if needed > free:
+        raise UsageError(
+            f"{copies:,.0f} copies of {like.name} take about {needed / 1e9:,.1f} GB, "
+            f"and {root} has {free / 1e9:,.1f} GB free"
+        )
 
 
 def _claimed(plan: Plan, like: str, real: int, total: int, seed: int) -> Plan:

@@ -66,7 +66,7 @@ def _prepare() -> None:
 
 
 def _complain(message: str) -> None:
-    err.print(f"harness: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
+    err.print(f"harness: {message}", style="red", soft_wrap=True)
 
 
 def main() -> NoReturn:
@@ -86,7 +86,7 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, would be a verdict: VIOLATED
-        err.print(traceback.format_exc(), highlight=False, markup=False, soft_wrap=True)
+        err.print(traceback.format_exc(), soft_wrap=True)
         _complain(f"a defect of the harness itself, no finding: {type(error).__name__}: {error}")
         code = Exit.SOFTWARE
     sys.exit(code or Exit.HOLDS)

@@ -16,10 +16,37 @@ import webbrowser
 from collections.abc import Iterable
 from typing import TextIO
 
-from rich.console import Console
+from harness_reports import words
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from typing_extensions import override
 
-out = Console()
-err = Console(stderr=True)
+
+class Safe(Console):
+    """
+    A console that shows texts from outside as they are: no markup is read in them, and no control character reaches the
+    terminal but the ends of lines and what rich itself writes for colours. Names of scenarios, files and instances come
+    from the system under test, and an escape sequence in one could draw a verdict.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+    @override
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """
+        Return the segments of what is printed, with their texts made printable.
+        """
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.replace("\n", "").isprintable():
+                yield segment
+            else:
+                lines = "\n".join(map(words.printable, segment.text.split("\n")))
+                yield Segment(lines, segment.style)
+
+
+out = Safe()
+err = Safe(stderr=True)
 
 _JOINER = "\N{WORD JOINER}"
 """Invisible, and keeps two signs from being one."""
@@ -103,7 +130,7 @@ def say(line: str) -> None:
     """
     Write a line to standard output as it is: without markup, colours or line breaks.
     """
-    out.print(line, highlight=False, markup=False, soft_wrap=True)
+    out.print(line, soft_wrap=True)
 
 
 def show(address: str) -> None:

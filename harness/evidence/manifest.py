@@ -9,9 +9,14 @@ protects against mistakes, but not against somebody who writes a new manifest.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
+from harness.files import write_whole
 from harness.rundir import RunDir
+
+_NAME = re.compile(r"plan\.json|evidence/[A-Za-z0-9_]+\.parquet|(invariants|known)/[^/\x00-\x1f]+\.sql")
+"""Every name that a manifest can have. No other file is opened, whatever a stranger's manifest says."""
 
 
 def write(run: RunDir) -> None:
@@ -20,9 +25,7 @@ def write(run: RunDir) -> None:
     Raises OSError if it cannot be written.
     """
     text = "".join(f"{_digest(run.path / name)}  {name}\n" for name in _files(run))
-    scratch = run.sums.with_name(f".{run.sums.name}.tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(run.sums)
+    write_whole(run.sums, text)
 
 
 def modified(run: RunDir) -> tuple[str, ...]:
@@ -38,6 +41,8 @@ def modified(run: RunDir) -> tuple[str, ...]:
     except OSError:
         return (run.sums.name,)
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    if strange := sorted(name for name in sums if not _NAME.fullmatch(name)):
+        return tuple(f"{run.sums.name}, which names {name}" for name in strange)
     names = {*_files(run), *(name for name in sums if not name.startswith(f"{run.evidence.name}/"))}
     return tuple(sorted(name for name in names if not _is(run.path / name, sums.get(name))))
 

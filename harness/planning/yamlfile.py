@@ -17,6 +17,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.errors import UsageError
 
+_LARGEST = 1_000_000
+"""Bytes."""
+_DEEPEST = 50
+_MOST_VALUES = 100_000
+
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
 
@@ -155,20 +160,60 @@ def read(file: Path) -> Document:
 
     Raises UsageError if the file cannot be read, is not YAML, or has another top level.
     """
+    text = _text(file)
     try:
-        data = YAML(typ="rt").load(file)
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+        data = YAML(typ="rt").load(text)
+    except RecursionError as error:
+        raise UsageError(f"{file}:1: nested too deep to be read") from error
     except YAMLError as error:
         marked = error if isinstance(error, MarkedYAMLError) else MarkedYAMLError(problem=_first_line(error))
         mark = marked.problem_mark or marked.context_mark
         line = mark.line + 1 if mark else 1
         raise UsageError(f"{file}:{line}: not valid YAML: {marked.problem or marked.context}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}:1: not a text in UTF-8: {error.reason}") from error
+    except ValueError as error:  # a number of thousands of digits, a date that is none
+        raise UsageError(f"{file}:1: not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, CommentedMap):
         raise UsageError(f"{file}:1: expected a mapping of settings, found {type(data).__name__}")
+    _refuse_too_much(file, data)
     return Document(file, data)
+
+
+def _text(file: Path) -> str:
+    """
+    Return the text of a YAML file. Raises UsageError if it cannot be read, is too large, or is no text in UTF-8.
+    """
+    try:
+        if file.exists() and not file.is_file():
+            raise UsageError(f"{file}: cannot be read: not a file")
+        with file.open("rb") as content:
+            data = content.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise UsageError(f"{file}: larger than {_LARGEST:,} bytes; no scenario, target or suite is so large")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}:{data[: error.start].count(10) + 1}: not a text in UTF-8: {error.reason}") from error
+
+
+def _refuse_too_much(file: Path, data: CommentedMap) -> None:
+    """
+    Raise UsageError if a document is too deep, or has too many values where each alias counts as what it stands for: a
+    few lines of aliases can stand for billions of values.
+    """
+    left: list[tuple[object, int]] = [(data, 1)]
+    count = 0
+    while left:
+        node, depth = left.pop()
+        count += 1
+        if depth > _DEEPEST:
+            raise UsageError(f"{file}:1: nested deeper than {_DEEPEST} levels")
+        if count > _MOST_VALUES:
+            raise UsageError(f"{file}:1: more than {_MOST_VALUES:,} values, counting what its aliases stand for")
+        if isinstance(node, Mapping):
+            left += ((value, depth + 1) for value in node.values())
+        elif isinstance(node, list | tuple | set):
+            left += ((value, depth + 1) for value in node)
 
 
 def override(document: Document, settings: Iterable[str]) -> None:

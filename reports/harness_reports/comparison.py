@@ -15,6 +15,7 @@ from rich.text import Text
 
 from harness.comparing.measures import Scale
 from harness.comparing.result import Change, Compared, Comparison, Measured, Side
+from harness.files import write_whole
 from harness.model import Result
 from harness_reports import amounts, page, palette, scale, words
 from harness_reports.scale import Axis
@@ -72,9 +73,7 @@ def write(comparison: Comparison, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((DATA, comparison.model_dump_json(indent=2) + "\n"), (PAGE, _html(comparison))):
-        scratch = folder / f".{name}.tmp"
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(folder / name)
+        write_whole(folder / name, text)
     return folder / PAGE
 
 

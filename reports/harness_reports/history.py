@@ -15,6 +15,7 @@ from rich.text import Text
 
 from harness.comparing.history import History, Point, Step, Track, Trend
 from harness.comparing.measures import Unit
+from harness.files import write_whole
 from harness.model import Result
 from harness_reports import amounts, page, palette, scale, words
 
@@ -84,9 +85,7 @@ def write(history: History, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((DATA, history.model_dump_json(indent=2) + "\n"), (PAGE, _html(history))):
-        scratch = folder / f".{name}.tmp"
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(folder / name)
+        write_whole(folder / name, text)
     return folder / PAGE
 
 

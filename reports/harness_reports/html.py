@@ -18,6 +18,7 @@ from typing import Any
 
 from harness.checkers.database import Row, UnansweredError
 from harness.checkers.gate import Decision
+from harness.files import write_whole
 from harness.model import Plan, Result, Verdict
 from harness.rundir import RunDir
 from harness_reports import acceptance, beside, charts, page, palette, series, stories, words
@@ -60,7 +61,7 @@ def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision, base: Run
             if len(told.encode()) <= MOST_BYTES:
                 break
     file = run / "report.html"
-    file.write_text(told, encoding="utf-8")
+    write_whole(file, told)
     return file
 
 

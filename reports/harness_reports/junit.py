@@ -29,6 +29,7 @@ from xml.etree import ElementTree as ET
 
 from harness.checkers.gate import is_as_expected
 from harness.errors import Exit
+from harness.files import write_whole
 from harness.model import Finding, Result, Verdict
 from harness_reports import words
 from harness_reports.reported import ReportedRun, all_different, labels
@@ -52,9 +53,7 @@ def write(runs: Sequence[ReportedRun], file: Path, over_runs: Sequence[str] = ()
         _count(suite)
     _count(root)
     ET.indent(root)
-    scratch = file.with_name(f".{file.name}.tmp")
-    scratch.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
-    scratch.replace(file)
+    write_whole(file, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
 
 
 def _suite(run: ReportedRun, label: str) -> ET.Element:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.checkers.repeat import WORST_FIRST
 from harness.errors import Exit
+from harness.files import write_whole
 from harness.model import Finding, Plan, Result, Verdict
 from harness_reports import words
 from harness_reports.reported import ReportedRun
@@ -47,9 +48,7 @@ def write(runs: Sequence[ReportedRun], file: Path, over_runs: Sequence[str] = ()
     The file is never larger than LARGEST. What does not fit is left out, and this is said.
     """
     parts = _of_one(runs[0]) if len(runs) == 1 and not over_runs else _of_many(runs, over_runs)
-    scratch = file.with_name(f".{file.name}.tmp")
-    scratch.write_text(_fitting(parts), encoding="utf-8")
-    scratch.replace(file)
+    write_whole(file, _fitting(parts))
 
 
 def _fitting(parts: Iterable[Iterable[str]]) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 from harness.backends.base import BackendName
 from harness.checkers.repeat import summary
 from harness.errors import Exit
+from harness.files import write_whole
 from harness.model import Result
 from harness.runtime.versions import DAPR
 from harness.suite import Case, Ran, SuiteRun, exit_code, waiting
@@ -55,9 +56,7 @@ def write(suite: SuiteRun, folder: Path, excess: Sequence[str]) -> None:
     Write `folder/suite.json` and `folder/report.html`, each completely or not at all.
     """
     for name, text in ((DATA, suite.model_dump_json(indent=2) + "\n"), (PAGE, _html(suite, excess))):
-        scratch = folder / f".{name}.tmp"
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(folder / name)
+        write_whole(folder / name, text)
 
 
 def rows(suite: SuiteRun) -> list[Row]:

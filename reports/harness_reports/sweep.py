@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.files import write_whole
 from harness.model import Result
 from harness.sweep import FAULTS, POINTS, Cell, Judged, Matrix, Outcome
 from harness_reports import page, palette, words
@@ -34,9 +35,7 @@ def write(matrix: Matrix, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((DATA, matrix.model_dump_json(indent=2) + "\n"), (PAGE, _html(matrix))):
-        scratch = folder / f".{name}.tmp"
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(folder / name)
+        write_whole(folder / name, text)
 
 
 def _html(matrix: Matrix) -> str:

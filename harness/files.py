@@ -1,0 +1,46 @@
+"""
+Files that are written whole, and folders that hold plain files alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """
+    Write a file, completely or not at all. A text is written in UTF-8.
+
+    A new file, with a name that nobody can know before, replaces the old one. So whatever is there under the name, also
+    a link, is never written through. Raises OSError.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    scratch = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        scratch.chmod(0o644)  # `mkstemp` lets nobody else read it
+        scratch.replace(file)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
+
+
+def no_plain_file(folder: Path, inner: Iterable[str]) -> Path | None:
+    """
+    Return the first entry of `folder`, or of its subfolders `inner`, that is neither a regular file nor, in `folder`
+    itself, a folder: a link, a pipe, a device. None if there is none.
+    """
+    for place in (folder, *(folder / name for name in inner)):
+        if not place.is_dir():
+            continue
+        with os.scandir(place) as entries:
+            for entry in sorted(entries, key=lambda each: each.name):
+                is_folder = place == folder and entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.is_file(follow_symlinks=False):
+                    return Path(entry.path)
+    return None
