@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -104,11 +105,24 @@ class Database:
         """
         Raise UnansweredError, which says why, if `sql` is anything but one query over the tables of this database.
         """
-        tables = {name for (name,) in self._connection.execute(_TABLES).fetchall()}
         try:
-            sandbox.refuse(self._connection, sql, tables | self.missing.keys())
+            sandbox.refuse(self._connection, sql, self._tables | self.missing.keys(), self._functions)
         except ValueError as error:
             raise UnansweredError(f"it cannot be asked: {error}") from error
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        """
+        The names of all tables and views, once the last one is made.
+        """
+        return frozenset(name for (name,) in self._connection.execute(_TABLES).fetchall())
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        """
+        The names of the functions that a query may call.
+        """
+        return sandbox.stable_functions(self._connection)
 
     def types(self, sql: str) -> dict[str, str]:
         """

@@ -31,9 +31,18 @@ _STABLE = """
 """
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str]) -> None:
+def stable_functions(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """
-    Raise ValueError, which says why, if `sql` is anything but one query over `tables`.
+    Return the names of all functions whose result depends on nothing but their arguments, as DuckDB has them.
+    """
+    return frozenset(name for (name,) in connection.execute(_STABLE).fetchall())
+
+
+def refuse(
+    connection: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str], functions: Collection[str]
+) -> None:
+    """
+    Raise ValueError, which says why, if `sql` is anything but one query over `tables` that calls `functions` alone.
     """
     try:
         statements = connection.extract_statements(sql)
@@ -50,10 +59,9 @@ def refuse(connection: duckdb.DuckDBPyConnection, sql: str, tables: Collection[s
         raise ValueError(f"only a SELECT is allowed, and this is {statements[0].type.name}")
     nodes = list(_nodes(tree))
     allowed = set(tables) | set(_defined(nodes))
-    stable = {name for (name,) in connection.execute(_STABLE).fetchall()}
     for node in nodes:
         _refuse_source(node, allowed)
-        _refuse_function(node, stable)
+        _refuse_function(node, functions)
 
 
 def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
