@@ -17,6 +17,7 @@ THIS = Figures(
     began_ns=0,
     instances=600,
     violated=0,
+    accepted=1.0,
     throughput=15.0,
     offered=15.0,
     start=Latency(median=0.02, p99=0.5),
