@@ -8,7 +8,7 @@ from harness.model import Plan
 
 _IN_MINUTES = 120.0
 _UP = 5.0
-_DOWN = 10.0
+_DOWN = 13.0
 """
 Seconds before the load begins, and from its end until the verdict, where all instances end quickly. Measured on two
 cores with the reference target.

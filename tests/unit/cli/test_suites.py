@@ -102,4 +102,4 @@ def test_each_scenario_and_suite_is_listed_in_one_line(capsys):
 def test_a_plan_says_how_long_it_takes(capsys):
     cli.app(["plan", "sidecar_kill"], standalone_mode=False)
 
-    assert "takes about 55 s, up to 60 s more if instances do not end" in capsys.readouterr().out
+    assert "takes about 58 s, up to 60 s more if instances do not end" in capsys.readouterr().out
