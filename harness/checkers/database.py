@@ -158,6 +158,8 @@ class Database:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
             late.start()
             yield
+        except RecursionError as error:
+            raise UnansweredError("the query is nested too deep") from error
         except duckdb.InterruptException as error:
             raise UnansweredError(f"the query took longer than {self._longest:g} s") from error
         except duckdb.Error as error:
@@ -201,21 +203,9 @@ class Database:
         DuckDB's own `get_table_names` does not return the views, but the files that they read.
         """
         answer = self._connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-        named, defined = set(), set()
-
-        def walk(node: object) -> None:
-            if isinstance(node, dict):
-                if node.get("type") == "BASE_TABLE":
-                    named.add(node["table_name"])
-                for entry in node.get("cte_map", {}).get("map", []):
-                    defined.add(entry["key"])
-                for child in node.values():
-                    walk(child)
-            elif isinstance(node, list):
-                for child in node:
-                    walk(child)
-
-        walk(json.loads(answer[0]) if answer else None)
+        nodes = list(sandbox.nodes_of(json.loads(answer[0]) if answer else None))
+        named = {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"}
+        defined = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
         return named - defined
 
     def _bases(self, names: set[str] | frozenset[str]) -> set[str]:
@@ -272,6 +262,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET temp_directory = " + _quoted(scratch))
         connection.execute(f"SET max_temp_directory_size = '{_SCRATCH}'")
+        connection.execute("SET TimeZone = 'UTC'")  # not the machine's: the verdict would depend on it
         connection.execute("SET python_enable_replacements = false")  # no variable of ours is a table
         connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")

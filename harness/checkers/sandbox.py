@@ -16,12 +16,24 @@ from typing import Any
 
 import duckdb
 
+_QUERIES = {"CTE_NODE", "RECURSIVE_CTE_NODE", "SELECT_NODE", "SET_OPERATION_NODE"}
+"""
+What may stand where a query can. In DuckDB 2.0 a part of a query (WITH) can also be a DELETE, INSERT, UPDATE or COPY.
+"""
 _SOURCES = {"BASE_TABLE", "EMPTY", "EXPRESSION_LIST", "JOIN", "SUBQUERY", "TABLE_FUNCTION"}
 """Where a query may read from: the types of DuckDB's `TableReference`, but for those that show the catalog."""
 _TABLE_FUNCTIONS = {"generate_series", "range", "unnest"}
 _MACROS = re.compile(r"(array|date|json|list)_\w+|fdiv|fmod|geomean|if|json|nullif|wavg|weighted_avg")
 """Macros of DuckDB, which have no stability of their own: those that only call stable functions."""
+_CLOCK = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+"""Names that DuckDB takes for calls of a function where no column has them."""
+_UNSTABLE = {"age", "current_localtime", "current_localtimestamp", "json_serialize_plan", "reservoir_quantile"}
+"""
+Functions that DuckDB 2.0 calls stable, and that are not: of the clock, of chance, and one that plans any other query.
+"""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CATALOG = re.compile(r"(duckdb|pg|pragma|sqlite)_\w+", re.IGNORECASE)
+"""The views of DuckDB that are found by their plain names."""
 _STABLE = """
     SELECT DISTINCT function_name
     FROM duckdb_functions()
@@ -57,14 +69,15 @@ def refuse(
         raise ValueError("it is nested too deep") from error
     if statements[0].type is not duckdb.StatementType.SELECT or tree["error"]:
         raise ValueError(f"only a SELECT is allowed, and this is {statements[0].type.name}")
-    nodes = list(_nodes(tree))
+    nodes = list(nodes_of(tree))
     allowed = set(tables) | set(_defined(nodes))
     for node in nodes:
+        _refuse_kind(node)
         _refuse_source(node, allowed)
         _refuse_function(node, functions)
 
 
-def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
+def nodes_of(tree: object) -> Iterator[Mapping[str, Any]]:
     """
     Return every mapping of a syntax tree. The tree may be deeper than Python's stack.
     """
@@ -80,13 +93,24 @@ def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
 
 def _defined(nodes: Collection[Mapping[str, Any]]) -> Iterator[str]:
     """
-    Return the names that a query gives to its own parts (WITH). A name that could be a path is refused.
+    Return the names that a query gives to its own parts (WITH). A name that could be a path, or that means a view of
+    DuckDB elsewhere in the query, is refused.
     """
     for node in nodes:
         for entry in node.get("cte_map", {}).get("map", []):
-            if not _NAME.fullmatch(entry["key"]):
+            if not _NAME.fullmatch(entry["key"]) or _CATALOG.fullmatch(entry["key"]):
                 raise ValueError(f"{entry['key']!r} is no name for a part of a query")
             yield entry["key"]
+
+
+def _refuse_kind(node: Mapping[str, Any]) -> None:
+    if "cte_map" in node and node["type"] not in _QUERIES:
+        raise ValueError(f"only a SELECT is allowed, and a part of this is {node['type']}")
+    if node.get("sample") is not None:
+        raise ValueError("a query may not take a sample: it would be another one each time")
+    names = node.get("column_names") or [""]
+    if node.get("type") == "COLUMN_REF" and names[0].lower() in _CLOCK:
+        raise ValueError(f"a query may not ask for {names[0]}: no evidence depends on when it is judged")
 
 
 def _refuse_source(node: Mapping[str, Any], allowed: Collection[str]) -> None:
@@ -106,5 +130,6 @@ def _refuse_function(node: Mapping[str, Any], stable: Collection[str]) -> None:
     name = node.get("function_name")
     if name is None or name in _TABLE_FUNCTIONS:
         return
-    if node.get("schema") or node.get("catalog") or not (name in stable or _MACROS.fullmatch(name)):
+    is_stable = name not in _UNSTABLE and (name in stable or _MACROS.fullmatch(name))
+    if node.get("schema") or node.get("catalog") or not is_stable:
         raise ValueError(f"a query may not call {name}(): what it returns depends on more than its arguments")

@@ -82,6 +82,19 @@ def _judge_with(planned, tmp_path):
         ("SELECT count(*) FILTER (WHERE nextval('s') > 0) AS x FROM faults", r"may not call nextval\(\)"),
         ("SELECT list_transform([1], i -> i + sleep_ms(9)) AS x", r"may not call sleep_ms\(\)"),
         ('WITH "evidence/faults.parquet" AS (SELECT 1) SELECT * FROM "evidence/faults.parquet"', "no name for a part"),
+        ("SELECT * FROM (WITH Duckdb_Views AS (SELECT 1) SELECT 1), Duckdb_Views", "no name for a part"),
+        ("WITH t AS (DELETE FROM classes RETURNING *) SELECT * FROM t", "DELETE_QUERY_NODE"),
+        ("WITH t AS (TRUNCATE classes) SELECT 1 AS x", "DELETE_QUERY_NODE"),
+        ("WITH t AS (INSERT INTO classes SELECT * FROM classes) SELECT 1 AS x", "INSERT_QUERY_NODE"),
+        ("SELECT (WITH t AS (UPDATE classes SET kind = NULL) SELECT 1) AS x", "UPDATE_QUERY_NODE"),
+        ("WITH t AS (COPY (SELECT 1) TO 'evidence/faults.parquet') SELECT 1 AS x", "COPY_QUERY_NODE"),
+        ("SELECT current_timestamp AS x", "may not ask for current_timestamp"),
+        ("SELECT 1 AS x FROM faults WHERE LOCALTIME > TIME '12:00'", "may not ask for LOCALTIME"),
+        ("SELECT current_localtime() AS x", r"may not call current_localtime\(\)"),
+        ("SELECT age(TIMESTAMP '2020-01-01') AS x", r"may not call age\(\)"),
+        ("SELECT json_serialize_plan('SELECT now()', optimize := true) AS x", r"may not call json_serialize_plan\(\)"),
+        ("SELECT count(*) AS x FROM operations USING SAMPLE 10%", "may not take a sample"),
+        ("SELECT count(*) AS x FROM operations TABLESAMPLE 10%", "may not take a sample"),
         ("SELECT FROM WHERE", "syntax error"),
     ],
 )
@@ -158,11 +171,17 @@ def test_no_secret_of_the_judge_comes_into_a_verdict(judge_with, monkeypatch):
     assert "a-made-up-token" not in verdict.model_dump_json()
 
 
-def test_no_invariant_changes_what_the_others_see(judge_with, planned):
-    """A view in place of a table once turned a fault that nobody felt into HOLDS."""
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "CREATE TEMP VIEW faults AS SELECT * REPLACE (applied_ns AS felt_ns) FROM main.faults; SELECT 1 AS x LIMIT 0",
+        "WITH t AS (DELETE FROM steps RETURNING *) SELECT 1 AS x FROM t LIMIT 0",
+    ],
+)
+def test_no_invariant_changes_what_the_others_see(judge_with, planned, lie):
+    """A view in place of a table once turned a fault that nobody felt into HOLDS; so did a table without its rows."""
     step = Step(step=0, fault="kill", nodes=("sidecar-0",), at=1, hold=1, settings={})
     unfelt = planned.model_copy(update={"steps": (step,)})
-    lie = "CREATE TEMP VIEW faults AS SELECT * REPLACE (applied_ns AS felt_ns) FROM main.faults; SELECT 1 AS x LIMIT 0"
 
     verdict = judge_with(HEADER + lie, unfelt)
 
@@ -178,6 +197,12 @@ def test_a_query_without_an_end_is_stopped(planned, tmp_path):
         with pytest.raises(UnansweredError, match=r"took longer than 0.2 s"):
             list(database.batches(endless))
         assert database.scalar("SELECT count(*) FROM faults") >= 0, "the next one is asked"
+
+
+def test_no_view_of_duckdb_has_a_name_that_a_query_may_give_to_a_part():
+    views = "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+
+    assert all(sandbox._CATALOG.fullmatch(name) for (name,) in duckdb.execute(views).fetchall())
 
 
 def test_stable_is_what_duckdb_says():
