@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from harness import rundir
 from harness.errors import EvidenceError, UsageError
@@ -25,7 +25,7 @@ class LastCommand(Value):
     judged, and a sentence for each that failed.
     """
 
-    asked: int
+    asked: int = Field(ge=1)
     runs: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 

@@ -148,7 +148,7 @@ def _told(config: pytest.Config, out: Path) -> Told:
 
     if _TOLD not in config.stash:
         last.forget(out)
-        config.stash[_TOLD] = pipeline.Told(out, asked=config.stash.get(_ASKED, 1))
+        config.stash[_TOLD] = pipeline.Told(out, asked=config.stash.get(_ASKED, 0) or 1)
     return config.stash[_TOLD]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.checkers.database import Opening
-    from harness.model import Verdict
+    from harness.model import Plan, Verdict
     from harness.rundir import RunDir
 
 
@@ -125,7 +125,10 @@ def gate(
     folders = [rundir.find(runs, name) for name in made.runs]
     if twice := {folder.name for folder in folders if folders.count(folder) > 1}:
         raise UsageError(f"{', '.join(sorted(twice))}: a run counts once, and is named more than once")
-    judged = [reported.judged(folder, folder.load_plan(), _sound(folder)) for folder in folders]
+    plans = [folder.load_plan() for folder in folders]
+    judged = [
+        reported.judged(folder, plan, _sound(folder, plan)) for folder, plan in zip(folders, plans, strict=True)
+    ]
     codes: list[int] = []
     for folder, run in zip(folders, judged, strict=True):
         codes.append(run.decision.code)
@@ -189,9 +192,10 @@ def pack(
         say(f"larger than {limit:g} MB: so much is what the verdicts rest on; pack fewer runs, or allow more (--limit)")
 
 
-def _sound(folder: RunDir) -> Verdict:
+def _sound(folder: RunDir, plan: Plan) -> Verdict:
     """
-    The verdict of a run, if it is the judge's own on evidence that is as the run left it. Raises EvidenceError if not.
+    The verdict of a run, if it is one on this plan, agrees with itself, and the evidence is as the run left it. Raises
+    EvidenceError if not.
     """
     from harness.evidence import manifest
     from harness.model import Result, worst
@@ -200,7 +204,11 @@ def _sound(folder: RunDir) -> Verdict:
     if changed := manifest.modified(folder):
         raise EvidenceError(f"{folder.path}: not as the run left it: {', '.join(changed)}; no gate lets that pass")
     lacking = (Result.UNKNOWN for _ in verdict.lacking)
-    if verdict.result is not worst([*(finding.result for finding in verdict.findings), *lacking]):
+    scenario = plan.scenario
+    agrees = (verdict.scenario, verdict.seed, verdict.expect) == (scenario.name, plan.seed, scenario.expect)
+    agrees &= verdict.result is worst([*(finding.result for finding in verdict.findings), *lacking])
+    agrees &= not any(finding.violations for finding in verdict.findings if finding.result is Result.HOLDS)
+    if not agrees:
         raise EvidenceError(f"{folder.verdict} is not as the judge wrote it; run `harness check {folder.path}`")
     if verdict.trial:
         raise EvidenceError(

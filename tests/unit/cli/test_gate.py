@@ -7,6 +7,7 @@ from harness.checkers import rates
 from harness.errors import EvidenceError, Exit, UsageError
 from harness.evidence import manifest
 from harness.model import Gate, Result
+from harness.model.scenario import Expectation
 from tests.builders import shop
 from tests.builders.shop import finding
 
@@ -87,8 +88,9 @@ def test_a_run_from_before_a_command_that_made_none_is_not_taken_for_its_own(jud
     assert gate(capsys, tmp_path)[0] == Exit.SOFTWARE
 
 
-def test_a_record_of_another_version_is_told(tmp_path, capsys):
-    (tmp_path / "last.json").write_text('{"asked": "many"}')
+@pytest.mark.parametrize("content", ['{"asked": "many"}', '{"asked": 0}'])
+def test_a_record_of_another_version_is_told(tmp_path, capsys, content):
+    (tmp_path / "last.json").write_text(content)
 
     with pytest.raises(EvidenceError, match=r"not written by this version of the harness; name the runs$"):
         gate(capsys, tmp_path)
@@ -136,6 +138,22 @@ def test_a_run_whose_evidence_was_changed_is_refused(judged, tmp_path, capsys):
 def test_a_verdict_that_contradicts_itself_is_refused(judged, tmp_path, capsys):
     lost = finding("lost", Result.VIOLATED, violations=1)
     run = judged(shop.verdict((lost,), result=Result.HOLDS))
+
+    with pytest.raises(EvidenceError, match="not as the judge wrote it"):
+        gate(capsys, tmp_path, run.name)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        shop.verdict(scenario="another"),
+        shop.verdict(seed=8),
+        shop.verdict(expect=Expectation(violated=("lost",), upstream="docs/findings.md")),
+        shop.verdict((finding("lost", violations=1),)),
+    ],
+)
+def test_a_verdict_on_another_plan_or_with_rows_against_what_holds_is_refused(judged, tmp_path, capsys, verdict):
+    run = judged(verdict)
 
     with pytest.raises(EvidenceError, match="not as the judge wrote it"):
         gate(capsys, tmp_path, run.name)
