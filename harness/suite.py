@@ -3,16 +3,16 @@ A suite: many runs, one after the other, and one answer for all of them.
 
 Each run has a system of its own, which the run starts and ends, so that no run can change the result of the next.
 
-The answer is that every run passes its scenario's gate. So one run that does not pass decides its entry of the suite,
-and the entry's other runs are not made. In the other direction an entry can say what is enough: its runs stop once it
-is sure that only few of them would fail (`runs_that_suffice`).
+The answer is that every run passes its scenario's gate. So one run that is violated decides its entry of the suite on
+its Dapr release, and the other runs there are not made. In the other direction an entry can say what is enough: its
+runs on a release stop once it is sure that only few of them would fail (`runs_that_suffice`).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +25,10 @@ from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageEr
 from harness.model import Plan, Result, Value, Verdict
 from harness.planning.estimate import expected
 from harness.planning.suite import Suite
+from harness.rundir import RunDir
 from harness.runtime.versions import DAPR
 
 CONFIDENCE = 0.95
-_DECIDES = (Exit.VIOLATED, Exit.GATE_MISSED)
 
 
 class Case(Value):
@@ -110,12 +110,6 @@ class SuiteRun(Value):
         """
         return next((ran for ran in self.ran if ran.case == case), None)
 
-    def of_entry(self, entry: int) -> tuple[Ran, ...]:
-        """
-        Return the runs of an entry.
-        """
-        return tuple(ran for ran in self.ran if ran.case.entry == entry)
-
 
 class Made(NamedTuple):
     """
@@ -157,11 +151,13 @@ def planned(suite: Suite) -> list[tuple[Case, Plan]]:
     return [(case, plan) for _, case, plan in rounds]
 
 
-def resumed(fresh: SuiteRun, file: Path) -> SuiteRun:
+def resumed(fresh: SuiteRun, plans: Mapping[Case, Plan], file: Path) -> SuiteRun:
     """
-    Return `fresh` with the runs that an earlier, unfinished suite left in `file`. Runs that failed are made again.
+    Return `fresh`, whose cases have these plans, with the runs that an earlier, unfinished suite left in `file`. Runs
+    that failed are made again.
 
-    Raises UsageError if the suite or what it runs has changed since, EvidenceError if the file cannot be used.
+    Raises UsageError if the suite or what it runs has changed since, or if it has ended; EvidenceError if the file, or
+    a run that it names, cannot be used.
     """
     try:
         before = SuiteRun.model_validate_json(file.read_bytes())
@@ -169,9 +165,14 @@ def resumed(fresh: SuiteRun, file: Path) -> SuiteRun:
         raise EvidenceError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise EvidenceError(f"{file} was not written by this version of the harness: {error}") from error
-    if (before.suite, before.cases) != (fresh.suite, fresh.cases):
+    left = before.model_copy(update={"ran": tuple(ran for ran in before.ran if ran.run is not None)})
+    if (before.suite, before.cases) != (fresh.suite, fresh.cases) or any(
+        RunDir(file.parent / ran.run).load_plan() != plans[ran.case] for ran in left.ran if ran.run is not None
+    ):
         raise UsageError(f"suite {fresh.suite.name} has changed since {file.parent} was begun; begin it anew")
-    return before.model_copy(update={"ran": tuple(ran for ran in before.ran if ran.result is not None)})
+    if following(left) is None:
+        raise UsageError(f"{file.parent} has ended, so nothing is left to go on with; leave --resume out")
+    return left
 
 
 def runs_that_suffice(share: float) -> int:
@@ -192,21 +193,21 @@ def waiting(so_far: SuiteRun) -> Iterator[Waiting]:
     left = max(so_far.suite.budget - so_far.took, 0)
     for case in so_far.cases:
         if so_far.of(case) is None:
-            settled = _settled(so_far, case.entry)
+            settled = _settled(so_far, case)
             fits = case.expected <= left
             short = f"it takes about {case.expected:.0f} s, and {left:.0f} s of the budget were left"
             yield Waiting(case, settled or ("not run" if fits else short), needed=settled is None, fits=fits)
 
 
-def _settled(so_far: SuiteRun, entry: int) -> str | None:
+def _settled(so_far: SuiteRun, case: Case) -> str | None:
     """
-    Return why no more runs of an entry are needed; None if they are.
+    Return why no more runs of a case's entry are needed on its Dapr release; None if they are.
     """
-    ran = so_far.of_entry(entry)
-    decided = next((each for each in ran if each.code in _DECIDES), None)
+    ran = [each for each in so_far.ran if (each.case.entry, each.case.dapr_version) == (case.entry, case.dapr_version)]
+    decided = next((each for each in ran if each.code is Exit.VIOLATED), None)
     if decided is not None:
         return f"decided: {decided.case} does not pass"
-    share = so_far.suite.runs[entry].enough
+    share = so_far.suite.runs[case.entry].enough
     passed = sum(each.passes for each in ran)
     if share is not None and passed >= runs_that_suffice(share):
         return f"enough: {passed} runs passed, so it is 95 % sure that fewer than {100 * share:g} % fail"

@@ -126,9 +126,7 @@ def gate(
     if twice := {folder.name for folder in folders if folders.count(folder) > 1}:
         raise UsageError(f"{', '.join(sorted(twice))}: a run counts once, and is named more than once")
     plans = [folder.load_plan() for folder in folders]
-    judged = [
-        reported.judged(folder, plan, _sound(folder, plan)) for folder, plan in zip(folders, plans, strict=True)
-    ]
+    judged = [reported.judged(folder, plan, _sound(folder, plan)) for folder, plan in zip(folders, plans, strict=True)]
     codes: list[int] = []
     for folder, run in zip(folders, judged, strict=True):
         codes.append(run.decision.code)

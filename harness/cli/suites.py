@@ -4,6 +4,7 @@ The command that runs a suite.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,7 @@ def suite(
     so_far = suites.SuiteRun(suite=described, cases=tuple(planned))
     folder = _unfinished(runs, described.name) if resume else rundir.new_folder(runs, f"suite-{described.name}")
     if resume:
-        so_far = suites.resumed(so_far, folder / drawing.DATA)
+        so_far = suites.resumed(so_far, planned, folder / drawing.DATA)
     pipeline.draw_suite(so_far, planned, folder)
     expected = sum(case.expected for case in planned) - so_far.took
     say(f"{folder}: {words.count(len(planned) - len(so_far.ran), 'run')}, {estimate.told(expected)}")
@@ -70,7 +71,8 @@ def _unfinished(runs: Path, name: str) -> Path:
     """
     from harness_reports import suite as drawing
 
-    found = sorted(file.parent for file in runs.glob(f"*-suite-{name}*/{drawing.DATA}"))
+    of_name = re.compile(rf"\d{{8}}T\d{{6}}Z-suite-{re.escape(name)}(-\d+)?")
+    found = sorted(file.parent for file in runs.glob(f"*/{drawing.DATA}") if of_name.fullmatch(file.parent.name))
     if not found:
         raise UsageError(f"there is no suite {name} in {runs} to go on with; leave --resume out")
     return found[-1].resolve()

@@ -8,6 +8,7 @@ from harness_reports import suite as drawing
 from harness_reports import words
 from rich.console import Console
 
+from harness import rundir
 from harness import suite as suites
 from harness.backends.base import BackendName
 from harness.checkers.gate import Decision
@@ -35,12 +36,13 @@ def begun(*entries, budget=600, expected=60):
                 entry=number,
                 scenario=entry["scenario"],
                 seed=seed,
-                dapr_version="1.18.2",
+                dapr_version=release,
                 backend=BackendName.PROCESSES,
                 expected=expected,
             ),
         )
         for number, entry in enumerate(entries)
+        for release in entry.get("dapr", ["1.18.2"])
         for turn, seed in enumerate(suite.runs[number].seeds)
     ]
     return SuiteRun(suite=suite, cases=tuple(case for _, case in sorted(cases, key=lambda each: each[0])))
@@ -48,6 +50,15 @@ def begun(*entries, budget=600, expected=60):
 
 def made(decision=PASSES, result=Result.HOLDS):
     return Made(shop.verdict(result=result, reasons=() if result is Result.HOLDS else ("it is so",)), decision, "run-1")
+
+
+def kept(folder, so_far, plan=None):
+    """The folder of a suite with its file and the plans of its runs -> the file, and case -> plan."""
+    drawing.write(so_far, folder, ())
+    run = rundir.RunDir(folder / "run-1")
+    run.path.mkdir(exist_ok=True)
+    run.save_plan(plan or shop.plan())
+    return dict.fromkeys(so_far.cases, shop.plan()), folder / drawing.DATA
 
 
 def end(so_far, make):
@@ -80,13 +91,23 @@ def test_a_run_that_does_not_pass_decides_its_scenario_and_no_other():
     assert [(each.case.seed, each.needed) for each in suites.waiting(ended)] == [(2, False), (3, False)]
 
 
-def test_a_run_that_cannot_tell_decides_nothing():
-    unknown = made(Decision(Exit.UNKNOWN), Result.UNKNOWN)
-
-    ended = end(begun(A), lambda case: unknown if case.seed == 1 else made())
+@pytest.mark.parametrize(("code", "result"), [(Exit.UNKNOWN, Result.UNKNOWN), (Exit.GATE_MISSED, Result.HOLDS)])
+def test_a_run_that_cannot_tell_or_is_slow_decides_nothing(code, result):
+    """A run after it can still be violated, which is worse."""
+    ended = end(begun(A), lambda case: made(Decision(code), result) if case.seed == 1 else made())
 
     assert len(ended.ran) == 3
-    assert suites.exit_code(ended) is Exit.UNKNOWN
+    assert suites.exit_code(ended) is code
+
+
+def test_each_release_of_an_entry_is_a_question_of_its_own():
+    entry = {"scenario": "a", "seeds": 9, "dapr": ["1.18.2", "1.17.0"]}
+
+    ended = end(begun({**entry, "enough": 0.5}), lambda _: made())
+    assert sorted(ran.case.dapr_version for ran in ended.ran) == ["1.17.0"] * 5 + ["1.18.2"] * 5
+
+    ended = end(begun(entry), lambda case: made(FAILS, Result.VIOLATED) if case.dapr_version == "1.17.0" else made())
+    assert sorted(ran.case.dapr_version for ran in ended.ran) == ["1.17.0"] + ["1.18.2"] * 9
 
 
 def test_a_run_that_fails_is_kept_and_the_suite_goes_on():
@@ -154,9 +175,8 @@ def test_a_suite_goes_on_where_it_was_left_and_comes_to_the_same(tmp_path):
     fresh = begun(A, B)
     steps = suites.go(fresh, lambda _: made())
     next(steps)
-    drawing.write(next(steps), tmp_path, ())
 
-    again = suites.resumed(fresh, tmp_path / drawing.DATA)
+    again = suites.resumed(fresh, *kept(tmp_path, next(steps)))
 
     assert order(again) == [("a", 1), ("b", 7)]
     assert order(end(again, lambda _: made())) == order(end(fresh, lambda _: made()))
@@ -166,21 +186,32 @@ def test_what_failed_is_run_again(tmp_path):
     def fails(_):
         raise NodeError("no port")
 
-    drawing.write(end(begun(A), fails), tmp_path, ())
-
-    assert suites.resumed(begun(A), tmp_path / drawing.DATA).ran == ()
+    assert suites.resumed(begun(A), *kept(tmp_path, end(begun(A), fails))).ran == ()
 
 
 def test_only_the_same_suite_is_gone_on_with(tmp_path):
-    drawing.write(begun(A), tmp_path, ())
+    plans, file = kept(tmp_path, begun(A))
 
     with pytest.raises(UsageError, match="has changed since"):
-        suites.resumed(begun(A, B), tmp_path / drawing.DATA)
-    (tmp_path / drawing.DATA).write_text("{}")
+        suites.resumed(begun(A, B), plans, file)
+    file.write_text("{}")
     with pytest.raises(EvidenceError, match="not written by this version"):
-        suites.resumed(begun(A), tmp_path / drawing.DATA)
+        suites.resumed(begun(A), plans, file)
     with pytest.raises(EvidenceError, match="cannot be read"):
-        suites.resumed(begun(A), tmp_path / "nothing.json")
+        suites.resumed(begun(A), plans, tmp_path / "nothing.json")
+
+
+def test_runs_of_a_scenario_that_has_changed_are_not_gone_on_with(tmp_path):
+    so_far = next(suites.go(begun(A), lambda _: made()))
+
+    with pytest.raises(UsageError, match="has changed since"):
+        suites.resumed(begun(A), *kept(tmp_path, so_far, shop.plan().model_copy(update={"seed": 8})))
+
+
+def test_the_answer_of_a_suite_that_has_ended_is_not_given_again(tmp_path):
+    """A CI job that always goes on would pass with the runs of an older commit."""
+    with pytest.raises(UsageError, match="has ended"):
+        suites.resumed(begun(A), *kept(tmp_path, end(begun(A), lambda _: made())))
 
 
 @pytest.mark.parametrize("name", reading.names())

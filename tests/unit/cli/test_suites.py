@@ -86,6 +86,16 @@ def test_there_must_be_something_to_go_on_with(suite):
         suite("--resume")
 
 
+def test_a_suite_whose_name_begins_alike_is_another(suite):
+    suite.ends["baseline", 2] = LeftError("interrupted")
+    suite()
+    (folder,) = suite.runs.glob("*-suite-mine")
+    folder.rename(folder.with_name(f"{folder.name}-too"))
+
+    with pytest.raises(UsageError, match=r"no suite mine in .* to go on with"):
+        suite("--resume")
+
+
 def test_each_scenario_and_suite_is_listed_in_one_line(capsys):
     cli.app(["list"], standalone_mode=False)
     lines = capsys.readouterr().out.splitlines()
