@@ -45,9 +45,10 @@ def decide(plan: Plan, verdict: Verdict) -> Decision:
     violation, so that somebody hears of it. Raises UsageError if the recorded rates of the gate cannot be used.
     """
     as_expected = is_as_expected(verdict)
-    if as_expected is not None:
-        return Decision(Exit.HOLDS if as_expected else Exit.VIOLATED)
-    decision = _by_result(plan.scenario.gate, plan, verdict)
+    if as_expected is None:
+        decision = _by_result(plan.scenario.gate, plan, verdict)
+    else:
+        decision = Decision(Exit.HOLDS if as_expected else Exit.VIOLATED)
     if decision.code is Exit.HOLDS and verdict.missed_levels:
         return Decision(Exit.GATE_MISSED, decision.sentences, decision.accepted)
     return decision

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness.errors import Exit
 from tests.builders.command import BIN, ROOT, left, until
 
 pytestmark = pytest.mark.e2e
@@ -46,4 +47,5 @@ def test_a_suite_that_is_killed_goes_on_where_it_was(tmp_path, harness):
     assert done.code == max(ran["code"] for ran in after["ran"]), done.out
     (folder,) = tmp_path.glob("*-suite-mine")
     assert {"report.html", "junit.xml", "summary.md"} <= {each.name for each in folder.iterdir()}
-    assert harness("suite", file, "--resume", "--out", tmp_path).code == done.code, "nothing is left to run"
+    again = harness("suite", file, "--resume", "--out", tmp_path)
+    assert again.code == Exit.USAGE, "it has ended, and an old answer is not given again"
