@@ -127,17 +127,20 @@ def planned(suite: Suite) -> list[tuple[Case, Plan]]:
     Return every case of a suite with its plan, in the order in which they are run: first seeds first, so that each
     scenario has a run before any has its second.
 
-    Raises UsageError if one of them cannot be planned.
+    Raises UsageError if one of them cannot be planned, or if an entry has too few seeds for what is `enough`.
     """
     rounds: list[tuple[int, Case, Plan]] = []
     for number, entry in enumerate(suite.runs):
+        where = f"suite {suite.name}, runs.{number} ({entry.scenario})"
+        if entry.enough is not None and len(entry.seeds) < (needed := runs_that_suffice(entry.enough)):
+            raise UsageError(f"{where}: enough: {entry.enough:g} takes {needed} runs, and seeds: {len(entry.seeds)}")
         for release in entry.dapr:
             request = suite.request(entry, release)
             for turn, seed in enumerate(entry.seeds):
                 try:
                     plan = request.plan(seed)
                 except UsageError as error:
-                    raise UsageError(f"suite {suite.name}, runs.{number} ({entry.scenario}): {error}") from error
+                    raise UsageError(f"{where}: {error}") from error
                 case = Case(
                     entry=number,
                     scenario=plan.scenario.name,
@@ -183,7 +186,7 @@ def runs_that_suffice(share: float) -> int:
     for the second, and n passes have the likelihood ratio (1 - share) ** n (A. Wald, "Sequential tests of statistical
     hypotheses", Annals of Mathematical Statistics 16, 1945).
     """
-    return math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - share))
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-share))
 
 
 def waiting(so_far: SuiteRun) -> Iterator[Waiting]:

@@ -236,6 +236,12 @@ def test_a_plan_that_cannot_be_made_names_its_entry():
         suites.planned(described({"scenario": "sidecar_kill", "defect": "nope"}))
 
 
+@pytest.mark.parametrize("share", [0.2, 1e-300])
+def test_an_entry_has_the_seeds_that_its_enough_takes(share):
+    with pytest.raises(UsageError, match=r"runs.0 \(baseline\): enough: .* takes \d+ runs, and seeds: 13"):
+        suites.planned(described({"scenario": "baseline", "seeds": 13, "enough": share}))
+
+
 @pytest.fixture(name="mixed")
 def _mixed():
     """A run of each kind, and what came from outside is hostile."""
