@@ -34,11 +34,11 @@ def modified(run: RunDir) -> tuple[str, ...]:
 
     A missing evidence table is not among them, because every verdict reports it anyway. A missing invariant is among
     them, because nothing else would report it. A run without a manifest did not come to its end, or was made by hand.
-    Then the result is the manifest itself.
+    Then the result is the manifest itself, as it is where that is no text.
     """
     try:
         lines = run.sums.read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return (run.sums.name,)
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if strange := sorted(name for name in sums if not _NAME.fullmatch(name)):

@@ -89,3 +89,9 @@ def test_a_verdict_on_modified_evidence_says_so_and_never_holds(run):
 
     assert "evidence/effects.parquet is not as the run left it" in verdict.reasons
     assert verdict.result != "HOLDS"
+
+
+def test_a_manifest_that_is_no_text_vouches_for_nothing(run):
+    run.sums.write_bytes(b"\xff")
+
+    assert manifest.modified(run) == (run.sums.name,)
