@@ -119,11 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(text.encode("utf-8", "replace"), _TYPES[".html"], _INDEX)
             return
         parts = [os.fsdecode(unquote_to_bytes(part)) for part in path.split("/")[1:]]
-        if parts[-1] not in (*FILES, *PAGES) or (file := opened(self.server.library.root, parts)) is None:
+        name = parts[-1] if parts else ""  # `*` is a path without a part
+        if name not in (*FILES, *PAGES) or (file := opened(self.server.library.root, parts)) is None:
             self.send_error(HTTPStatus.NOT_FOUND, "there is no such file of a run")
             return
         with file:
-            self._send(file.read(), _TYPES.get(Path(parts[-1]).suffix, _TEXT), _SANDBOX)
+            self._send(file.read(), _TYPES.get(Path(name).suffix, _TEXT), _SANDBOX)
 
     def _refused(self) -> None:
         self.send_response(HTTPStatus.METHOD_NOT_ALLOWED)

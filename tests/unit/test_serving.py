@@ -73,6 +73,7 @@ def test_every_answer_keeps_other_sites_out(server, path):
 @pytest.mark.parametrize(
     "path",
     [
+        "*",
         "/nothing",
         "/..",
         "/../outside.json",
