@@ -7,7 +7,6 @@ SQL of an invariant, also of a target's own, can read the evidence and nothing e
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -153,7 +152,7 @@ class Database:
         late = Timer(self._longest, (connection or self._connection).interrupt)
         late.daemon = True
         try:
-            lacking = sorted(self._bases(self._tables_of(sql)) & self.missing.keys())
+            lacking = sorted(self._bases(sandbox.tables_of(self._connection, sql)) & self.missing.keys())
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
             late.start()
@@ -175,7 +174,7 @@ class Database:
         """
         missing = dict(self.missing)
         for name, sql in queries.items():
-            self._needs[name] = frozenset(self._tables_of(sql))
+            self._needs[name] = frozenset(sandbox.tables_of(self._connection, sql))
         order = [name for name in TopologicalSorter(self._needs).static_order() if name in queries]
         for number, name in enumerate(order, 1):
             progress(f"table {name}", number, len(order))
@@ -195,18 +194,6 @@ class Database:
         except duckdb.Error as error:
             return str(error)
         return None
-
-    def _tables_of(self, sql: str) -> set[str]:
-        """
-        Return the tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
-
-        DuckDB's own `get_table_names` does not return the views, but the files that they read.
-        """
-        answer = self._connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-        nodes = list(sandbox.nodes_of(json.loads(answer[0]) if answer else None))
-        named = {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"}
-        defined = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
-        return named - defined
 
     def _bases(self, names: set[str] | frozenset[str]) -> set[str]:
         """

@@ -69,7 +69,7 @@ def refuse(
         raise ValueError("it is nested too deep") from error
     if statements[0].type is not duckdb.StatementType.SELECT or tree["error"]:
         raise ValueError(f"only a SELECT is allowed, and this is {statements[0].type.name}")
-    nodes = list(nodes_of(tree))
+    nodes = list(_nodes(tree))
     allowed = set(tables) | set(_defined(nodes))
     for node in nodes:
         _refuse_kind(node)
@@ -77,7 +77,19 @@ def refuse(
         _refuse_function(node, functions)
 
 
-def nodes_of(tree: object) -> Iterator[Mapping[str, Any]]:
+def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """
+    Return the tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
+
+    DuckDB's own `get_table_names` does not return the views, but the files that they read. Raises RecursionError.
+    """
+    answer = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    nodes = list(_nodes(json.loads(answer[0]) if answer else None))
+    defined = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
+    return {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"} - defined
+
+
+def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
     """
     Return every mapping of a syntax tree. The tree may be deeper than Python's stack.
     """

@@ -22,7 +22,7 @@ from random import Random
 import duckdb
 
 from harness import checkers
-from harness.checkers import defects, invariant, selftest
+from harness.checkers import defects, invariant, sandbox, selftest
 from harness.checkers.database import Database, UnansweredError, open_database
 from harness.evidence.schema import TABLES
 from harness.model import Plan
@@ -76,7 +76,10 @@ class Bench:
             file.name.removesuffix(".sql"): file.read_text() for file in files(checkers).joinpath("tables").iterdir()
         }
         clean = trials[0].database
-        self._needs = {name: clean._tables_of(sql) for name, sql in (self.tables | self.queries).items()}
+        self._needs = {
+            name: sandbox.tables_of(duckdb.default_connection(), sql)
+            for name, sql in (self.tables | self.queries).items()
+        }
         self.before = {name: _count(clean, query) for name, query in self.queries.items()}
 
     def invariant_killed(self, name: str, sql: str) -> bool:
