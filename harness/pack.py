@@ -20,6 +20,7 @@ from pathlib import Path
 
 from harness import last, rundir
 from harness.errors import EvidenceError
+from harness.files import write_whole
 from harness.model import Result
 from harness.rundir import RunDir
 
@@ -107,15 +108,14 @@ def _write(file: Path, entries: Sequence[tuple[Path, Path]]) -> None:
     """
     Write the archive, completely or not at all. The same files give the same bytes.
     """
-    scratch = file.with_name(f".{file.name}.tmp")
+    packed = io.BytesIO()
     with (
-        scratch.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as archive,
+        gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as archive,
     ):
         for path, inside in sorted(entries, key=lambda entry: entry[1]):
             content = path.read_bytes()
             header = tarfile.TarInfo(str(inside))
             header.size = len(content)
             archive.addfile(header, io.BytesIO(content))
-    scratch.replace(file)
+    write_whole(file, packed.getvalue())

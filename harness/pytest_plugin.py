@@ -130,6 +130,8 @@ def _plan(
     """
     The plan and the backend of a marker. Files are looked for from the test's folder on.
     """
+    import json
+
     from harness.planning.request import Request
 
     changed = {**(settings or {}), **{f"gate.{name}": value for name, value in (gate or {}).items()}}
@@ -138,7 +140,7 @@ def _plan(
         None if target is None else folder / target,
         dapr_version,
         defect,
-        tuple(f"{name}={value}" for name, value in changed.items()),
+        tuple(f"{name}={json.dumps(value)}" for name, value in changed.items()),
     )
     return request.plan(seed), backend
 

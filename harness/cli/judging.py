@@ -195,6 +195,7 @@ def _sound(folder: RunDir, plan: Plan) -> Verdict:
     The verdict of a run, if it is one on this plan, agrees with itself, and the evidence is as the run left it. Raises
     EvidenceError if not.
     """
+    from harness.checkers import invariant
     from harness.evidence import manifest
     from harness.model import Result, worst
 
@@ -205,6 +206,7 @@ def _sound(folder: RunDir, plan: Plan) -> Verdict:
     scenario = plan.scenario
     agrees = (verdict.scenario, verdict.seed, verdict.expect) == (scenario.name, plan.seed, scenario.expect)
     agrees &= verdict.result is worst([*(finding.result for finding in verdict.findings), *lacking])
+    agrees &= {finding.name for finding in verdict.findings} >= invariant.load(invariant.GENERAL).keys()
     agrees &= not any(finding.violations for finding in verdict.findings if finding.result is Result.HOLDS)
     if not agrees:
         raise EvidenceError(f"{folder.verdict} is not as the judge wrote it; run `harness check {folder.path}`")

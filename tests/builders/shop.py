@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness_reports.reported import ReportedRun
 
+from harness.checkers import invariant
 from harness.checkers.gate import Decision, decide
 from harness.errors import Exit
 from harness.evidence import schema, tables
@@ -318,6 +319,13 @@ CLAIMS = {
     "history_ends": "A history ends at most once, and nothing comes after the end.",
     "history_tasks": "Every scheduled task is completed at most once, by a task that was scheduled.",
 }
+
+
+def whole(verdict: Verdict) -> Verdict:
+    """The verdict with a finding of every general invariant, as the judge makes it; those that it lacks hold."""
+    told = {each.name for each in verdict.findings}
+    rest = [finding(name) for name in invariant.load(invariant.GENERAL) if name not in told]
+    return verdict.model_copy(update={"findings": (*verdict.findings, *rest)})
 
 
 def finding(name: str, result: Result = Result.HOLDS, **changes) -> Finding:

@@ -113,7 +113,7 @@ def test_what_is_unpacked_is_judged_again_and_taken_by_a_gate(made, tmp_path, ca
 
 
 def test_the_runs_of_a_suite_keep_their_folder_and_its_report(made, tmp_path, capsys):
-    run, suite = made(shop.verdict()), tmp_path / "runs/suite"
+    run, suite = made(shop.whole(shop.verdict())), tmp_path / "runs/suite"
     suite.mkdir()
     run.path.rename(suite / run.name)
     (suite / "report.html").write_text("the matrix")

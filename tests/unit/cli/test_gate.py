@@ -16,12 +16,12 @@ from tests.builders.shop import finding
 def _judged(tmp_path):
     """A run directory with a verdict, whose gate allows known findings."""
 
-    def judged(verdict, known="allow", recorded=None):
+    def judged(verdict, known="allow", recorded=None, *, whole=True):
         plan = shop.plan()
         gate = Gate(known=known, recorded=recorded)
         run = rundir.create(tmp_path, "demo", 7)
         run.save_plan(plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"gate": gate})}))
-        run.save_verdict(verdict)
+        run.save_verdict(shop.whole(verdict) if whole else verdict)
         manifest.write(run)
         return run
 
@@ -43,6 +43,11 @@ def test_the_worst_of_several_runs_counts(judged, tmp_path, capsys):
     assert "fails" in printed
     assert "lost: 1 of 1 rows are explained by no known finding" in printed
     assert gate(capsys, tmp_path, names[0])[0] == Exit.HOLDS
+
+
+def test_a_verdict_that_leaves_out_an_invariant_is_refused(judged, tmp_path, capsys):
+    with pytest.raises(EvidenceError, match="is not as the judge wrote it"):
+        gate(capsys, tmp_path, judged(shop.verdict(), whole=False).name)
 
 
 def test_the_latest_run_is_meant_where_none_is_named(judged, tmp_path, capsys):
