@@ -317,11 +317,12 @@ def serve(
     """
     Show an index of all runs in a folder, on loopback and read-only, until Ctrl-C.
     """
+    from harness.running.interruption import Interruption
     from harness.serving import Server
 
     with Server(runs, port) as server:
         say(f"{runs} is served at {server.address} until Ctrl-C")
         if show:
             console.show(server.address)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), Interruption():  # also where a shell's background job ignores Ctrl-C
             server.serve_forever()

@@ -50,7 +50,10 @@ def test_the_index_is_served_until_ctrl_c_which_is_no_failure(run):
         with urllib.request.urlopen(address, timeout=10) as answer:
             assert run.name in answer.read().decode()
         serving.send_signal(signal.SIGINT)
-        assert serving.wait(10) == 0
+        try:
+            assert serving.wait(10) == 0
+        finally:
+            serving.kill()
 
 
 def test_a_report_stands_beside_that_of_a_baseline(run, tmp_path):
