@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
-from harness.model.values import EndClass, NodeName, Seconds, Value
+from harness.model.values import EndClass, NodeName, Seconds, Value, one_or_more
 
 
 class Topology(Value):
@@ -63,13 +63,9 @@ Moment = Annotated[
 ]
 
 
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 Names = Annotated[
     tuple[NodeName, ...],
-    BeforeValidator(_one_or_more, json_schema_input_type=NodeName | tuple[NodeName, ...]),
+    BeforeValidator(one_or_more, json_schema_input_type=NodeName | tuple[NodeName, ...]),
     Field(min_length=1, description="a node, a role (`sidecar`), a pattern (`sidecar-*->redis`), or a list of them"),
 ]
 

@@ -34,6 +34,15 @@ Seconds = Annotated[
     _Bounded,
     BeforeValidator(seconds, json_schema_input_type=_Bounded | Annotated[str, Field(pattern=f"^{_DURATION.pattern}$")]),
 ]
+
+
+def one_or_more(value: object) -> object:
+    """
+    Return a text as the only one of several. Any other value is returned as it is, and pydantic checks it.
+    """
+    return (value,) if isinstance(value, str) else value
+
+
 EndClass = Literal["completed", "compensated", "rejected", "refused"]
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 

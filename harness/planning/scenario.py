@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
 from harness.faults import families
 from harness.model import FaultEntry, NemesisFault, Scenario, Value
 from harness.model.values import JSON_SCHEMA_DRAFT
-from harness.planning.yamlfile import Document, Location, did_you_mean, override, read
+from harness.planning import yamlfile
+from harness.planning.yamlfile import Document, Location, did_you_mean, override, read, with_record
 from harness.runtime import shipped
 
 
@@ -20,7 +20,7 @@ def names() -> list[str]:
     """
     Return the names of the named scenarios, sorted.
     """
-    return sorted(file.stem for file in shipped.SCENARIOS.glob("*.yaml"))
+    return yamlfile.named(shipped.SCENARIOS)
 
 
 def find(name: str) -> Path:
@@ -29,11 +29,7 @@ def find(name: str) -> Path:
 
     Raises UsageError if there is no such scenario; the message says which there are.
     """
-    if name.endswith((".yaml", ".yml")) or "/" in name:
-        return Path(name)
-    if name not in names():
-        raise UsageError(f'there is no scenario "{name}"; {did_you_mean(name, names())} (`harness list` shows all)')
-    return shipped.SCENARIOS / f"{name}.yaml"
+    return yamlfile.find(shipped.SCENARIOS, "scenario", name)
 
 
 def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
@@ -48,9 +44,8 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     data = dict(document.data)
     data["name"] = file.stem
     data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else shipped.TARGET
-    gate = data.get("gate")
-    if isinstance(gate, Mapping) and isinstance(gate.get("recorded"), str):
-        data["gate"] = {**gate, "recorded": (file.resolve().parent / gate["recorded"]).resolve()}
+    if "gate" in data:
+        data["gate"] = with_record(data["gate"], file.resolve().parent)
     if isinstance(data.get("faults"), list):
         data["faults"] = _steps(document, ("faults",), data["faults"], FaultEntry)
     nemesis = data.get("nemesis")

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, JsonValue
 
 from harness.backends.base import BackendName
-from harness.errors import UsageError
 from harness.model import Seconds, Value
+from harness.model.values import JSON_SCHEMA_DRAFT, one_or_more
+from harness.planning import yamlfile
 from harness.planning.request import Request
-from harness.planning.yamlfile import Document, did_you_mean, read
+from harness.planning.yamlfile import Document, read, with_record
 from harness.runtime import shipped
 from harness.runtime.versions import DAPR
 
@@ -36,10 +37,6 @@ def _first(value: object) -> object:
     return tuple(range(1, value + 1))
 
 
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 _SeedList = tuple[Annotated[int, Field(ge=0)], ...]
 
 
@@ -56,7 +53,7 @@ class Entry(Value):
     ] = (1,)
     dapr: Annotated[
         tuple[str, ...],
-        BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[str, ...]),
+        BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...]),
         Field(min_length=1, description="Dapr release, or a list of them; default: the pinned one"),
     ] = (DAPR,)
     backend: BackendName = BackendName.PROCESSES
@@ -93,7 +90,7 @@ def names() -> list[str]:
     """
     Return the names of the named suites, sorted.
     """
-    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    return yamlfile.named(FOLDER)
 
 
 def find(name: str) -> Path:
@@ -102,11 +99,7 @@ def find(name: str) -> Path:
 
     Raises UsageError if there is no such suite; the message says which there are.
     """
-    if name.endswith((".yaml", ".yml")) or "/" in name:
-        return Path(name)
-    if name not in names():
-        raise UsageError(f'there is no suite "{name}"; {did_you_mean(name, names())}')
-    return FOLDER / f"{name}.yaml"
+    return yamlfile.find(FOLDER, "suite", name)
 
 
 def load(file: Path) -> Suite:
@@ -119,7 +112,7 @@ def load(file: Path) -> Suite:
     folder = file.resolve().parent
     data = dict(document.data)
     data["name"] = file.stem
-    data["gate"] = _with_record(data.get("gate", {}), folder)
+    data["gate"] = with_record(data.get("gate", {}), folder)
     if isinstance(data.get("runs"), list):
         data["runs"] = [_with_paths(entry, folder) for entry in data["runs"]]
     suite = document.validate(Suite, data)
@@ -135,7 +128,7 @@ def schema() -> dict[str, Any]:
     whole = Suite.model_json_schema()
     del whole["properties"]["name"]
     whole["required"].remove("name")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
+    return {"$schema": JSON_SCHEMA_DRAFT, **whole}
 
 
 def _with_paths(entry: object, folder: Path) -> object:
@@ -150,14 +143,8 @@ def _with_paths(entry: object, folder: Path) -> object:
         known["scenario"] = str((folder / scenario).resolve())
     if isinstance(target, str):
         known["target"] = (folder / target).resolve()
-    known["gate"] = _with_record(known.get("gate", {}), folder)
+    known["gate"] = with_record(known.get("gate", {}), folder)
     return known
-
-
-def _with_record(gate: object, folder: Path) -> object:
-    if isinstance(gate, Mapping) and isinstance(gate.get("recorded"), str):
-        return {**gate, "recorded": str((folder / gate["recorded"]).resolve())}
-    return gate
 
 
 def _refuse_twins(document: Document, suite: Suite) -> None:

@@ -37,6 +37,36 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return "expected one of: " + ", ".join(names) if names else "nothing is expected here"
 
 
+def named(folder: Path) -> list[str]:
+    """
+    Return the names of the YAML files of a folder: the files' names without their ending, sorted.
+    """
+    return sorted(file.stem for file in folder.glob("*.yaml"))
+
+
+def find(folder: Path, what: str, name: str) -> Path:
+    """
+    Return the YAML file of this name in `folder`. If `name` is a path, return it as it is.
+
+    Raises UsageError, which calls the file a `what`, if there is none; the message says which there are.
+    """
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return Path(name)
+    if name not in named(folder):
+        raise UsageError(f'there is no {what} "{name}"; {did_you_mean(name, named(folder))} (`harness list` shows all)')
+    return folder / f"{name}.yaml"
+
+
+def with_record(gate: object, folder: Path) -> object:
+    """
+    Return the values of a gate with the path of its recorded rates made absolute, if it has one. It is relative to
+    `folder`.
+    """
+    if isinstance(gate, Mapping) and isinstance(gate.get("recorded"), str):
+        return {**gate, "recorded": str((folder / gate["recorded"]).resolve())}
+    return gate
+
+
 @dataclass
 class Document:
     """
