@@ -46,11 +46,18 @@ class Case(Value):
 
     def __str__(self) -> str:
         """
-        `sidecar_kill, seed 3`; the Dapr release and the backend only where they are not the usual ones.
+        `sidecar_kill, seed 3`, and what is unusual.
+        """
+        return f"{self.scenario}, seed {self.seed}{self.unusual}"
+
+    @property
+    def unusual(self) -> str:
+        """
+        `, Dapr 1.17.0, compose`: the Dapr release and the backend, where they are not the usual ones.
         """
         release = "" if self.dapr_version == DAPR else f", Dapr {self.dapr_version}"
         backend = "" if self.backend is BackendName.PROCESSES else f", {self.backend}"
-        return f"{self.scenario}, seed {self.seed}{release}{backend}"
+        return release + backend
 
 
 class Ran(Value):

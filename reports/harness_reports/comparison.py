@@ -15,7 +15,6 @@ from rich.text import Text
 
 from harness.comparing.measures import Scale
 from harness.comparing.result import Change, Compared, Comparison, Measured, Side
-from harness.files import write_whole
 from harness.model import Result
 from harness_reports import amounts, page, palette, scale, words
 from harness_reports.scale import Axis
@@ -71,10 +70,7 @@ def write(comparison: Comparison, folder: Path) -> Path:
     """
     Write `folder/comparison.json` and `folder/comparison.html`, each completely or not at all. Return the page.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in ((DATA, comparison.model_dump_json(indent=2) + "\n"), (PAGE, _html(comparison))):
-        write_whole(folder / name, text)
-    return folder / PAGE
+    return page.write(folder, (DATA, comparison), (PAGE, _html(comparison)))
 
 
 def headline(comparison: Comparison) -> str:

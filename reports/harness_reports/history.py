@@ -15,7 +15,6 @@ from rich.text import Text
 
 from harness.comparing.history import History, Point, Step, Track, Trend
 from harness.comparing.measures import Unit
-from harness.files import write_whole
 from harness.model import Result
 from harness_reports import amounts, page, palette, scale, words
 
@@ -83,10 +82,7 @@ def write(history: History, folder: Path) -> Path:
     """
     Write `folder/history.json` and `folder/history.html`, each completely or not at all. Return the page.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in ((DATA, history.model_dump_json(indent=2) + "\n"), (PAGE, _html(history))):
-        write_whole(folder / name, text)
-    return folder / PAGE
+    return page.write(folder, (DATA, history), (PAGE, _html(history)))
 
 
 def terminal(history: History, file: Path) -> RenderableType:

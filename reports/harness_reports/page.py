@@ -10,9 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
+from pathlib import Path
 
 import jinja2
 
+from harness.files import write_whole
+from harness.model import Value
 from harness_reports import words
 
 TEMPLATES = files(__package__).joinpath("templates")
@@ -43,6 +46,17 @@ def environment() -> jinja2.Environment:
     # Bokeh's documents refer back to what came before in them.
     templates.policies["json.dumps_kwargs"] = {"sort_keys": False}
     return templates
+
+
+def write(folder: Path, data: tuple[str, Value], page: tuple[str, str]) -> Path:
+    """
+    Write a value as JSON and its page into `folder`, which is made if it is not there; each as (file name, content),
+    and each completely or not at all. Return the page's path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / data[0], data[1].model_dump_json(indent=2) + "\n")
+    write_whole(folder / page[0], page[1])
+    return folder / page[0]
 
 
 def policy(*scripts: str, forms: str = "'none'") -> str:

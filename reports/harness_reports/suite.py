@@ -12,12 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.backends.base import BackendName
 from harness.checkers.repeat import summary
 from harness.errors import Exit
-from harness.files import write_whole
 from harness.model import Result
-from harness.runtime.versions import DAPR
 from harness.suite import Case, Ran, SuiteRun, exit_code, waiting
 from harness_reports import page, palette, words
 
@@ -36,27 +33,15 @@ class Row(NamedTuple):
     One row of the matrix: a scenario on a Dapr release and a backend, and its cases by seed.
     """
 
-    scenario: str
-    dapr_version: str
-    backend: BackendName
+    title: str
     cases: dict[int, Case]
-
-    @property
-    def title(self) -> str:
-        """
-        The scenario's name, with the release and the backend where they are not the usual ones.
-        """
-        release = [] if self.dapr_version == DAPR else [f"Dapr {self.dapr_version}"]
-        backend = [] if self.backend is BackendName.PROCESSES else [str(self.backend)]
-        return ", ".join([self.scenario, *release, *backend])
 
 
 def write(suite: SuiteRun, folder: Path, excess: Sequence[str]) -> None:
     """
     Write `folder/suite.json` and `folder/report.html`, each completely or not at all.
     """
-    for name, text in ((DATA, suite.model_dump_json(indent=2) + "\n"), (PAGE, _html(suite, excess))):
-        write_whole(folder / name, text)
+    page.write(folder, (DATA, suite), (PAGE, _html(suite, excess)))
 
 
 def rows(suite: SuiteRun) -> list[Row]:
@@ -65,7 +50,7 @@ def rows(suite: SuiteRun) -> list[Row]:
     """
     found: dict[tuple[int, str], Row] = {}
     for case in sorted(suite.cases, key=lambda case: (case.entry, case.seed)):
-        row = Row(case.scenario, case.dapr_version, case.backend, {})
+        row = Row(f"{case.scenario}{case.unusual}", {})
         found.setdefault((case.entry, case.dapr_version), row).cases[case.seed] = case
     return list(found.values())
 

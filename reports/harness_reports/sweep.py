@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.files import write_whole
 from harness.model import Result
 from harness.sweep import FAULTS, POINTS, Cell, Judged, Matrix, Outcome
 from harness_reports import page, palette, words
@@ -33,9 +32,7 @@ def write(matrix: Matrix, folder: Path) -> None:
     """
     Write `folder/sweep.json` and `folder/sweep.html`, each completely or not at all.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in ((DATA, matrix.model_dump_json(indent=2) + "\n"), (PAGE, _html(matrix))):
-        write_whole(folder / name, text)
+    page.write(folder, (DATA, matrix), (PAGE, _html(matrix)))
 
 
 def _html(matrix: Matrix) -> str:
