@@ -30,7 +30,7 @@ from harness.rundir import RunDir
 from harness.runtime import shipped
 
 if TYPE_CHECKING:
-    from harness.suite import Case, Made, SuiteRun
+    from harness.suite import Case, Made, Ran, SuiteRun
 
 
 class Place(NamedTuple):
@@ -179,9 +179,7 @@ class Told:
         judged = tuple(each.folder.name for each in self.runs if each.folder is not None)
         failed = tuple(f"{each.label}: {each.decision.sentences[0]}" for each in self.runs if each.folder is None)
         last.save(self._folder, last.LastCommand(asked=self._asked, runs=judged, failed=failed))
-        over = together(self.runs)
-        junit.write(self.runs, self._folder / rundir.JUNIT, over)
-        markdown.write(self.runs, self._folder / rundir.SUMMARY, over)
+        _write_for_ci(self.runs, together(self.runs), self._folder)
 
 
 def together(runs: Sequence[ReportedRun]) -> Sequence[str]:
@@ -190,6 +188,11 @@ def together(runs: Sequence[ReportedRun]) -> Sequence[str]:
     """
     judged = [(run.plan, run.verdict) for run in runs if run.verdict is not None]
     return over_runs(judged) if len(runs) > 1 else ()
+
+
+def _write_for_ci(runs: Sequence[ReportedRun], over: Sequence[str], folder: Path) -> None:
+    junit.write(runs, folder / rundir.JUNIT, over)
+    markdown.write(runs, folder / rundir.SUMMARY, over)
 
 
 def record(runs: Sequence[tuple[Plan, Verdict]], file: Path) -> Sequence[str]:
@@ -226,36 +229,50 @@ def run_case(plan: Plan, folder: Path, place: Place) -> Made:
     return Made(done.verdict, decision, done.folder.name, interrupted=done.code is Exit.INTERRUPTED)
 
 
-def draw_suite(so_far: SuiteRun, plans: Mapping[Case, Plan], folder: Path) -> Sequence[str]:
+class ToldSuite:
     """
-    Write the reports of a suite into its folder, and what CI systems and `harness gate` begin with beside it. Return
-    which known findings its runs together met more often than recorded.
+    What a suite tells: its reports in its own folder, and what CI systems and `harness gate` begin with beside it.
+    Written anew with each run; each run's evidence is read once.
     """
-    from harness_reports import suite as suite_report
 
-    from harness.suite import waiting
+    def __init__(self, plans: Mapping[Case, Plan], folder: Path) -> None:
+        self._plans, self._folder = plans, folder
+        self._runs: dict[Case, ReportedRun] = {}
 
-    told = []
-    for ran in so_far.ran:
-        plan = plans[ran.case]
+    def write(self, so_far: SuiteRun) -> Sequence[str]:
+        """
+        Write all reports. Return which known findings the runs together met more often than recorded.
+        """
+        from harness_reports import suite as suite_report
+
+        from harness.suite import waiting
+
+        for ran in so_far.ran:
+            if ran.case not in self._runs:
+                self._runs[ran.case] = self._reported(ran)
+        made = [self._runs[ran.case] for ran in so_far.ran]
+        excess = together(made)
+        needed = [each for each in waiting(so_far) if each.needed]
+        not_made = [
+            ReportedRun(self._plans[each.case], Decision(Exit.UNKNOWN, (each.why,)), each.case.backend)
+            for each in needed
+        ]
+        suite_report.write(so_far, self._folder, excess)
+        last.save(
+            self._folder.parent,
+            last.LastCommand(
+                asked=len(so_far.ran) + len(needed),
+                runs=tuple(f"{self._folder.name}/{ran.run}" for ran in so_far.ran if ran.run is not None),
+                failed=tuple(f"{ran.case}: {ran.sentences[0]}" for ran in so_far.ran if ran.run is None),
+            ),
+        )
+        for place in (self._folder, self._folder.parent):
+            _write_for_ci([*made, *not_made], excess, place)
+        return excess
+
+    def _reported(self, ran: Ran) -> ReportedRun:
+        plan = self._plans[ran.case]
         if ran.run is None:
-            told.append(reported.failed(plan, ran.case.backend, HarnessError("; ".join(ran.sentences))))
-        else:
-            of_run = RunDir(folder / ran.run)
-            told.append(reported.judged(of_run, plan, of_run.load_verdict()))
-    excess = together(told)
-    needed = [each for each in waiting(so_far) if each.needed]
-    told += [ReportedRun(plans[each.case], Decision(Exit.UNKNOWN, (each.why,)), each.case.backend) for each in needed]
-    suite_report.write(so_far, folder, excess)
-    last.save(
-        folder.parent,
-        last.LastCommand(
-            asked=len(so_far.ran) + len(needed),
-            runs=tuple(f"{folder.name}/{ran.run}" for ran in so_far.ran if ran.run is not None),
-            failed=tuple(f"{ran.case}: {ran.sentences[0]}" for ran in so_far.ran if ran.run is None),
-        ),
-    )
-    for place in (folder, folder.parent):
-        junit.write(told, place / rundir.JUNIT, excess)
-        markdown.write(told, place / rundir.SUMMARY, excess)
-    return excess
+            return reported.failed(plan, ran.case.backend, HarnessError("; ".join(ran.sentences)))
+        folder = RunDir(self._folder / ran.run)
+        return reported.judged(folder, plan, folder.load_verdict())

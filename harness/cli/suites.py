@@ -44,7 +44,8 @@ def suite(
     folder = _unfinished(runs, described.name) if resume else rundir.new_folder(runs, f"suite-{described.name}")
     if resume:
         so_far = suites.resumed(so_far, planned, folder / drawing.DATA)
-    pipeline.draw_suite(so_far, planned, folder)
+    told = pipeline.ToldSuite(planned, folder)
+    excess = told.write(so_far)  # so that it can be gone on with, also if the first run is cut off
     expected = sum(case.expected for case in planned) - so_far.took
     say(f"{folder}: {words.count(len(planned) - len(so_far.ran), 'run')}, {estimate.told(expected)}")
 
@@ -55,12 +56,11 @@ def suite(
     interrupted = False
     try:
         for so_far in suites.go(so_far, make):  # noqa: B020 - each is the one before, and a run more
-            pipeline.draw_suite(so_far, planned, folder)
+            excess = told.write(so_far)
             say(f"{len(so_far.ran)}/{len(so_far.cases)}  {drawing.in_brief(so_far.ran[-1])}")
     except LeftError as error:
         interrupted = True
         say(f"{error}; `harness suite {name} --resume` goes on")
-    excess = pipeline.draw_suite(so_far, planned, folder)
     out.print(drawing.terminal(so_far, folder, excess))
     raise typer.Exit(Exit.INTERRUPTED if interrupted else suites.exit_code(so_far, excess))
 
