@@ -142,7 +142,7 @@ def test_a_test_of_pytest_is_green_on_the_good_target_and_red_on_the_defective_o
     (repository / "test_chaos.py").write_text("""
 import pytest
 
-SHORT = {"load.duration": "10s", "checks.minimum": "{instances: 50}"}
+SHORT = {"load.duration": "10s", "checks.minimum": {"instances": 50}}
 
 
 @pytest.mark.chaos("chaos/scenarios/baseline.yaml", settings=SHORT)
