@@ -21,7 +21,7 @@ from typing import cast
 from harness.errors import ProvisionError
 from harness.runtime import versions
 from harness.runtime.parts import Module, Part
-from harness.runtime.versions import GO_AT_LEAST, StandIn, numbers
+from harness.runtime.versions import GO_AT_LEAST, Mixture, numbers
 
 _INSTALLED = "/usr/local/go/bin"
 """The folder into which https://go.dev/doc/install puts Go. Many users do not add it to the PATH."""
@@ -43,6 +43,7 @@ it compiles.
 _FORGED = "checksum mismatch"
 """Go's words for a module that does not match its checksum. No other module is ever used in its place in that case."""
 
+_MIXTURE = "a mixture: the release's own choice is not served"
 _LONGEST_LINE = 1 << 20
 _COMPLAINTS = 5
 """How many of Go's last lines become part of the error message when Go fails."""
@@ -83,21 +84,13 @@ class Job:
 class Source:
     """
     A module's source on this machine: its folder, a description in words, the checksum with which it was compared (in
-    words), the go.mod to use in place of its own (None: its own), and the number of packages that go into the parts.
+    words), and the number of packages that go into the parts.
     """
 
     folder: Path
     what: str
     checked: str
-    gomod: Path | None = None
     packages: int = 0
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """
-        The flags that tell Go to use that go.mod, and the go.sum in the same folder.
-        """
-        return () if self.gomod is None else (f"-modfile={self.gomod}",)
 
 
 def find() -> Go:
@@ -122,18 +115,18 @@ async def fetch(job: Job) -> Source:
     """
     Download the module and everything that the parts need into Go's own module cache.
 
-    If one of its dependencies cannot be downloaded and a stand-in for it is known, the stand-in is used, and
-    `Source.what` says so. Raises ProvisionError if something cannot be downloaded or does not match its checksum.
+    If one of its dependencies cannot be downloaded and a mixture without it is known, that is made, and `Source.what`
+    says so. Raises ProvisionError if something cannot be downloaded or does not match its checksum.
     """
     source = await _module(job)
     try:
         return await _complete(job, source)
     except ProvisionError as error:
-        stand_ins = versions.STAND_INS.get(str(job.module), ())
-        blamed = any(stand_in.module in str(error) for stand_in in stand_ins)
-        if not blamed or _FORGED in str(error):
+        mixture = versions.MIXTURES.get(str(job.module))
+        blamed = mixture is not None and any(module in str(error) for module in mixture.modules)
+        if mixture is None or not blamed or _FORGED in str(error):
             raise
-        return await _complete(job, await _with(stand_ins, job, source))
+        return await _complete(job, await _mixed(mixture, job, source))
 
 
 async def build(job: Job, source: Source) -> Mapping[str, Path]:
@@ -155,7 +148,7 @@ async def build(job: Job, source: Source) -> Mapping[str, Path]:
     flags = ("-v", "-buildvcs=false", "-trimpath", "-tags", module.tags, "-ldflags", f"-s -w {stamps}")
     await _run(
         job.go,
-        ("build", *source.flags, *flags, "-o", f"{job.folder}{os.sep}", *job.packages),
+        ("build", *flags, "-o", f"{job.folder}{os.sep}", *job.packages),
         cwd=source.folder,
         listen=listen,
         # The next provision cleans this folder up, and /tmp may be too small.
@@ -187,24 +180,35 @@ async def _complete(job: Job, source: Source) -> Source:
         downloaded += line.startswith(_DOWNLOADING)
         job.heard(f"{downloaded} modules downloaded")
 
-    arguments = ("list", "-deps", *source.flags, "-tags", job.module.tags, *job.packages)
+    arguments = ("list", "-deps", "-tags", job.module.tags, *job.packages)
     listed = await _run(job.go, arguments, cwd=source.folder, listen=listen)
     return replace(source, packages=len(listed.split()))
 
 
-async def _with(stand_ins: Sequence[StandIn], job: Job, source: Source) -> Source:
-    gomod, gosum = job.folder / "go.mod", job.folder / "go.sum"
-    shutil.copyfile(source.folder / "go.mod", gomod)
-    shutil.copyfile(source.folder / "go.sum", gosum)
-    with gosum.open("a") as sums:
-        for stand_in in stand_ins:
+async def _mixed(mixture: Mixture, job: Job, source: Source) -> Source:
+    """
+    Return a copy of the source, changed as the mixture says. Go's module cache itself is never changed.
+    """
+    folder = job.folder / "source"
+    # Only bytes are copied: the files of Go's module cache are read-only.
+    await asyncio.to_thread(shutil.copytree, source.folder, folder, copy_function=shutil.copyfile)
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        path.chmod(0o755)
+    for name in mixture.left_out:
+        (folder / name).unlink()
+    with (folder / "go.sum").open("a") as sums:
+        for stand_in in mixture.stand_ins:
             module = f"{stand_in.module} {stand_in.version}"
             sums.write(f"{module} {stand_in.source_sum}\n{module}/go.mod {stand_in.gomod_sum}\n")
-    requires = (f"-require={stand_in.module}@{stand_in.version}" for stand_in in stand_ins)
-    await _run(job.go, ("mod", "edit", *requires, str(gomod)), cwd=job.folder)
-    names = " and ".join(f"{stand_in.module} {stand_in.version}" for stand_in in stand_ins)
-    what = f"{source.what} with {names} (a mixture: the release's own choice is not served)"
-    return replace(source, what=what, gomod=gomod)
+    edits = [f"-require={stand_in.module}@{stand_in.version}" for stand_in in mixture.stand_ins]
+    edits += [f"-droprequire={module}" for module in mixture.dropped]
+    gomod = json.loads(await _run(job.go, ("mod", "edit", "-json"), cwd=folder))
+    for replaced in gomod["Replace"] or ():
+        if replaced["New"]["Path"] in mixture.dropped:
+            old = replaced["Old"]
+            edits.append(f"-dropreplace={old['Path']}" + (f"@{old['Version']}" if "Version" in old else ""))
+    await _run(job.go, ("mod", "edit", *edits), cwd=folder)
+    return replace(source, folder=folder, what=f"{source.what} {mixture} ({_MIXTURE})")
 
 
 async def _run(

@@ -32,6 +32,7 @@ the checksum that its release publishes in the same place.
 """
 
 MODULE_SUMS: Final[Mapping[str, str]] = {
+    "github.com/dapr/dapr@v1.18.3": "h1:iVTqJHRfJlUfiSyhJH4c1mJZ+4PH3cf/QwJcAJL2ROo=",
     "github.com/dapr/dapr@v1.18.2": "h1:yT1BXImaUiYtIKaKVnOBiWVFqQU1ckQaiXkXEO2+Dh0=",
     "github.com/dapr/dapr@v1.18.1": "h1:Ra9AE9ekBva6Dqc5nz71aA+I8DEdjllFqyn+Z/mBSow=",
     "github.com/dapr/dapr@v1.17.0": "h1:GI9uU7yZVTBkzGRJl4cA/LJObEcV0+SJJJ46Dtueayo=",
@@ -45,8 +46,8 @@ MODULE_SUMS: Final[Mapping[str, str]] = {
 @dataclass(frozen=True)
 class StandIn:
     """
-    A version of a Go module that replaces another version of the same module, with the hashes of its two lines in
-    go.sum (source, go.mod).
+    A version of a Go module that takes the place of the one that the release requires, with the hashes of its two lines
+    in go.sum (source, go.mod).
     """
 
     module: str
@@ -55,38 +56,98 @@ class StandIn:
     gomod_sum: str
 
 
-_CRON: Final = "github.com/diagridio/go-etcd-cron"
+@dataclass(frozen=True)
+class Mixture:
+    """
+    How a release is built if a module that it requires cannot be downloaded: with `stand_ins`, without what go.mod says
+    of the modules `dropped` (their requirements and replacements), and without the source files `left_out` (paths in
+    the release), which are those that need the dropped modules.
+    """
 
-STAND_INS: Final[Mapping[str, tuple[StandIn, ...]]] = {
-    "github.com/dapr/dapr@v1.18.1": (
-        StandIn(
-            _CRON,
-            "v0.12.6",
-            "h1:8ruus+RCVLvmY0k/TQTLTW2voeSeQoxgpm89XhxXWzU=",
-            "h1:Hj7WYwxoYBjV2sOc7ycOy/fZhFVHBetYSZ78C5PcoZc=",
+    stand_ins: tuple[StandIn, ...]
+    dropped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """
+        The modules that may be missing. If another one is, this mixture helps nothing.
+        """
+        return (*(stand_in.module for stand_in in self.stand_ins), *self.dropped)
+
+    def __str__(self) -> str:
+        with_ = " and ".join(f"{stand_in.module} {stand_in.version}" for stand_in in self.stand_ins)
+        without = f", without {' and '.join(self.left_out)}" if self.left_out else ""
+        return f"with {with_}{without}"
+
+
+_CRON: Final = "github.com/diagridio/go-etcd-cron"
+_CONTRIB: Final = "github.com/dapr/components-contrib"
+
+MIXTURES: Final[Mapping[str, Mixture]] = {
+    "github.com/dapr/dapr@v1.18.3": Mixture(
+        stand_ins=(
+            StandIn(
+                "github.com/dapr/durabletask-go",
+                "v0.12.2-0.20260720132056-79042da5fe61",
+                "h1:RR0Dw3bl/fPPGroVFuDvu/s2aT3a4DseBiB2cI27SRo=",
+                "h1:+8ABEQn9JvRPRvPr1QNVxdkdLPgJgpJwcpie5ZDt7nk=",
+            ),
+            StandIn(
+                _CONTRIB,
+                "v1.18.3",
+                "h1:eLtaIAZvMsN8JfM61+QVECnQsxv/46JfxWTM40S7uJ4=",
+                "h1:4MZlbYqyytdQIol9VF59uzhX4NJsa0xZlgr2faQq59o=",
+            ),
+            StandIn(
+                "github.com/hamba/avro/v2",
+                "v2.29.0",
+                "h1:fkqoWEPxfygZxrkktgSHEpd0j/P7RKTBTDbcEeMdVEY=",
+                "h1:Pk3T+x74uJoJOFmHrdJ8PRdgSEL/kEKteJ31NytCKxI=",
+            ),
+            StandIn(
+                "github.com/apache/pulsar-client-go",
+                "v0.18.0",
+                "h1:YsySoOds7WCXkRcOKHb85gk/v1Jndp+2oCkkRQEowUA=",
+                "h1:GKmTD1u5YLuhUnoVTNGdhdGNAYhoglWNWgwLJZTljAw=",
+            ),
+        ),
+        dropped=("github.com/iskorotkov/avro/v2", "github.com/twmb/pulsar-client-go"),
+        left_out=("cmd/daprd/components/pubsub_pulsar.go",),
+    ),
+    "github.com/dapr/dapr@v1.18.1": Mixture(
+        stand_ins=(
+            StandIn(
+                _CRON,
+                "v0.12.6",
+                "h1:8ruus+RCVLvmY0k/TQTLTW2voeSeQoxgpm89XhxXWzU=",
+                "h1:Hj7WYwxoYBjV2sOc7ycOy/fZhFVHBetYSZ78C5PcoZc=",
+            ),
         ),
     ),
-    "github.com/dapr/dapr@v1.17.0": (
-        StandIn(
-            _CRON,
-            "v0.12.3",
-            "h1:KfA//9LcktVeFFHSVv1MZ+Ui5U0fIAPFq1db7mzKPw4=",
-            "h1:XpjpGLT4WzS/eE+20h4aUl2yFtudShbrKK7cPQMtMJ0=",
-        ),
-        StandIn(
-            "github.com/dapr/components-contrib",
-            "v1.17.3",
-            "h1:lhSvLZ1nGGkmlRKCpzgNEsnNXqOWjFlhAtp1Rjxp8HU=",
-            "h1:lVPRj9ywzkUWoKXxRTAJbvS+Vg8A882av/nynGstNE4=",
+    "github.com/dapr/dapr@v1.17.0": Mixture(
+        stand_ins=(
+            StandIn(
+                _CRON,
+                "v0.12.3",
+                "h1:KfA//9LcktVeFFHSVv1MZ+Ui5U0fIAPFq1db7mzKPw4=",
+                "h1:XpjpGLT4WzS/eE+20h4aUl2yFtudShbrKK7cPQMtMJ0=",
+            ),
+            StandIn(
+                _CONTRIB,
+                "v1.17.3",
+                "h1:lhSvLZ1nGGkmlRKCpzgNEsnNXqOWjFlhAtp1Rjxp8HU=",
+                "h1:lVPRj9ywzkUWoKXxRTAJbvS+Vg8A882av/nynGstNE4=",
+            ),
         ),
     ),
 }
 """
-The modules with which a release is built when a module that it requires cannot be downloaded. Such a build is a
-mixture, and its description says so.
+How a release is built when a module that it requires cannot be downloaded. The description of such a program calls it a
+mixture.
 
-go-etcd-cron v0.12.6 is in the go.sum of Dapr 1.18.2, and components-contrib v1.17.3 is in Go's checksum database.
-v0.12.3 is in neither; its hash is that of the first download.
+The stand-ins of 1.18.3 and go-etcd-cron v0.12.6 are in the go.sum of Dapr 1.18.2, and components-contrib v1.17.3 is in
+Go's checksum database. go-etcd-cron v0.12.3 is in neither; its hash is that of the first download.
 """
 
 

@@ -37,16 +37,23 @@ def fail(line):
 if said[0] == "version":
     print(f"go version go{settings['version']} linux/amd64")
 elif said[:2] == ["mod", "download"]:
-    (here / "source").mkdir(exist_ok=True)
-    for file in ("go.mod", "go.sum"):
+    (here / "source" / "cmd/daprd/components").mkdir(parents=True, exist_ok=True)
+    for file in ("go.mod", "go.sum", "cmd/daprd/components/pubsub_pulsar.go"):
         (here / "source" / file).write_text(f"the release's {file}\\n")
     print(json.dumps({"Dir": str(here / "source"), "Sum": settings["sums"].get(said[-1], "h1:unknown=")}))
+elif said == ["mod", "edit", "-json"]:
+    fork = {"Path": "github.com/twmb/pulsar-client-go", "Version": "v0.20.1"}
+    other = {"Path": "github.com/some/fork", "Version": "v1.0.0"}
+    print(json.dumps({"Replace": [
+        {"Old": {"Path": "github.com/apache/pulsar-client-go", "Version": "v0.18.0"}, "New": fork},
+        {"Old": {"Path": "github.com/some/module"}, "New": other},
+    ]}))
 elif said[:2] == ["mod", "edit"]:
-    log(" ".join(said[2:-1]))
+    log("edits " + " ".join(said[2:]))
 elif said[0] == "list":
-    gomod = next((flag.partition("=")[2] for flag in said if flag.startswith("-modfile=")), None)
-    if gomod:
-        log(pathlib.Path(gomod).with_name("go.sum").read_text())
+    if pathlib.Path.cwd() != here / "source":
+        log(pathlib.Path("go.sum").read_text())
+        log("files " + " ".join(sorted(str(path) for path in pathlib.Path().rglob("*.go"))))
     elif settings["not_served"]:
         fail(f"cron.go:26:2: {settings['not_served']}: 403 Forbidden")
     print("go: downloading github.com/some/module v1.0.0", file=sys.stderr)
@@ -209,18 +216,35 @@ def test_a_release_without_a_pin_is_held_against_gos_database_and_says_so(machin
 
 def test_a_dependency_that_is_not_served_gets_its_pinned_stand_in_and_the_result_is_called_a_mixture(machine):
     machine.go(not_served="github.com/diagridio/go-etcd-cron@v0.12.5")
-    cron = versions.STAND_INS["github.com/dapr/dapr@v1.18.1"][0]
+    (cron,) = versions.MIXTURES["github.com/dapr/dapr@v1.18.1"].stand_ins
 
-    with pytest.raises(ProvisionError, match="403 Forbidden"):  # Toxiproxy has no stand-ins
+    with pytest.raises(ProvisionError, match="403 Forbidden"):  # Toxiproxy has no mixture
         get("1.18.1")
 
     record = cache.provenance(cache.root() / "dapr-1.18.1/daprd")
     assert record.how.endswith(f"with {cron.module} v0.12.6 (a mixture: the release's own choice is not served)")
-    assert f"-require={cron.module}@v0.12.6" in machine.log
+    assert f"edits -require={cron.module}@v0.12.6" in machine.log
     assert machine.log[machine.log.index("the release's go.sum") :][1:3] == [
         f"{cron.module} v0.12.6 {cron.source_sum}",
         f"{cron.module} v0.12.6/go.mod {cron.gomod_sum}",
     ]
+
+
+def test_a_mixture_leaves_out_the_source_files_that_need_a_module_for_which_there_is_no_stand_in(machine):
+    machine.go(not_served="github.com/iskorotkov/avro/v2@v2.33.1")
+
+    with pytest.raises(ProvisionError, match="403 Forbidden"):
+        get("1.18.3")
+
+    record = cache.provenance(cache.root() / "dapr-1.18.3/daprd")
+    assert ", without cmd/daprd/components/pubsub_pulsar.go (a mixture:" in record.how
+    (edits,) = (line for line in machine.log if line.startswith("edits"))
+    assert "-droprequire=github.com/iskorotkov/avro/v2" in edits
+    assert "-dropreplace=github.com/apache/pulsar-client-go@v0.18.0" in edits
+    assert "github.com/some/module" not in edits
+    assert "files " in machine.log  # none of them
+    kept = machine.home / "bin/source/cmd/daprd/components/pubsub_pulsar.go"
+    assert kept.exists()  # Go's module cache is not changed
 
 
 @pytest.mark.parametrize(
@@ -233,7 +257,7 @@ def test_a_stand_in_takes_no_place_but_that_of_what_is_not_served(machine, compl
     with pytest.raises(ProvisionError, match=complaint):
         get("1.18.1")
 
-    assert not any(line.startswith("mod edit") for line in machine.log)
+    assert not any(line.startswith("edits") for line in machine.log)
 
 
 def test_a_program_that_says_another_version_than_was_asked_for_is_not_kept(machine):
