@@ -56,9 +56,11 @@ class Journal(Generic[RowT]):
 
     def close(self) -> None:
         """
-        Close the file. It is an error to write afterwards.
+        Close the file. Writing afterwards raises OSError.
         """
-        os.close(self._fd)
+        with self._lock:
+            fd, self._fd = self._fd, -1  # the kernel may give the number to another file
+            os.close(fd)
 
     def __enter__(self) -> Self:
         return self

@@ -14,8 +14,6 @@ from contextlib import closing
 from typing import Any
 
 import tenacity
-from toxiproxy import Toxiproxy
-from toxiproxy.proxy import Proxy
 from typing_extensions import override
 
 from harness import names
@@ -26,6 +24,7 @@ from harness.backends.container import Node
 from harness.backends.containers import ENGINE_ERRORS, DockerEngine
 from harness.backends.endpoints import Address, Endpoints
 from harness.backends.process import POLL
+from harness.backends.proxies import Listening, Proxies
 from harness.errors import NodeError
 from harness.model import Plan
 from harness.rundir import RunDir
@@ -274,26 +273,15 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         Find the links. Toxiproxy reads its proxies from a configuration of its own. Raises NodeError if a link of the
         plan is not among them.
         """
-        wired.use(self._at(TOXIPROXY))
-        proxies = self._configured()
+        self._proxies = Proxies(self._at(TOXIPROXY))
+        proxies = _configured(self._proxies)
         if missing := [link for link in self._plan.links if link not in proxies]:
             raise NodeError(f"Toxiproxy has no proxy called {', '.join(missing)}; the compose file must define them")
-        self._proxies = {link: proxies[link] for link in self._plan.links}
-        self._listeners = {link: int(proxies[link].listen.rpartition(":")[2]) for link in self._plan.links}
+        self._listeners = {link: proxies[link].port for link in self._plan.links}
         self._links = {
             link: wired.Way(self._at(link), proxies[link].upstream, probe.of_link(link, self._plan.target))
             for link in self._plan.links
         }
-
-    @tenacity.retry(
-        stop=tenacity.stop_after_delay(_QUICK),
-        wait=tenacity.wait_fixed(POLL),
-        retry=tenacity.retry_if_exception_type(OSError),
-        reraise=True,
-    )
-    def _configured(self) -> Mapping[str, Proxy]:
-        proxies: Mapping[str, Proxy] = Toxiproxy().proxies()
-        return proxies
 
     def _at(self, name: str) -> Address:
         return Address(host=ports.HOST, port=int(self._variables[composefile.port(name)]))
@@ -339,3 +327,16 @@ def _published(service: Mapping[str, Any]) -> list[str]:
     Return the addresses on this machine at which a service's ports are published.
     """
     return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]
+
+
+@tenacity.retry(
+    stop=tenacity.stop_after_delay(_QUICK),
+    wait=tenacity.wait_fixed(POLL),
+    retry=tenacity.retry_if_exception_type(NodeError),
+    reraise=True,
+)
+def _configured(proxies: Proxies) -> Mapping[str, Listening]:
+    """
+    Return the proxies once Toxiproxy answers.
+    """
+    return proxies.every()

@@ -9,7 +9,6 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from toxiproxy import Toxiproxy
 from typing_extensions import override
 
 from harness import names
@@ -17,6 +16,7 @@ from harness.backends import guard, ports, sockets, wired
 from harness.backends.base import Death, Fills, Say, Wipes
 from harness.backends.endpoints import Address, Endpoints
 from harness.backends.process import Child, Spec
+from harness.backends.proxies import Proxies
 from harness.backends.topology import Topology
 from harness.model import Plan
 from harness.rundir import RunDir
@@ -137,12 +137,10 @@ class Processes(wired.Wired[Child], Wipes, Fills):
         wired.await_all(lambda node: self._nodes[node].await_ready(), [spec.name for spec in stage])
 
     def _make_links(self, topology: Topology) -> None:
-        wired.use(topology.toxiproxy_at)
         self._links, self._probes = topology.links, topology.probes
-        self._proxies = {
-            name: Toxiproxy().create(name=name, listen=str(link.listen), upstream=link.upstream)
-            for name, link in self._links.items()
-        }
+        self._proxies = Proxies(topology.toxiproxy_at)
+        for name, link in self._links.items():
+            self._proxies.create(name, link.listen, link.upstream)
 
 
 def _written_ns(path: Path) -> int:

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import httpx
-from toxiproxy.api import APIConsumer
-from toxiproxy.exceptions import NotFound
-from toxiproxy.proxy import Proxy
 from typing_extensions import override
 
 from harness import names
@@ -22,6 +19,7 @@ from harness.backends import guard, probe
 from harness.backends.base import Backend, Death, Kills, Links, Misbehaves, Pauses, Starves, Store, Toxic
 from harness.backends.endpoints import Address, Endpoints
 from harness.backends.probe import Probe
+from harness.backends.proxies import Proxies
 from harness.errors import NodeError
 from harness.model import Plan
 from harness.names import Node
@@ -37,13 +35,6 @@ class Way:
     listen: Address
     upstream: str
     probe: Probe
-
-
-def use(toxiproxy: Address) -> None:
-    """
-    Set the address of Toxiproxy. Its Python client keeps the address on a class, so there is one for the whole process.
-    """
-    APIConsumer.host, APIConsumer.port = toxiproxy.host, toxiproxy.port
 
 
 def announced(plan: Plan) -> str:
@@ -129,7 +120,7 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
         self._nodes: dict[str, NodeT] = {}
         self._links: Mapping[str, Way] = {}
         self._probes: Mapping[str, tuple[Address, Probe]] = {}
-        self._proxies: Mapping[str, Proxy] = {}
+        self._proxies: Proxies | None = None
 
     def _endpoints(self, backend: str, points: Address | None) -> Endpoints:
         """
@@ -213,25 +204,21 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
 
     @override
     def add_toxic(self, link: str, toxic: Toxic) -> None:
-        self._proxies[link].add_toxic(
-            name=toxic.name,
-            type=toxic.type,
-            stream=toxic.stream,
-            toxicity=toxic.toxicity,
-            attributes=dict(toxic.attributes),
-        )
+        self._toxiproxy().add_toxic(link, toxic)
 
     @override
     def remove_toxic(self, link: str, name: str) -> None:
-        try:
-            self._proxies[link].destroy_toxic(name)
-        except NotFound:
-            return
+        self._toxiproxy().remove_toxic(link, name)
 
     @override
     def disable(self, link: str) -> None:
-        self._proxies[link].disable()
+        self._toxiproxy().switch(link, on=False)
 
     @override
     def enable(self, link: str) -> None:
-        self._proxies[link].enable()
+        self._toxiproxy().switch(link, on=True)
+
+    def _toxiproxy(self) -> Proxies:
+        if self._proxies is None:
+            raise NodeError("there is no toxiproxy: the system is not up")
+        return self._proxies

@@ -23,6 +23,9 @@ from harness.running.aim import Announcement, Announcements, Held
 
 log = structlog.get_logger(__name__)
 
+HEALS_WITHIN = 90.0
+"""Seconds. A node that was killed may take 60 s until it is ready again. No other call to the system takes as long."""
+
 
 @dataclass(frozen=True)
 class Active:
@@ -39,7 +42,8 @@ class Active:
 class Controller:
     """
     Applies the steps of a plan to a backend. There is one thread for each node of a step, and one thread for each aimed
-    step, which waits at `points` (needed only if there are aimed steps).
+    step, which waits at `points` (needed only if there are aimed steps). A thread that hangs in a call to the system
+    does not keep the harness from ending.
 
     Call `start` once, and `stop` any number of times. For each node, the journal gets these rows: intent (on disk
     before anything is touched), applied (when the fault is in force), felt or unfelt, healed or unhealed.
@@ -55,12 +59,14 @@ class Controller:
         self._lock = threading.Lock()
         self._active: dict[tuple[int, str], Active] = {}
         self._threads = [
-            threading.Thread(target=self._timed, args=(step, node), name=f"{step.fault} {node}")
+            threading.Thread(target=self._timed, args=(step, node), name=f"{step.fault} {node}", daemon=True)
             for step in steps
             if step.aim is None
             for node in step.nodes
         ] + [
-            threading.Thread(target=self._aimed, args=(step, step.aim, points), name=f"{step.fault} {step.aim}")
+            threading.Thread(
+                target=self._aimed, args=(step, step.aim, points), name=f"{step.fault} {step.aim}", daemon=True
+            )
             for step in steps
             if step.aim is not None
         ]
@@ -94,15 +100,18 @@ class Controller:
         if self._points is not None:
             self._points.disarm()
 
-    def stop(self) -> None:
+    def stop(self, within: float = HEALS_WITHIN) -> tuple[Active, ...]:
         """
-        Apply nothing more, heal everything that is in force, and return when this is done.
+        Apply nothing more and heal everything that is in force. Return when this is done, or after `within` seconds.
+        The result is what was not healed by then.
         """
         self._stopping.set()
         self.disarm()
+        deadline = time.monotonic() + within
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join()
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return tuple(self.active())
 
     def _timed(self, step: Step, node: str) -> None:
         planned_ns = self._planned_ns(step)

@@ -22,7 +22,7 @@ from harness.rows import FaultRow, PhaseBegan, PhaseEnded, PhaseRow, PointRow, S
 from harness.rundir import RunDir
 from harness.running import canary
 from harness.running.aim import Announcements
-from harness.running.controller import Controller
+from harness.running.controller import HEALS_WITHIN, Controller
 from harness.running.interruption import Interruption
 from harness.running.observer import Observer
 from harness.running.safety import Lookout
@@ -34,6 +34,8 @@ _TICK = 0.25
 _LOAD_PATIENCE = 60.0
 """Seconds. The load generator must begin within this time."""
 _MOST_TOLD = 5
+_LEAVES_WITHIN = 5.0
+"""Seconds. Whoever leaves at once waits no longer for faults to heal: the nodes are about to be ended."""
 _AIM_PATIENCE = 30.0
 """Seconds after the load. Within this time an instance may still reach the point at which a fault waits for it."""
 
@@ -100,7 +102,7 @@ class Run:
             announcements = self._announcements(endpoints, witnesses)
             controller = Controller(self._plan.steps, self._backend, self._faults, announcements)
             self._exits.callback(self._generator.stop)
-            self._exits.callback(controller.stop)
+            self._exits.callback(controller.stop, _LEAVES_WITHIN)
             interruption.graceful = True
             with self._phase("load"):
                 self._load(watch, observer, controller, interruption)
@@ -108,8 +110,7 @@ class Run:
                     self._tell_stall(watch, witnesses, "load")
                 self._generator.stop()
             with self._phase("heal"):
-                self._screen.say("healing every fault")
-                controller.stop()
+                self._heal(controller)
             with self._phase("settle"):
                 self._settle(watch, observer, witnesses)
             with self._phase("collect"):
@@ -205,6 +206,16 @@ class Run:
         if self._lookout.look(unanswered=unanswered, still=still):
             self._screen.say(f"given up: {self._lookout.reason}")
         return self._lookout.gave_up
+
+    def _heal(self, controller: Controller) -> None:
+        """
+        Heal every fault. What cannot be healed is told, and the run goes on: its verdict is UNKNOWN at best.
+        """
+        self._screen.say("healing every fault")
+        if unhealed := controller.stop():
+            names = ", ".join(f"{fault.fault} {fault.node}" for fault in unhealed)
+            self._screen.say(f"not healed within {HEALS_WITHIN:g} s: {names}")
+            self._lookout.note(f"not healed within {HEALS_WITHIN:g} s: {names}")
 
     def _tell_stall(self, watch: Watch, witnesses: Witnesses, phase: str) -> None:
         """

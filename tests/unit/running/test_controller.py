@@ -1,6 +1,7 @@
 """The chaos controller: on time, written down first, and undone on every way out."""
 
 import signal
+import threading
 import time
 from types import SimpleNamespace
 
@@ -99,6 +100,25 @@ def test_a_fault_is_intended_applied_felt_and_healed_in_that_order(tmp_path):
     assert system.did == [("kill", "sidecar-0"), ("start", "sidecar-0")]
     assert rows[2]["proof"] == {"pid": 7, "started": 1.0, "status": -9}
     assert rows[3]["at_ns"] - rows[1]["at_ns"] >= 20_000_000
+
+
+def test_a_fault_that_cannot_be_healed_in_time_is_named_and_keeps_nobody(tmp_path):
+    freed = threading.Event()
+
+    class Hanging(System):
+        def start(self, node):
+            freed.wait()
+
+    with Journal(tmp_path / "faults.jsonl") as written:
+        controller = Controller([step(), step(nodes=("sidecar-1",))], Hanging(), written)
+        controller.start(time.time_ns())
+        began = time.monotonic()
+        unhealed = controller.stop(within=0.2)
+
+        assert time.monotonic() - began < 5
+        assert sorted(fault.node for fault in unhealed) == ["sidecar-0", "sidecar-1"]
+        freed.set()
+        assert controller.stop() == ()
 
 
 def test_a_fault_that_cannot_be_proved_is_written_down_as_unfelt_and_healed(tmp_path):
