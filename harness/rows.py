@@ -52,6 +52,7 @@ class Invoked(Row):
 class Completed(Row):
     """
     A call is completed: its outcome, the HTTP status if there was an answer, and the error in words if it is not ok.
+    `instance_id` is the id that the answer brought, where the client does not choose it.
     """
 
     event: Literal["complete"] = "complete"
@@ -59,6 +60,7 @@ class Completed(Row):
     outcome: Outcome
     status: int | None
     detail: str | None
+    instance_id: str | None = None
 
 
 # --- attempts-<node>.jsonl: executions of activities, written by the target (docs/target-contract.md) --

@@ -313,9 +313,12 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             return ready.pings(at)
         if health is not None:
             return ready.answers(f"http://{ports.HOST}:{health}/healthz")
-        route = probe.health_route(node, self._plan.target)
-        if route is not None:
-            return ready.answers(f"{at.url}{route}")
+        if names.role(node) == names.SIDECAR:
+            return ready.answers(f"{at.url}/v1.0/healthz")
+        program = probe.program(node, self._plan.target)
+        if program is not None:
+            replica = names.node(node).replica
+            return ready.is_ready(program, at, None if replica is None else self._at(str(names.sidecar(replica))))
         try:
             return self.probe_node(node, _QUICK) > 0
         except OSError:

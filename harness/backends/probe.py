@@ -19,7 +19,7 @@ import httpx
 
 from harness import names
 from harness.backends.endpoints import Address
-from harness.model import Target
+from harness.model import Program, Target
 
 Probe = Callable[[Address, float], float]
 
@@ -84,23 +84,19 @@ def client(timeout: float) -> httpx.Client:
     return httpx.Client(timeout=timeout, verify=_NO_TLS, trust_env=False)
 
 
-def health_route(node: str, target: Target) -> str | None:
+def program(node: str, target: Target) -> Program | None:
     """
-    Return the route at which a node reports that it is ready, on the port at which it is probed; None if the node does
-    not speak HTTP there.
+    Return how a node of the target's own is started; None for a node of the system.
     """
     role = names.role(node)
-    program = target.app if role == names.APP else target.services.get(role)
-    if program is not None:
-        return program.health
-    return "/v1.0/healthz" if role == names.SIDECAR else None
+    return target.app if role == names.APP else target.services.get(role)
 
 
 def of_node(node: str, target: Target) -> Probe:
     """
     Return the probe for a node: a sidecar is probed at its HTTP port, every other node at its only port.
     """
-    if health_route(node, target) is not None:
+    if names.role(node) == names.SIDECAR or program(node, target) is not None:
         return http
     return redis if node == names.REDIS else grpc
 

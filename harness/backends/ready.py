@@ -4,11 +4,15 @@ Whether a node is ready, found out from outside. These functions return at once;
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import redis
 
 from harness.backends import probe, store
 from harness.backends.endpoints import Address
+from harness.model import Program
+from harness.model.target import PORT, WORKERS
 
 _TIMEOUT = 2.0
 
@@ -22,6 +26,40 @@ def answers(url: str) -> bool:
             return client.get(url).is_success
     except httpx.HTTPError:
         return False
+
+
+def listens(at: Address) -> bool:
+    """
+    Return whether something accepts connections at an address.
+    """
+    try:
+        with socket.create_connection((at.host, at.port), _TIMEOUT):
+            return True
+    except OSError:
+        return False
+
+
+def has_worker(sidecar: Address) -> bool:
+    """
+    Return whether a workflow worker is connected to a sidecar, as its metadata API reports it
+    (`workflows.connectedWorkers`, Dapr 1.18). `sidecar` is where it speaks HTTP.
+    """
+    try:
+        with probe.client(timeout=_TIMEOUT) as client:
+            answer = client.get(f"{sidecar.url}/v1.0/metadata")
+            return bool(answer.is_success and answer.json()["workflows"]["connectedWorkers"] > 0)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+def is_ready(program: Program, at: Address, sidecar: Address | None) -> bool:
+    """
+    Return whether a process of the target is ready, in the way that its `health` says. `sidecar` is where its sidecar
+    speaks HTTP, if it has one.
+    """
+    if program.health == WORKERS:
+        return sidecar is not None and has_worker(sidecar)
+    return listens(at) if program.health == PORT else answers(f"{at.url}{program.health}")
 
 
 def pings(at: Address) -> bool:

@@ -180,7 +180,8 @@ class Topology:
             "DAPR_HTTP_PORT": str(self._sidecar_http[str(sidecar)].port),
             "DAPR_GRPC_PORT": str(self.links[str(Link(app, sidecar))].listen.port),
         }
-        return self._program(str(app), self._plan.target.app, {**services, **dapr, **self._announcing()})
+        env = {**services, **dapr, **self._announcing()}
+        return self._program(str(app), self._plan.target.app, env, self._sidecar_http[str(sidecar)])
 
     def _announcing(self) -> Mapping[str, str]:
         """
@@ -190,14 +191,14 @@ class Topology:
             return {}
         return {"POINTS_URL": f"{self.points.url}/", "POINTS": self._announced}
 
-    def _program(self, name: str, program: Program, env: Mapping[str, str]) -> Spec:
+    def _program(self, name: str, program: Program, env: Mapping[str, str], sidecar: Address | None = None) -> Spec:
         command = program.command
         if command[0] == "python":
             command = (sys.executable, *command[1:])
         return self._spec(
             name,
             command,
-            lambda: ready.answers(f"{self._at[name].url}{program.health}"),
+            lambda: ready.is_ready(program, self._at[name], sidecar),
             folder=program.workdir,
             env={
                 **program.env,

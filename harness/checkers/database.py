@@ -214,9 +214,9 @@ def open_database(
     tables. No query may take longer than `longest` seconds.
 
     Tables of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
-    outcomes(workflow, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
-    steps(step, fault, node, at_ns, nodes, aim), retries(activity, attempts, first, backoff, longest) with times in
-    seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
+    outcomes(workflow, status, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
+    ids_by_answer(workflow), steps(step, fault, node, at_ns, nodes, aim), retries(activity, attempts, first, backoff,
+    longest) with times in seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
     """
     with connected(plan, evidence) as (connection, missing):
         database = Database(connection, missing, longest)
@@ -281,19 +281,16 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             row
             for ordinal, pair in enumerate(target.effects)
             for row in ((pair.forward, ordinal, True), (pair.compensation, ordinal, False))
+            if row[0] is not None
         ],
     )
-    outcomes = [
-        (workflow, outcome, meaning)
-        for workflow, about in target.workflows.items()
-        for outcome, meaning in about.outcomes.items()
-    ]
     _table(
         connection,
-        "outcomes(workflow VARCHAR, outcome VARCHAR, ends VARCHAR, calls BIGINT)",
+        "outcomes(workflow VARCHAR, status VARCHAR, outcome VARCHAR, ends VARCHAR, calls BIGINT)",
         [
-            (workflow, outcome, meaning.ends, sum(bits[effect] for effect in set(meaning.effects)))
-            for workflow, outcome, meaning in outcomes
+            (workflow, status, outcome, meaning.ends, sum(bits[effect] for effect in set(meaning.effects)))
+            for workflow, about in target.workflows.items()
+            for (status, outcome), meaning in about.meanings().items()
         ],
     )
     wider, started = plan.scenario.checks.ends, plan.scenario.load.workflow
@@ -316,6 +313,11 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             for outcome, statuses in (("ok", about.start.accepted), ("fail", about.start.refused))
             for status in statuses
         ],
+    )
+    _table(
+        connection,
+        "ids_by_answer(workflow VARCHAR)",
+        [(workflow,) for workflow, about in target.workflows.items() if about.start.id is not None],
     )
     _table(
         connection,

@@ -20,7 +20,7 @@ from harness.checkers.known import Explanations, KnownFinding
 from harness.checkers.telling import Telling
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
 
-_ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "running")
+_ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "running", "undeclared")
 """Classes that are no violation, in the order in which they are shown; violations follow by name."""
 
 _OUTCOMES = ("ok", "fail", "unknown")

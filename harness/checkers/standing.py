@@ -116,25 +116,28 @@ def _pairs(trace: Trace, target: Target) -> Iterator[Pair]:
         forwards = [effect for effect in trace.effects if effect.effect == pair.forward]
         yield Pair(
             pair.forward,
-            pair.compensation,
+            pair.compensation or f"an undoing of {pair.forward}",
             forwards=len(forwards),
             compensations=sum(effect.effect == pair.compensation for effect in trace.effects),
             keys=tuple(dict.fromkeys(effect.key for effect in forwards if effect.key)),
-            due=None if due is None else due.get(pair.forward, 0),
+            due=due.get(pair.forward),
         )
 
 
-def _due(trace: Trace, target: Target) -> Mapping[str, int] | None:
+def _due(trace: Trace, target: Target) -> Mapping[str, int]:
     """
-    Return how often each forward effect should stand. None if the instance's end does not decide it.
+    Return how often each forward effect should stand, as far as the instance's end decides it.
     """
-    if trace.stored is None or trace.stored.status != "COMPLETED":
-        return None
-    workflow = target.workflows.get(trace.stored.workflow or "")
-    outcome = workflow.outcomes.get(trace.stored.outcome or "") if workflow else None
-    if outcome is None:
-        return None
-    return dict.fromkeys(outcome.effects, 1) if outcome.ends == "completed" else {}
+    workflow = target.workflows.get(trace.stored.workflow or "") if trace.stored is not None else None
+    if workflow is None or trace.stored is None:
+        return {}
+    meaning = workflow.meaning(trace.stored.status, trace.stored.outcome)
+    if meaning is None:
+        return {}
+    if meaning.ends == "completed":
+        return {pair.forward: int(pair.forward in meaning.effects) for pair in target.effects}
+    undone = (pair for pair in target.effects if pair.compensation is not None or meaning.ends == "rejected")
+    return {pair.forward: 0 for pair in undone}
 
 
 def _engine(trace: Trace, telling: Telling) -> str:

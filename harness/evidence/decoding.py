@@ -4,8 +4,7 @@ Decoding what the engine stored: durabletask's messages into rows of the evidenc
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2
@@ -26,18 +25,6 @@ STATUS = {
 _SCHEDULING = {"taskScheduled", "timerCreated", "childWorkflowInstanceCreated"}
 
 Row = dict[str, Any]
-
-
-def outcome(output: str | None, field_name: str) -> str | None:
-    """
-    Return the outcome that a workflow's JSON output names in its field `field_name`; None if it names none.
-    """
-    try:
-        value = json.loads(output or "null")
-    except ValueError:
-        return None
-    found = value.get(field_name) if isinstance(value, Mapping) else None
-    return found if isinstance(found, str) else None
 
 
 def metadata(raw: bytes) -> Any:

@@ -16,6 +16,7 @@ import redis
 from dapr.ext.workflow._durabletask.internal import history_events_pb2
 from google.protobuf.message import DecodeError
 
+from harness import mapping
 from harness.backends import store
 from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
@@ -33,13 +34,14 @@ Row = dict[str, Any]
 class State:
     """
     The state of one instance: `terminal` is COMPLETED, FAILED or TERMINATED, or None while the instance runs. `outcome`
-    is what its output says, if it has ended.
+    is what its output says, if it has ended, and `output` that output.
     """
 
     terminal: str | None
     outcome: str | None
     length: int = field(default=0, compare=False)
     """Number of events in its history."""
+    output: str | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Engine:
         """
         self._redis.close()
 
-    def states(self, instance_ids: Iterable[str], outcome_field: str) -> dict[str, State]:
+    def states(self, instance_ids: Iterable[str], outcome: str | None) -> dict[str, State]:
         """
         Return the state of each of these instances now, by id. An instance that the engine does not know is left out.
 
@@ -80,12 +82,12 @@ class Engine:
         ids = list(instance_ids)
         try:
             for begin in range(0, len(ids), _CHUNK):
-                states.update(self._states(ids[begin : begin + _CHUNK], outcome_field))
+                states.update(self._states(ids[begin : begin + _CHUNK], outcome))
         except redis.RedisError as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
         return states
 
-    def _states(self, ids: list[str], outcome_field: str) -> Iterator[tuple[str, State]]:
+    def _states(self, ids: list[str], outcome: str | None) -> Iterator[tuple[str, State]]:
         pipe = self._redis.pipeline(transaction=False)
         for instance in ids:
             pipe.hget(f"{self._prefix}{instance}||metadata", "data")
@@ -102,8 +104,9 @@ class Engine:
             event.ParseFromString(raw or b"")
             if event.WhichOneof("eventType") == "executionCompleted":
                 done = event.executionCompleted
-                ended = decoding.outcome(done.result.value, outcome_field)
-                yield instance, State(decoding.STATUS[done.workflowStatus], ended, lengths[instance])
+                output = done.result.value
+                found = mapping.word(outcome, output) if outcome else None
+                yield instance, State(decoding.STATUS[done.workflowStatus], found, lengths[instance], output)
             else:
                 yield instance, State(None, None, lengths[instance])
 
@@ -221,7 +224,7 @@ class Engine:
             "instance_id": instance,
             "workflow": name,
             "status": decoding.status(started, ended, [event for _, event in events]),
-            "outcome": decoding.outcome(output, workflow.outcome) if workflow and output else None,
+            "outcome": mapping.word(workflow.outcome, output) if workflow and workflow.outcome else None,
             "output": output,
             "created_ns": started.timestamp.ToNanoseconds() if started else None,
             "completed_ns": ended.timestamp.ToNanoseconds() if ended else None,

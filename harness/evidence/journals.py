@@ -49,6 +49,8 @@ def operations(journals: Journals) -> Iterator[Row]:
                 calls[row.op_id].update(
                     completed_ns=row.at_ns, outcome=row.outcome, status=row.status, detail=row.detail
                 )
+                if row.instance_id is not None:
+                    calls[row.op_id]["instance_id"] = row.instance_id
             elif not journal.torn(file):
                 raise EvidenceError(f"{file.name}: call {row.op_id} is answered and was never made")
         yield from calls.values()

@@ -7,8 +7,8 @@ from __future__ import annotations
 import time
 
 from harness.journal import Journal
-from harness.load.start import Start
-from harness.rows import Completed, Invoked, OperationRow, Outcome
+from harness.load.start import Answer, Start
+from harness.rows import Completed, Invoked, OperationRow
 
 
 class Operations:
@@ -44,8 +44,17 @@ class Operations:
         )
         return op_id
 
-    def complete(self, op_id: str, outcome: Outcome, status: int | None, detail: str | None) -> None:
+    def complete(self, op_id: str, status: int | None, answer: Answer) -> None:
         """
         Write the outcome of a call.
         """
-        self._journal.write(Completed(op_id=op_id, at_ns=time.time_ns(), outcome=outcome, status=status, detail=detail))
+        self._journal.write(
+            Completed(
+                op_id=op_id,
+                at_ns=time.time_ns(),
+                outcome=answer.outcome,
+                status=status,
+                detail=answer.detail,
+                instance_id=answer.instance_id,
+            )
+        )

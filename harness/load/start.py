@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from harness import names
+from harness import mapping, names
 from harness.backends.endpoints import Address
 from harness.model import HttpStart, Load, Workflow
 from harness.rows import Outcome
@@ -35,11 +35,27 @@ class Replicas(Protocol):
         """
 
 
+_DETAIL = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What the answer to a start means: its outcome, the instance id that it brought if the client does not choose it, and
+    what is wrong in words if the outcome is not ok.
+    """
+
+    outcome: Outcome
+    instance_id: str | None = None
+    detail: str | None = None
+
+
 @dataclass(frozen=True)
 class Start:
     """
     One HTTP request (POST, JSON body) that starts an instance on one node. `accepted` and `refused` are the HTTP status
-    codes that mean yes and no.
+    codes that mean yes and no. `id` is where the JSON answer has the instance id (JMESPath); None if the client chooses
+    it.
     """
 
     node: str
@@ -47,16 +63,23 @@ class Start:
     body: JsonValue
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
+    id: str | None = None
 
-    def outcome(self, status: int | None) -> Outcome:
+    def answer(self, status: int | None, text: str) -> Answer:
         """
-        Return what an HTTP status means. None (no answer), and every status that is in neither list, is unknown.
+        Return what an answer means: its HTTP status (None if no answer came), and its body or the error in words. A
+        status that is in neither list is unknown, and so is a yes that does not bring the id which it should.
         """
-        if status in self.accepted:
-            return "ok"
         if status in self.refused:
-            return "fail"
-        return "unknown"
+            return Answer("fail", detail=text[:_DETAIL])
+        if status not in self.accepted:
+            return Answer("unknown", detail=text[:_DETAIL])
+        if self.id is None:
+            return Answer("ok")
+        found = mapping.word(self.id, text)
+        if found is None:
+            return Answer("unknown", detail=f"accepted, but `id: {self.id}` finds no instance id in {text[:_DETAIL]}")
+        return Answer("ok", found)
 
 
 def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, replicas: Replicas, replica: int) -> Start:
@@ -72,6 +95,7 @@ def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, rep
             body=body,
             accepted=workflow.start.accepted,
             refused=workflow.start.refused,
+            id=workflow.start.id,
         )
     node = str(names.sidecar(replica % len(replicas.sidecars)))
     component, name, instance = (quote(part, safe="") for part in (workflow.start.dapr, load.workflow, instance_id))

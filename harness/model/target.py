@@ -4,13 +4,27 @@ A target: the application under test, as its `target.yaml` describes it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from harness.model.values import EndClass, Seconds, Value
+
+WORKERS, PORT = "workers", "port"
+"""What `health` of a program may be in place of a route."""
+
+
+def _words(value: object) -> object:
+    """
+    Return a mapping whose keys are words. YAML reads the keys `true` and `5` as a truth value and a number: they become
+    what JSON calls them, as outcomes do.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    return {json.dumps(key) if isinstance(key, bool | int | float) else key: of for key, of in value.items()}
 
 
 class Program(Value):
@@ -22,7 +36,12 @@ class Program(Value):
 
     command: tuple[str, ...] = Field(min_length=1)
     workdir: Path = Path()
-    health: str = "/healthz"
+    health: str = Field(
+        default="/healthz",
+        pattern=rf"^(/.*|{WORKERS}|{PORT})$",
+        description="ready when this route answers 2xx; `workers`: when its sidecar has a workflow worker; `port`: "
+        "when its port is open",
+    )
     env: Mapping[str, str] = {}
     misbehave: str | None = Field(default=None, description="route by which a service can be told to misbehave")
 
@@ -43,10 +62,12 @@ class HttpStart(Value):
     """
     Start by an HTTP route of the app: which statuses accept the start, and which clearly refuse it.
 
-    With any other answer, and without an answer, the outcome is unknown.
+    With any other answer, and without an answer, the outcome is unknown. With `id` the application or Dapr chooses the
+    instance id, and the answer brings it.
     """
 
     http: str
+    id: str | None = Field(default=None, description="JMESPath: where the JSON answer has the instance id")
     accepted: tuple[int, ...] = (200, 201, 202)
     refused: tuple[int, ...] = (400, 404, 409, 422, 429)
 
@@ -62,6 +83,7 @@ class DaprStart(Value):
 
     accepted: ClassVar[tuple[int, ...]] = (202,)
     refused: ClassVar[tuple[int, ...]] = (400,)
+    id: ClassVar[None] = None
 
 
 class Outcome(Value):
@@ -86,24 +108,50 @@ class Workflow(Value):
     """
     One workflow of the target: how it is started, with what, and how it may end.
 
-    `activities` are the activities at which faults can be aimed, in the order in which they run.
+    `activities` are the activities at which faults can be aimed, in the order in which they run. Without `outcome`, the
+    status in which the engine ends an instance is all that says how it ended.
     """
 
     start: HttpStart | DaprStart
     body: JsonValue
     kinds: Mapping[str, Kind] = Field(min_length=1)
-    outcome: str = Field(description="field of the workflow's JSON output that names its outcome")
-    outcomes: Mapping[str, Outcome] = Field(min_length=1)
+    outcome: str | None = Field(
+        default=None,
+        description="JMESPath: where the workflow's JSON output says how it ended; `@` is the whole output",
+    )
+    outcomes: Annotated[Mapping[str, Outcome], BeforeValidator(_words)] = Field(
+        default={}, description="each word that `outcome` may find -> what it means"
+    )
+    statuses: Mapping[Literal["COMPLETED", "FAILED", "TERMINATED"], Outcome] = Field(
+        default={}, description="a status in which the engine may rightly end an instance -> what it means"
+    )
     activities: Mapping[str, Activity] = {}
+
+    def meanings(self) -> Mapping[tuple[str, str | None], Outcome]:
+        """
+        Return what each end means: (status, outcome) -> its meaning. The outcome is None if the status alone decides.
+        """
+        by_status: dict[tuple[str, str | None], Outcome] = {(name, None): of for name, of in self.statuses.items()}
+        if self.outcome is not None:
+            return {**by_status, **{("COMPLETED", word): of for word, of in self.outcomes.items()}}
+        return {("COMPLETED", None): Outcome(ends="completed"), **by_status}
+
+    def meaning(self, status: str | None, outcome: str | None) -> Outcome | None:
+        """
+        Return what the end of an instance means; None if target.yaml does not say.
+        """
+        known = self.meanings()
+        return known.get((status or "", None)) or known.get((status or "", outcome))
 
 
 class EffectPair(Value):
     """
-    A forward effect and the effect that compensates it. The pairs are in the order in which the forward effects happen.
+    A forward effect and the effect that compensates it, if there is one. The pairs are in the order in which the
+    forward effects happen.
     """
 
     forward: str
-    compensation: str
+    compensation: str | None = None
 
 
 class Retry(Value):
@@ -152,9 +200,9 @@ class Target(Value):
     workflows: Mapping[str, Workflow] = Field(min_length=1)
     retries: Mapping[str, Retry] = Field(default={}, description="registered name of an activity -> its retry policy")
     effects: tuple[EffectPair, ...] = Field(
-        min_length=1, max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
+        default=(), max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )
-    ledgers: tuple[HttpLedger | StateLedger, ...] = Field(min_length=1)
+    ledgers: tuple[HttpLedger | StateLedger, ...] = ()
     defects: Mapping[str, str] = {}
     invariants: Path | None = None
     known: Path | None = Field(default=None, description="folder of known findings of the team's own, .sql files")

@@ -7,11 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness import names
+from harness import mapping, names
 from harness.errors import UsageError
-from harness.model import HttpLedger, HttpStart, Target
+from harness.model import HttpLedger, HttpStart, Target, Workflow
+from harness.model.target import WORKERS
 from harness.model.values import JSON_SCHEMA_DRAFT
-from harness.planning.yamlfile import Document, did_you_mean, read
+from harness.planning.yamlfile import Document, Location, did_you_mean, read
 
 
 def load(file: Path) -> Target:
@@ -70,14 +71,16 @@ def _check(document: Document, target: Target) -> None:
     _check_effects(document, target)
     _check_services(document, target)
     forwards = {pair.forward for pair in target.effects}
-    known = forwards | {pair.compensation for pair in target.effects}
+    known = forwards | {pair.compensation for pair in target.effects if pair.compensation is not None}
     for name, workflow in target.workflows.items():
-        for outcome, meaning in workflow.outcomes.items():
-            for effect in set(meaning.effects) - forwards:
-                document.problem(
-                    ("workflows", name, "outcomes", outcome, "effects"),
-                    f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
-                )
+        _check_ends(document, target, name, workflow)
+        for field, meanings in (("outcomes", workflow.outcomes), ("statuses", workflow.statuses)):
+            for outcome, meaning in meanings.items():
+                for effect in set(meaning.effects) - forwards:
+                    document.problem(
+                        ("workflows", name, field, outcome, "effects"),
+                        f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
+                    )
         for activity, of in workflow.activities.items():
             if of.effect is not None and of.effect not in known:
                 document.problem(
@@ -94,11 +97,50 @@ def _check(document: Document, target: Target) -> None:
             )
 
 
+def _check_ends(document: Document, target: Target, name: str, workflow: Workflow) -> None:
+    """
+    Check that the file says how an instance ends, and only once.
+    """
+    at = ("workflows", name)
+    if isinstance(workflow.start, HttpStart) and workflow.start.id is not None:
+        _check_expression(document, (*at, "start", "id"), workflow.start.id)
+    if workflow.outcome is not None:
+        _check_expression(document, (*at, "outcome"), workflow.outcome)
+        if not workflow.outcomes:
+            document.problem((*at, "outcome"), "what `outcome` may find, and what it means, is missing: `outcomes`")
+        if "COMPLETED" in workflow.statuses:
+            document.problem(
+                (*at, "statuses", "COMPLETED"),
+                "where there is an `outcome`, it says what COMPLETED means, by `outcomes`",
+            )
+    elif workflow.outcomes:
+        document.problem(
+            (*at, "outcomes"), "where the output has these words is missing: `outcome`, for example `result` or `@`"
+        )
+    elif target.effects and "COMPLETED" not in workflow.statuses:
+        document.problem(
+            at,
+            "which effects an instance has that is COMPLETED is missing: `outcome` and `outcomes`, or "
+            "`statuses: {COMPLETED: {ends: completed, effects: [...]}}`",
+        )
+
+
+def _check_expression(document: Document, at: Location, expression: str) -> None:
+    try:
+        mapping.refuse(expression)
+    except ValueError as error:
+        document.problem(at, str(error))
+
+
 def _check_services(document: Document, target: Target) -> None:
     """
     Check the names of services. The name of a service is the role of its node, so it must not be a role of the system.
     """
-    for name in target.services:
+    for name, service in target.services.items():
+        if service.health == WORKERS:
+            document.problem(
+                ("services", name, "health"), "a service has no sidecar, so no workers: a route, or `port`"
+            )
         if names.is_reserved(name):
             document.problem(
                 ("services", name), f'"{name}" is a role of the system\'s own; give the service another name'
@@ -116,7 +158,12 @@ def _check_effects(document: Document, target: Target) -> None:
         for side, effect in (("forward", pair.forward), ("compensation", pair.compensation)):
             if effect in taken:
                 document.problem(("effects", index, side), f'"{effect}" is the name of another effect, too')
-            taken.add(effect)
+            if effect is not None:
+                taken.add(effect)
+    if target.effects and not target.ledgers:
+        document.problem(("effects",), "where these effects can be read is missing: `ledgers`")
+    if target.ledgers and not target.effects:
+        document.problem(("ledgers",), "the effects that these ledgers keep are missing: `effects`")
 
 
 def _absolute(target: Target, folder: Path) -> Target:

@@ -96,7 +96,7 @@ class Run:
                 witnesses = self._asking(self._plan, self._run, endpoints)
                 self._exits.callback(witnesses.close)
                 watch = Watch(self._run.journals, witnesses, self._plan.workflow.outcome)
-                ended = canary.release(self._plan, self._run, endpoints, watch)
+                ended = canary.release(self._plan, self._run, endpoints, watch, witnesses)
                 self._screen.say(f"ready: {ended} canary instances ended")
             observer = Observer(self._backend, watch, self._samples, self._faults, self._screen)
             announcements = self._announcements(endpoints, witnesses)

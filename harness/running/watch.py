@@ -27,11 +27,11 @@ class States(Protocol):
     Something that knows the states of instances.
     """
 
-    def states(self, instance_ids: Iterable[str], outcome_field: str) -> Mapping[str, State]:
+    def states(self, instance_ids: Iterable[str], outcome: str | None) -> Mapping[str, State]:
         """
         Return the state of each of these instances now, by id. An instance that the engine does not know is left out.
-        `outcome_field` is the field of a workflow's output that names its outcome. Raises EvidenceError if the engine
-        cannot be asked.
+        `outcome` finds in a workflow's output how it ended (JMESPath). Raises EvidenceError if the engine cannot be
+        asked.
         """
 
 
@@ -40,10 +40,10 @@ class Watch:
     Follows the operations journals of a run, and asks the engine about the instances that are still open.
     """
 
-    def __init__(self, journals: Journals, engine: States, outcome_field: str) -> None:
+    def __init__(self, journals: Journals, engine: States, outcome: str | None) -> None:
         self._journals = journals
         self._engine = engine
-        self._outcome_field = outcome_field
+        self._outcome = outcome
         self._tails: dict[Path, Tail[OperationRow]] = {}
         self._calls: dict[str, str] = {}
         self._open: dict[str, None] = {}
@@ -65,7 +65,7 @@ class Watch:
         for file in self._journals.every_operations():
             for row in self._tails.setdefault(file, Tail(file, OPERATIONS, _note)).poll():
                 self._take(row)
-        states = self._engine.states(list(self._open), self._outcome_field)
+        states = self._engine.states(list(self._open), self._outcome)
         for instance, state in states.items():
             if state.terminal is not None:
                 self.ended[(state.outcome or "ended") if state.terminal == "COMPLETED" else state.terminal.lower()] += 1
@@ -86,6 +86,10 @@ class Watch:
         instance = self._calls.pop(row.op_id, None)
         if instance is None:  # its beginning was torn, or is no row: the collector says so
             return
+        if row.instance_id is not None:  # the answer brought the id under which the engine knows it
+            self._open.pop(instance, None)
+            instance = row.instance_id
+            self._open[instance] = None
         self.answers[row.outcome] += 1
         if row.outcome == "ok":
             self._accepted.add(instance)

@@ -28,6 +28,11 @@ class Witnesses(States, Protocol):
     What can be asked about the instances of one run.
     """
 
+    def ids(self) -> set[str]:
+        """
+        Return the id of every instance that the engine has. Raises EvidenceError if it cannot be asked.
+        """
+
     def idle(self) -> bool:
         """
         Return whether the scheduler has nothing left to do. False also if it does not answer.
@@ -75,8 +80,12 @@ class OfSystem(Witnesses):
         self._sources = Sources(plan.target, plan.workflow, endpoints, self._engine, run.journals)
 
     @override
-    def states(self, instance_ids: Iterable[str], outcome_field: str) -> Mapping[str, State]:
-        return self._engine.states(instance_ids, outcome_field)
+    def states(self, instance_ids: Iterable[str], outcome: str | None) -> Mapping[str, State]:
+        return self._engine.states(instance_ids, outcome)
+
+    @override
+    def ids(self) -> set[str]:
+        return self._engine.ids()
 
     @override
     def idle(self) -> bool:

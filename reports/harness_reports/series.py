@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from harness.checkers.database import Parameters, Row, UnansweredError
-from harness.model import Plan, Verdict
+from harness.model import Plan, Target, Verdict
 from harness_reports.evidence import Evidence
 
 _MOST_BINS = 400
@@ -107,15 +107,10 @@ def read(evidence: Evidence, plan: Plan, verdict: Verdict) -> Series:
     Sum up a run. If evidence is missing, only the lines that need it are Missing.
     """
     axis = _axis(evidence, verdict)
-    ends = {
-        (workflow, name): outcome.ends
-        for workflow, about in plan.target.workflows.items()
-        for name, outcome in about.outcomes.items()
-    }
     return Series(
         axis=axis,
         starts=_lines(lambda: _starts(evidence, axis)),
-        ended=_lines(lambda: _ended(evidence, axis, ends)),
+        ended=_lines(lambda: _ended(evidence, axis, plan.target)),
         in_flight=_lines(lambda: _in_flight(evidence, axis)),
         latency=_lines(lambda: _latency(evidence, axis)),
     )
@@ -186,7 +181,7 @@ def _starts(evidence: Evidence, axis: Axis) -> Mapping[str, Values]:
     return axis.values(rows, empty=0)
 
 
-def _ended(evidence: Evidence, axis: Axis, ends: Mapping[tuple[str, str], str]) -> Mapping[str, Values]:
+def _ended(evidence: Evidence, axis: Axis, target: Target) -> Mapping[str, Values]:
     rows = evidence.rows(
         """
         SELECT floor((completed_ns - $origin_ns) / $width_ns) AS bin, workflow, status, outcome, count(*) AS value
@@ -198,9 +193,11 @@ def _ended(evidence: Evidence, axis: Axis, ends: Mapping[tuple[str, str], str]) 
     )
 
     def line(row: Row) -> str:
-        if row["status"] != "COMPLETED":
-            return str(row["status"]).lower()
-        return ends.get((row["workflow"], row["outcome"]), "undeclared")
+        workflow = target.workflows.get(row["workflow"])
+        meaning = workflow.meaning(row["status"], row["outcome"]) if workflow is not None else None
+        if meaning is not None:
+            return meaning.ends
+        return "undeclared" if row["status"] == "COMPLETED" else str(row["status"]).lower()
 
     return axis.values(({**row, "line": line(row)} for row in rows), empty=0)
 

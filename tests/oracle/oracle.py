@@ -98,7 +98,7 @@ def half_compensated(one):
         return False
     if not any(one.times(forward) and not one.times(back) for forward, back in PAIRS):
         return False
-    claims = one.claims[0] if one.claims else None
+    claims = one.says[0] if one.says else None
     began_to = any(one.times(back) for _, back in PAIRS)
     return claims == "compensated" or (began_to and claims != "completed")
 
@@ -117,7 +117,7 @@ def contradiction(one):
         return one.told in ("accepted", "unknown") and one.happened
     if one.calls and min(call["workflow"] for call in one.calls) != one.stored["workflow"]:
         return True
-    return one.status == "COMPLETED" and (one.claims is None or denied(one, *one.claims))
+    return one.status == "COMPLETED" and one.claims is not None and denied(one, *one.claims)
 
 
 def denied(one, claims, calls):
@@ -185,6 +185,8 @@ def class_of(one):
             return name
     if one.says:
         return one.says[0]
+    if one.status == "COMPLETED":
+        return "undeclared"
     if one.stored is None and one.told in ("refused", "unknown"):
         return {"refused": "refused", "unknown": "never_started"}[one.told]
     return "unclassified"

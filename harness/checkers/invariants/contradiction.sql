@@ -9,8 +9,7 @@ SELECT
         WHEN NOT classes.stored THEN 'nothing of it'
         WHEN classes.asked_workflow <> classes.workflow
             THEN 'it is ' || classes.workflow || ', started as ' || classes.asked_workflow
-        ELSE classes.status || ' ' || coalesce(classes.outcome, 'without an outcome')
-            || CASE WHEN classes.ends IS NULL THEN ', which is no outcome of ' || coalesce(classes.workflow, '?') ELSE '' END
+        ELSE classes.status || coalesce(' ' || classes.outcome, '')
     END AS says,
     (
         SELECT string_agg(effect_pairs.forward, ', ' ORDER BY effect_pairs.ordinal)

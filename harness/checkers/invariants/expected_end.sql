@@ -14,6 +14,7 @@ SELECT
     ) AS allowed
 FROM classes
 WHERE classes.class IN ('completed', 'compensated', 'rejected', 'refused')
+    AND classes.kind IS NOT NULL
     AND NOT EXISTS (
         SELECT 1
         FROM kinds

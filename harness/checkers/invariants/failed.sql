@@ -1,4 +1,4 @@
--- claim: The engine ends no instance as FAILED or TERMINATED, because the target never asks for that.
+-- claim: The engine ends no instance as FAILED or TERMINATED, unless target.yaml says that such an end is right.
 -- layer: not decided
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: status_failed

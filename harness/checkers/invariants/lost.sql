@@ -6,7 +6,7 @@
 SELECT
     instance_id,
     accepted_ns,
-    CASE WHEN stored THEN 'the engine says ' || outcome ELSE 'the engine has no such instance' END AS missing
+    CASE WHEN stored THEN 'the engine says ' || coalesce(outcome, status) ELSE 'the engine has no such instance' END AS missing
 FROM classes
 WHERE lost
 ORDER BY instance_id

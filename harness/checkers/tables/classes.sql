@@ -4,13 +4,34 @@
 -- Each violation is decided separately, so an instance may show several. class is the first of them in the order below.
 -- If there is none, it is the end on which the engine and the ledger agree. never_started is no violation: nobody was
 -- told that the instance was accepted, and nothing happened. running is no violation either: the run did not wait for
--- the instance to end.
-WITH known AS (
+-- the instance to end. undeclared is none: target.yaml does not say what its outcome means.
+--
+-- Where the answer to a start brings the id, an instance that nobody can name may belong to a start that got no answer:
+-- unnamed has the workflows that have no more such instances than such starts.
+WITH nameless AS (
+    SELECT instances.workflow, count(*) AS found
+    FROM instances
+    ANTI JOIN calls ON calls.instance_id = instances.instance_id
+    WHERE instances.workflow IN (SELECT workflow FROM ids_by_answer)
+    GROUP BY instances.workflow
+), unanswered AS (
+    SELECT workflow, count(*) AS starts
+    FROM calls
+    WHERE told = 'unknown'
+    GROUP BY workflow
+), unnamed AS (
+    SELECT nameless.workflow
+    FROM nameless
+    JOIN unanswered ON unanswered.workflow = nameless.workflow AND unanswered.starts >= nameless.found
+), known AS (
     SELECT
         instance_id,
         calls.client,
         calls.kind,
-        calls.told,
+        CASE
+            WHEN calls.told IS NULL AND instances.workflow IN (SELECT workflow FROM unnamed) THEN 'unknown'
+            ELSE calls.told
+        END AS told,
         calls.invoked_ns,
         calls.accepted_ns,
         calls.starts,
@@ -26,6 +47,7 @@ WITH known AS (
         coalesce(ledger.compensations, 0) AS compensations,
         coalesce(ledger.repeated, 0) AS repeated,
         coalesce(ledger.kept, 0) AS kept,
+        coalesce(ledger.owed, 0) AS owed,
         coalesce(ledger.overdone, 0) AS overdone,
         coalesce(ledger.done, 0) AS done,
         ledger.last_forward_ns,
@@ -40,10 +62,13 @@ WITH known AS (
         known.*,
         outcomes.ends,
         outcomes.calls,
-        known.status = 'COMPLETED' AS ended,
+        known.status = 'COMPLETED' OR outcomes.ends IS NOT NULL AS ended,
         coalesce(known.status IN ('RUNNING', 'PENDING', 'SUSPENDED', 'STALLED', 'CONTINUED_AS_NEW'), FALSE) AS running
     FROM known
-    LEFT JOIN outcomes ON outcomes.workflow = known.workflow AND outcomes.outcome = known.outcome
+    LEFT JOIN outcomes
+        ON outcomes.workflow = known.workflow
+        AND outcomes.status = known.status
+        AND (outcomes.outcome IS NULL OR outcomes.outcome = known.outcome)
 ), judged AS (
     SELECT
         *,
@@ -53,10 +78,10 @@ WITH known AS (
         running
             AND (SELECT settled FROM run)
             AND coalesce(created_ns <= (SELECT settled_ns FROM run), TRUE) AS stuck,
-        coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED'), FALSE) AS failed,
+        coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED') AND NOT ended, FALSE) AS failed,
         repeated > 0 AS duplicated,
         overdone > 0 AS over_compensated,
-        stored AND NOT running AND kept > 0 AND (
+        stored AND NOT running AND owed > 0 AND (
             coalesce(ends = 'compensated', FALSE)
             OR (compensations > 0 AND coalesce(ends <> 'completed', TRUE))
         ) AS half_compensated,
@@ -66,7 +91,7 @@ WITH known AS (
                 WHEN NOT stored THEN told <> 'refused' AND forwards + compensations > 0
                 WHEN asked_workflow <> workflow THEN TRUE
                 WHEN NOT ended THEN FALSE
-                WHEN ends IS NULL THEN TRUE
+                WHEN ends IS NULL THEN FALSE
                 WHEN ends = 'completed' THEN done <> calls OR compensations > 0
                 WHEN ends = 'compensated' THEN done & calls <> calls
                 ELSE done & calls <> calls OR (kept > 0 AND compensations = 0)
@@ -87,7 +112,7 @@ SELECT
         WHEN half_compensated THEN 'half_compensated'
         WHEN misordered THEN 'misordered'
         WHEN contradiction THEN 'contradiction'
-        WHEN ended THEN ends
+        WHEN ended THEN coalesce(ends, 'undeclared')
         WHEN running THEN 'running'
         WHEN stored THEN 'unclassified'
         WHEN told = 'refused' THEN 'refused'

@@ -462,8 +462,8 @@ def test_nodes_and_links_are_asked_alike_on_both_backends():
     assert probe.of_link("client->app-0", plan.target) is probe.of_node("sidecar-1", plan.target) is probe.http
     assert probe.of_link("app-0->sidecar-0", plan.target) is probe.grpc
     assert probe.of_link("sidecar-0->redis", plan.target) is probe.redis
-    assert probe.health_route("sidecar-1", plan.target) == "/v1.0/healthz"
-    assert probe.health_route("redis", plan.target) is None
+    assert probe.program("app-1", plan.target) is plan.target.app
+    assert probe.program("sidecar-1", plan.target) is probe.program("redis", plan.target) is None
 
 
 def test_containers_without_the_label_of_the_run_are_told(monkeypatch, tmp_path):

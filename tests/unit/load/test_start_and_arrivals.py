@@ -6,8 +6,8 @@ import pytest
 
 from harness.backends.endpoints import Address, Endpoints
 from harness.load.arrivals import fill, schedule
-from harness.load.start import start
-from harness.model import DaprStart, Load, Workflow
+from harness.load.start import Answer, start
+from harness.model import DaprStart, HttpStart, Load, Workflow
 
 WORKFLOW = Workflow.model_validate(
     {
@@ -72,7 +72,22 @@ def test_placeholders_keep_their_types_and_unknown_ones_stay():
     [(202, "ok"), (201, "ok"), (409, "fail"), (422, "fail"), (500, "unknown"), (503, "unknown"), (None, "unknown")],
 )
 def test_only_a_clear_answer_is_ok_or_fail(status, outcome):
-    assert outcome == start(LOAD, WORKFLOW, "x", {}, ENDPOINTS, 0).outcome(status)
+    assert outcome == start(LOAD, WORKFLOW, "x", {}, ENDPOINTS, 0).answer(status, "").outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ('{"order": {"id": "3f2a"}}', Answer("ok", "3f2a")),
+        ('{"order": {"id": 17}}', Answer("ok", "17")),
+        ("{}", Answer("unknown", None, "accepted, but `id: order.id` finds no instance id in {}")),
+        ("<html>", Answer("unknown", None, "accepted, but `id: order.id` finds no instance id in <html>")),
+    ],
+)
+def test_the_answer_may_bring_the_instance_id(text, answer):
+    brings = WORKFLOW.model_copy(update={"start": HttpStart(http="/things", id="order.id")})
+
+    assert start(LOAD, brings, "x", {}, ENDPOINTS, 0).answer(202, text) == answer
 
 
 def test_replicas_are_taken_in_turn():

@@ -32,3 +32,57 @@ def test_a_set_of_effect_pairs_fits_a_number(pytestconfig, tmp_path):
     more = "".join(f"  - {{forward: f{number}, compensation: c{number}}}\n" for number in range(62))
 
     assert "at most 62 items" in refusal(pytestconfig, tmp_path, (pair, pair + more))
+
+
+OUTCOMES = """    outcome: result
+    outcomes:
+      paid: {ends: completed, effects: [hold]}
+      voided: {ends: compensated}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([("outcome: result", "outcome: result[")], '16: "result[" is not a JMESPath expression'),
+        (
+            [(OUTCOMES, "    outcome: result\n")],
+            "16: what `outcome` may find, and what it means, is missing: `outcomes`",
+        ),
+        ([("    outcome: result\n", "")], "16: where the output has these words is missing: `outcome`"),
+        ([(OUTCOMES, "")], "10: which effects an instance has that is COMPLETED is missing"),
+        (
+            [("    outcome: result\n", "    outcome: result\n    statuses: {COMPLETED: {ends: completed}}\n")],
+            "17: where there is an `outcome`, it says what COMPLETED means",
+        ),
+        ([("  - {prefix: account-, field: entries}\n", "  []\n")], "23: where these effects can be read is missing"),
+        ([("start: {dapr: dapr}", "start: {http: /pay, id: '['}")], '11: "[" is not a JMESPath expression'),
+        ([("[python, worker.py]", "[python, worker.py]\n  health: sometimes")], "health: string should match pattern"),
+    ],
+)
+def test_an_end_is_described_once_and_in_full(pytestconfig, tmp_path, changes, told):
+    assert told in refusal(pytestconfig, tmp_path, *changes)
+
+
+def test_an_application_without_outcomes_effects_and_ledgers_is_a_target(tmp_path):
+    file = tmp_path / "target.yaml"
+    file.write_text(
+        """
+name: plain
+app_id: plain
+app: {command: [python, app.py], health: workers}
+components: components
+configuration: configuration.yaml
+workflows:
+  order:
+    start: {http: /orders, id: instanceId}
+    body: {}
+    kinds: {order: {ends: [completed]}}
+    outcome: processed
+    outcomes:
+      true: {ends: completed}
+      5: {ends: rejected}
+"""
+    )
+
+    assert list(target.load(file).workflows["order"].outcomes) == ["true", "5"]

@@ -11,13 +11,14 @@ from rich.console import Console
 
 from harness.backends.base import Death
 from harness.backends.memory import Memory
-from harness.errors import LeftError, NodeError
+from harness.errors import LeftError, NodeError, UsageError
 from harness.evidence.engine import State
 from harness.journal import Journal
 from harness.model import Stall
 from harness.planning.request import Request
 from harness.rows import Completed, Invoked, LoadBegan, LoadEnded
 from harness.rundir import create
+from harness.running import canary
 from harness.running import run as running
 from harness.running.run import Run
 from harness.running.screen import Screen
@@ -64,9 +65,14 @@ class Witnesses:
     def __init__(self, stuck=()):
         self.stuck = set(stuck)
         self.asked = []
+        self.known = set()
+        self.ends = State("COMPLETED", "completed", 9)
 
-    def states(self, ids, _field):
-        return {i: State(None, None, 3) if i in self.stuck else State("COMPLETED", "completed", 9) for i in ids}
+    def states(self, ids, _outcome):
+        return {i: State(None, None, 3) if i in self.stuck else self.ends for i in ids}
+
+    def ids(self):
+        return self.known
 
     def idle(self):
         return True
@@ -138,6 +144,32 @@ def test_a_canary_that_is_refused_ends_the_run_before_its_load(made):
         run.execute()
     assert memory.did[-1] == ("down", "")
     assert not folder.journals.load.exists()
+
+
+def test_an_output_of_another_shape_than_declared_ends_the_run_before_its_load(made):
+    run, folder, _, witnesses, _ = made()
+    witnesses.ends = State("COMPLETED", None, 9, '{"processed": true}')
+
+    with pytest.raises(UsageError) as caught:
+        run.execute()
+
+    assert 'canary-0 ended with the output {"processed": true}; `outcome: outcome` finds no word in it' in str(
+        caught.value
+    )
+    assert "declares the outcomes completed, compensated, rejected of order_v1" in str(caught.value)
+    assert "load" not in phases(folder)
+
+
+def test_an_application_that_chooses_its_own_ids_ends_the_run_before_its_load(made, monkeypatch):
+    monkeypatch.setattr(canary, "_LOOK", 0.0)
+    run, _, _, witnesses, _ = made(stuck=["canary-0", "canary-1"])
+    answers = iter([set()])
+    monkeypatch.setattr(witnesses, "ids", lambda: next(answers, {"3f2a"}))
+
+    with pytest.raises(
+        UsageError, match=r"canary-0, canary-1 was accepted, and .* it has 3f2a, which nobody asked for"
+    ):
+        run.execute()
 
 
 def test_a_load_that_never_begins_is_no_run(made):
