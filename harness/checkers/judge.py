@@ -100,7 +100,7 @@ def judge(
         claim=plan.scenario.claim,
         seed=plan.seed,
         result=worst([*(finding.result for finding in findings), *(Result.UNKNOWN for _ in lacking)]),
-        reasons=(*_reasons(findings), *lacking),
+        reasons=(*_violated(findings), *lacking, *_unknown(findings)),
         lacking=lacking,
         classes=classes,
         kinds=kinds,
@@ -190,20 +190,23 @@ def _circumstances(
         return (), (f"whether the faults hit and the run was thick enough cannot be told: {error}",), ()
 
 
-def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
-    """
-    The violated first, then the unknown, those of one reason in one sentence.
-    """
+def _violated(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
         if finding.result is Result.VIOLATED:
             times = "once" if finding.violations == 1 else f"{finding.violations} times"
             yield f"{finding.name} is violated {times}{_how_explained(finding)}: {finding.claim}"
-    unknown: dict[str, list[str]] = defaultdict(list)
+
+
+def _unknown(findings: Sequence[Finding]) -> Iterator[str]:
+    """
+    Those of one reason in one sentence.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         if finding.reason is not None:
-            unknown[finding.reason].append(finding.name)
-    for reason, names in unknown.items():
-        yield f"{', '.join(names)} cannot be told: {reason}"
+            names[finding.reason].append(finding.name)
+    for reason, of_reason in names.items():
+        yield f"{', '.join(of_reason)} cannot be told: {reason}"
 
 
 def _how_explained(finding: Finding) -> str:

@@ -138,6 +138,24 @@ def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path,
     assert findings["stuck"].violations == stuck
 
 
+@pytest.mark.parametrize(
+    ("times", "stuck"),
+    [
+        ({"begun_ns": 1, "applied_ns": 2, "healed_ns": 3}, ("VIOLATED", 1)),
+        ({"begun_ns": 1, "applied_ns": 2}, ("UNKNOWN", 0)),
+        ({"begun_ns": 1}, ("UNKNOWN", 0)),
+        ({"step": -1, "applied_ns": 2}, ("VIOLATED", 1)),
+    ],
+    ids=["healed", "not healed", "perhaps applied", "a node that ended by itself"],
+)
+def test_nothing_is_called_stuck_while_a_fault_of_the_harness_is_in_force(planned, evidence, times, stuck):
+    folder = evidence("end_undone", faults=[{"step": 0, "fault": "latency", "node": "sidecar-0->redis", **times}])
+
+    found = next(finding for finding in judge.judge("run", planned, folder).findings if finding.name == "stuck")
+
+    assert (found.result, found.violations) == stuck
+
+
 def test_lines_that_a_killed_writer_tore_are_noted(planned, evidence):
     torn = [{"file": "operations-1.jsonl", "bytes": 90, "torn": 1}, {"file": "faults.jsonl", "bytes": 10, "torn": 0}]
 

@@ -1,0 +1,127 @@
+"""
+What becomes of a run if one of its helpers hangs: stopped by SIGSTOP in each phase of the run, and left so.
+
+`python -m tests.e2e.hangs` fills the whole matrix (an hour); `... hangs redis:load locust:settle` these cells.
+`test_hangs.py` has some of the cells.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from tests.builders import lines
+from tests.builders.command import BIN, ROOT, left, until
+
+HELPERS = {
+    "toxiproxy": "toxiproxy-server",
+    "redis": "redis-server",
+    "sidecar": "daprd",
+    "scheduler": "scheduler",
+    "placement": "placement",
+    "service": "target.providers",
+    "locust": "locust",
+}
+"""What the command line of each helper has."""
+PHASES = ("up", "load", "heal", "settle", "collect", "down")
+LIMIT = 300.0
+"""Seconds that a run may take: 60 for nodes and canaries that never get ready, 90 for faults that cannot be healed."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How a run ended, the seconds from the moment at which its helper was stopped, and what of it is left."""
+
+    helper: str
+    phase: str
+    code: int | None
+    seconds: float
+    left: tuple[str, ...]
+    said: str
+
+    def __str__(self) -> str:
+        ended = "never" if self.code is None else f"exit {self.code} after {self.seconds:.0f} s"
+        return f"{self.helper:10} {self.phase:8} {ended}; left: {', '.join(self.left) or 'nothing'}"
+
+
+def fill(helper: str, phase: str, folder: Path, *, signals: int = 0) -> Cell:
+    """
+    Run, stop the helper when the phase begins, and wait for the end. `signals` is how many SIGINT are sent, a second
+    apart, beginning two seconds after that.
+    """
+    with subprocess.Popen(
+        [BIN / "harness", "run", "tests/e2e/hang.yaml", "--out", folder],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        until(lambda: process.poll() is not None or _may_stop(folder / "latest", helper, phase), 120)
+        for each in _of(folder, HELPERS[helper]):
+            each.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            for _ in range(signals):
+                time.sleep(2)
+                process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=LIMIT)
+            code = process.returncode
+        except subprocess.TimeoutExpired:
+            code, said = None, ""
+            process.kill()
+        seconds = time.monotonic() - began
+    return Cell(helper, phase, code, seconds, tuple(left(folder)), said)
+
+
+def _may_stop(run: Path, helper: str, phase: str) -> bool:
+    """
+    Has the phase begun, and does the helper run? The phase `down` has no row: it begins when `collect` has ended.
+    """
+    rows = lines.read(run / "journal/phases.jsonl")
+    if phase == "down":
+        return any(row["phase"] == "collect" and row["event"] == "end" for row in rows)
+    if not any(row["phase"] == phase for row in rows):
+        return False
+    if phase == "load":  # a toxic is on
+        faults = lines.read(run / "journal/faults.jsonl")
+        return any(row["event"] == "felt" for row in faults)
+    return helper == "locust" or bool(_of(run.resolve().parent, HELPERS[helper]))
+
+
+def _of(folder: Path, words: str) -> list[psutil.Process]:
+    """
+    The processes of runs in `folder` whose command line has `words`.
+    """
+    found = []
+    for process in psutil.process_iter():
+        try:
+            said = " ".join(process.cmdline())
+            mine = process.environ().get("HARNESS_RUN", "").startswith(str(folder)) or str(folder) in process.cwd()
+        except (psutil.Error, OSError):
+            continue
+        if mine and words in said and "harness.backends" not in said:
+            found.append(process)
+    return found
+
+
+def main() -> None:
+    console = Console()
+    wanted = [tuple(cell.split(":")) for cell in sys.argv[1:]] or [(h, p) for h in HELPERS for p in PHASES]
+    for helper, phase in wanted:
+        with tempfile.TemporaryDirectory() as folder:
+            cell = fill(helper, phase, Path(folder).resolve())
+            console.print(str(cell), markup=False)
+            if cell.code is None or cell.left or "Traceback" in cell.said:
+                console.print(cell.said[-2000:], markup=False)
+
+
+if __name__ == "__main__":
+    main()
