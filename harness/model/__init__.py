@@ -6,7 +6,7 @@ a run. Durations are seconds (float), unless the name says otherwise. Points in 
 epoch, UTC, in fields whose names end in `_ns`.
 """
 
-from harness.model.plan import Aim, Plan, Step
+from harness.model.plan import Aim, Asked, Plan, Step
 from harness.model.scenario import (
     ActivityPoint,
     Checks,
@@ -50,6 +50,7 @@ __all__ = [
     "Activity",
     "ActivityPoint",
     "Aim",
+    "Asked",
     "Checks",
     "DaprStart",
     "EffectPair",

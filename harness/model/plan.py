@@ -49,6 +49,17 @@ class Step(Value):
     aim: Aim | None = None
 
 
+class Asked(Value):
+    """
+    What the user asked for, in the words of the command line: the scenario's name or path, the target's file (None: the
+    scenario's own), and the settings (`path=value`) that take the place of the scenario's.
+    """
+
+    scenario: str
+    target: str | None = None
+    settings: tuple[str, ...] = ()
+
+
 class Plan(Value):
     """
     Exactly what a run does. The same scenario, target and seed give the same plan, byte for byte.
@@ -59,6 +70,7 @@ class Plan(Value):
     seed: int
     dapr_version: str
     defect: str | None = None
+    asked: Asked | None = Field(default=None, description="None in a plan of an earlier version")
     nodes: tuple[NodeName, ...]
     links: tuple[NodeName, ...]
     steps: tuple[Step, ...]

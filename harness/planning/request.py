@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.model import Plan
+from harness.model import Asked, Plan
 from harness.planning import plan, scenario, target
 from harness.runtime.versions import DAPR
 
@@ -33,9 +33,12 @@ class Request:
         Return the plan for a seed. Raises UsageError if a file cannot be used, or if the scenario does not fit the
         target.
         """
-        read = scenario.load(scenario.find(self.scenario), self._overrides())
+        settings = tuple(self._overrides())
+        read = scenario.load(scenario.find(self.scenario), settings)
         described = target.load(self.target or read.target)
-        return plan.make(read, described, seed=seed, dapr_version=self.dapr_version or DAPR, defect=self.defect)
+        made = plan.make(read, described, seed=seed, dapr_version=self.dapr_version or DAPR, defect=self.defect)
+        own = None if self.target is None else str(self.target)
+        return made.model_copy(update={"asked": Asked(scenario=self.scenario, target=own, settings=settings)})
 
     def _overrides(self) -> Iterable[str]:
         yield from self.settings

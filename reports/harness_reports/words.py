@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.checkers.gate import Decision, is_as_expected, unexpected
 from harness.errors import Exit
-from harness.model import FaultFinding, Finding, Known, Plan, Result, SelfTest, Verdict
+from harness.model import Asked, FaultFinding, Finding, Known, Plan, Result, SelfTest, Verdict
 from harness.rundir import PROCESSES
 from harness.runtime.versions import DAPR
 
@@ -312,9 +312,14 @@ def overlapping(verdict: Verdict) -> str:
 
 def repeat(plan: Plan, backend: str = PROCESSES) -> str:
     """
-    The command that repeats a run of `plan`.
+    The command that repeats a run of `plan`, in the folder from which that was started.
     """
-    words = ["harness", "run", plan.scenario.name, "--seed", str(plan.seed)]
+    asked = plan.asked or Asked(scenario=plan.scenario.name)
+    words = ["harness", "run", asked.scenario, "--seed", str(plan.seed)]
+    if asked.target is not None:
+        words += ["--target", asked.target]
+    for setting in asked.settings:
+        words += ["--set", setting]
     if plan.defect is not None:
         words += ["--defect", plan.defect]
     if plan.dapr_version != DAPR:
