@@ -72,6 +72,7 @@ def plan(
     Show the exact timeline and nodes of a scenario with a seed, the same on every backend. Starts nothing.
     """
     from harness.checkers.gate import refuse_unusable
+    from harness.model.scenario import IN_FLIGHT_WITHIN
     from harness.planning import estimate
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
@@ -87,7 +88,7 @@ def plan(
         f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
     )
     out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(planned.nodes)}")
-    table = Table("at", "fault", "nodes", "until", "settings", box=None)
+    table = Table("step", "at", "fault", "nodes", "until", "settings", box=None)
     for step in planned.steps:
         settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())
         if step.aim is None:
@@ -95,7 +96,12 @@ def plan(
         else:
             nodes = (" or " if step.aim.own else ", ").join(step.nodes)
             at, until = f"from {step.at:g} s, {step.aim}", f"{step.hold:g} s later"
-        table.add_row(at, step.fault, nodes, until, settings_text)
+        table.add_row(str(step.step), at, step.fault, nodes, until, settings_text)
     out.print(table if planned.steps else "no faults")
-    settle = planned.scenario.checks.settle
+    least, settle = planned.scenario.checks.minimum.in_flight, planned.scenario.checks.settle
+    if least and any(step.aim is None for step in planned.steps):
+        out.print(
+            f"a fault waits up to {IN_FLIGHT_WITHIN:g} s until {least} or more instances are in flight, "
+            "and then ends as much later"
+        )
     out.print(f"takes {estimate.told(estimate.expected(planned))}, up to {settle:g} s more if instances do not end")

@@ -147,6 +147,13 @@ class Nemesis(Value):
         return self
 
 
+IN_FLIGHT_WITHIN = 3.0
+"""
+Seconds. A fault at a time waits this long until enough instances are in flight (`checks.minimum.in_flight`). Then it is
+applied anyway.
+"""
+
+
 class Minimum(Value):
     """
     The least that a run must contain. With less, the run cannot be HOLDS.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from harness.faults import make
 from harness.faults.base import NotFeltError, Proof
 from harness.journal import Journal
 from harness.model import Aim, Step
+from harness.model.scenario import IN_FLIGHT_WITHIN
 from harness.names import replica
 from harness.rows import Applied, FaultRow, Felt, Healed, Intended, Unfelt, Unhealed
 from harness.running.aim import Announcement, Announcements, Held
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 HEALS_WITHIN = 90.0
 """Seconds. A node that was killed may take 60 s until it is ready again. No other call to the system takes as long."""
+_TICK = 0.02
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,24 @@ class Active:
 class Controller:
     """
     Applies the steps of a plan to a backend. There is one thread for each node of a step, and one thread for each aimed
-    step, which waits at `points` (needed only if there are aimed steps). A thread that hangs in a call to the system
-    does not keep the harness from ending.
+    step, which waits at `points` (needed only if there are aimed steps). A step at a time waits for up to
+    IN_FLIGHT_WITHIN seconds until `enough()`: whether enough instances are in flight. A thread that hangs in a call to
+    the system does not keep the harness from ending.
 
     Call `start` once, and `stop` any number of times. For each node, the journal gets these rows: intent (on disk
     before anything is touched), applied (when the fault is in force), felt or unfelt, healed or unhealed.
     """
 
     def __init__(
-        self, steps: Sequence[Step], backend: Backend, journal: Journal[FaultRow], points: Announcements | None = None
+        self,
+        steps: Sequence[Step],
+        backend: Backend,
+        journal: Journal[FaultRow],
+        points: Announcements | None = None,
+        enough: Callable[[], bool] = lambda: True,
     ) -> None:
         self._backend = backend
+        self._enough = enough
         self._journal = journal
         self._points = points
         self._stopping = threading.Event()
@@ -117,6 +126,10 @@ class Controller:
         planned_ns = self._planned_ns(step)
         if self._wait_until(planned_ns):
             return
+        deadline_ns = max(planned_ns, time.time_ns()) + round(IN_FLIGHT_WITHIN * 1e9)
+        while not self._enough() and time.time_ns() < deadline_ns:
+            if self._stopping.wait(_TICK):
+                return
         try:
             self._hit(step, node)
         finally:

@@ -100,7 +100,10 @@ class Run:
                 self._screen.say(f"ready: {ended} canary instances ended")
             observer = Observer(self._backend, watch, self._samples, self._faults, self._screen)
             announcements = self._announcements(endpoints, witnesses)
-            controller = Controller(self._plan.steps, self._backend, self._faults, announcements)
+            least = self._plan.scenario.checks.minimum.in_flight
+            controller = Controller(
+                self._plan.steps, self._backend, self._faults, announcements, lambda: watch.running >= least
+            )
             self._exits.callback(self._generator.stop)
             self._exits.callback(controller.stop, _LEAVES_WITHIN)
             interruption.graceful = True

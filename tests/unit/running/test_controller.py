@@ -102,6 +102,45 @@ def test_a_fault_is_intended_applied_felt_and_healed_in_that_order(tmp_path):
     assert rows[3]["at_ns"] - rows[1]["at_ns"] >= 20_000_000
 
 
+def test_a_fault_waits_until_enough_instances_are_in_flight(tmp_path):
+    system, enough = System(), threading.Event()
+    with Journal(tmp_path / "faults.jsonl") as written:
+        controller = Controller([step()], system, written, enough=enough.is_set)
+        controller.start(time.time_ns())
+        time.sleep(0.1)
+        assert system.did == []
+
+        enough.set()
+        while not controller.done():
+            time.sleep(0.005)
+
+    first = next(iter(lines.read(tmp_path / "faults.jsonl")))
+    assert first["at_ns"] - first["planned_ns"] >= 100_000_000
+
+
+def test_a_fault_waits_no_longer_than_it_may_and_is_then_applied(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.running.controller.IN_FLIGHT_WITHIN", 0.1)
+    system = System()
+    with Journal(tmp_path / "faults.jsonl") as written:
+        controller = Controller([step()], system, written, enough=lambda: False)
+        controller.start(time.time_ns())
+        while not controller.done():
+            time.sleep(0.005)
+
+    assert system.did == [("kill", "sidecar-0"), ("start", "sidecar-0")]
+
+
+def test_a_fault_that_waits_for_instances_is_not_applied_once_the_run_ends(tmp_path):
+    system = System()
+    with Journal(tmp_path / "faults.jsonl") as written:
+        controller = Controller([step()], system, written, enough=lambda: False)
+        controller.start(time.time_ns())
+        time.sleep(0.05)
+        controller.stop()
+
+    assert system.did == []
+
+
 def test_a_fault_that_cannot_be_healed_in_time_is_named_and_keeps_nobody(tmp_path):
     freed = threading.Event()
 
