@@ -15,6 +15,10 @@ from harness.cli.console import out, say, say_json
 from harness.cli.options import DaprVersion
 from harness.errors import Exit
 
+KeepBuildCache = Annotated[
+    bool, typer.Option("--keep-build-cache", help="keep Go's caches for the next build; default: remove them")
+]
+
 
 def provision(
     dapr_version: DaprVersion = None,
@@ -22,18 +26,20 @@ def provision(
     compose: Annotated[
         bool, typer.Option("--compose", help="only the Compose plugin, built and linked into ~/.docker/cli-plugins")
     ] = False,
+    keep: KeepBuildCache = False,
 ) -> None:
     """
     Get daprd, placement, scheduler, Toxiproxy and Redis. What is here is used; the rest is downloaded or built.
     """
-    from harness.runtime import plugin
+    from harness.runtime import gocache, plugin
     from harness.runtime import provision as runtime
     from harness.runtime.versions import DAPR
 
-    if compose:
-        say(f"`docker compose` is {plugin.install(say)}")
-        return
-    located = runtime.provision(dapr_version=dapr_version or DAPR, progress=say)
+    with gocache.removed_afterwards(say, keep=keep):
+        if compose:
+            say(f"`docker compose` is {plugin.install(say)}")
+            return
+        located = runtime.provision(dapr_version=dapr_version or DAPR, progress=say)
     for name, found in located.items():
         say(f"{name:18} {found.version:10} {found.path}  ({found.where})")
 
@@ -43,14 +49,18 @@ def images_build(
     overlays: Annotated[
         list[str] | None, typer.Option("--overlay", help="also what this overlay needs: tls, observability, postgres")
     ] = None,
+    *,
+    keep: KeepBuildCache = False,
 ) -> None:
     """
     Make local stand-ins for the official images, for machines that cannot pull images.
     """
+    from harness.runtime import gocache
     from harness.runtime import images as runtime
     from harness.runtime.versions import DAPR
 
-    runtime.build(dapr_version=dapr_version or DAPR, overlays=overlays or (), progress=say)
+    with gocache.removed_afterwards(say, keep=keep):
+        runtime.build(dapr_version=dapr_version or DAPR, overlays=overlays or (), progress=say)
 
 
 def doctor(dapr_version: DaprVersion = None) -> None:

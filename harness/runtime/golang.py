@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import cast
 
 from harness.errors import ProvisionError
-from harness.runtime import versions
+from harness.runtime import gocache, versions
 from harness.runtime.parts import Module, Part
 from harness.runtime.versions import GO_AT_LEAST, Mixture, numbers
 
 _INSTALLED = "/usr/local/go/bin"
 """The folder into which https://go.dev/doc/install puts Go. Many users do not add it to the PATH."""
 
-_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+_ENVIRONMENT = {"CGO_ENABLED": "0", "GOWORK": "off"}
 _DATABASE_DECIDES = {"GOSUMDB": "sum.golang.org", "GONOSUMDB": "none"}
 """
 Environment for a module without a pinned checksum. Go's checksum database is then the only check, so the user's
@@ -113,7 +113,7 @@ def find() -> Go:
 
 async def fetch(job: Job) -> Source:
     """
-    Download the module and everything that the parts need into Go's own module cache.
+    Download the module and everything that the parts need into the module cache.
 
     If one of its dependencies cannot be downloaded and a mixture without it is known, that is made, and `Source.what`
     says so. Raises ProvisionError if something cannot be downloaded or does not match its checksum.
@@ -226,7 +226,7 @@ async def _run(
     Raises ProvisionError with Go's last error messages if it fails.
     """
     # `auto` is Go's own default, but some distributions switch it off. A newer toolchain is verified like any module.
-    environment = {"GOTOOLCHAIN": "auto", **os.environ, **_ENVIRONMENT, **(more or {})}
+    environment = {"GOTOOLCHAIN": "auto", **os.environ, **_ENVIRONMENT, **gocache.environment(), **(more or {})}
     process = await asyncio.create_subprocess_exec(
         go.path,
         *arguments,

@@ -6,13 +6,14 @@ are built with Go.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import ProvisionError
-from harness.runtime import archive, cache, golang
+from harness.runtime import archive, cache, gocache, golang
 from harness.runtime.locate import Located, Parts, Search, ask, found, search
 from harness.runtime.parts import Archive, Module, Part, parts
 from harness.runtime.versions import GO_AT_LEAST
@@ -135,7 +136,11 @@ async def _build(parts: Sequence[Part], staging: Path, board: _Board, tried: _Tr
             go = golang.find()
             folder = staging / cache.place(parts[0]).parent.name
             folder.mkdir()
-            board.say(f"{names}: building {module} with Go {go.version}")
+            free = shutil.disk_usage(staging).free / 1e9
+            board.say(
+                f"{names}: building {module} with Go {go.version}; this takes up to {gocache.NEEDED_GB} GB of disk, "
+                f"{free:.0f} GB are free"
+            )
             job = golang.Job(go, module, parts, folder, board.note(names))
             source = await golang.fetch(job)
             job.heard("downloaded, waits for the compiler")

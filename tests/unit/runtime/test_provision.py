@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from harness.errors import ProvisionError
-from harness.runtime import cache, golang, versions
+from harness.runtime import cache, gocache, golang, versions
 from harness.runtime.parts import parts
 from harness.runtime.provision import provision
 from harness.runtime.versions import DAPR, TOXIPROXY
@@ -32,6 +32,11 @@ def log(line):
     with open(here / "go.log", "a") as file:
         file.write(line + "\\n")
 log(" ".join(said[:2]) + " GOSUMDB=" + os.environ.get("GOSUMDB", ""))
+if said[0] != "version":
+    for name in ("GOCACHE", "GOMODCACHE"):
+        place = pathlib.Path(os.environ[name])
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "some.file").write_bytes(b"x" * 100)
 def fail(line):
     sys.exit(print(line, file=sys.stderr) or 1)
 if said[0] == "version":
@@ -153,8 +158,12 @@ def get(dapr_version=DAPR):
 
 
 def installed():
-    """What the cache holds, but for its lock."""
-    return sorted(str(file.relative_to(cache.root())) for file in cache.root().rglob("*") if file.name != ".lock")
+    """What the cache holds, but for its lock and for what Go keeps."""
+    return sorted(
+        str(file.relative_to(cache.root()))
+        for file in cache.root().rglob("*")
+        if file.name != ".lock" and file != gocache.folder() and gocache.folder() not in file.parents
+    )
 
 
 def test_what_cannot_be_downloaded_is_built_and_says_how(machine):
@@ -172,6 +181,37 @@ def test_what_cannot_be_downloaded_is_built_and_says_how(machine):
     said = "\n".join(lines)
     assert f"daprd {DAPR}: https://github.com/dapr/dapr/releases/download/v{DAPR}/daprd_linux_" in said
     assert "daprd, placement, scheduler: built" in said
+
+
+def test_go_works_in_caches_of_our_own_which_are_gone_when_all_is_built(machine):
+    machine.go()
+    lines = []
+
+    with gocache.removed_afterwards(lines.append, keep=False):
+        get()
+        assert gocache.size(gocache.folder()) == 200
+
+    assert not gocache.folder().exists()
+    assert sorted(path.name for path in machine.home.iterdir()) == [".cache", "bin"]
+    (line,) = lines
+    assert line.startswith("removed Go's caches, ")
+    with gocache.removed_afterwards(lines.append, keep=False):
+        get()  # builds nothing, so there is nothing to remove and nothing to say
+    assert lines == [line]
+
+
+def test_the_caches_of_go_stay_where_that_is_wished_and_after_an_error(machine):
+    machine.go()
+    lines = []
+
+    with gocache.removed_afterwards(lines.append, keep=True):
+        get()
+    with pytest.raises(KeyboardInterrupt), gocache.removed_afterwards(lines.append, keep=False):
+        raise KeyboardInterrupt
+
+    assert gocache.folder().is_dir()
+    (line,) = lines
+    assert line.endswith("; they are kept")
 
 
 def test_a_second_call_starts_nothing_and_says_nothing(machine):
