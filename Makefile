@@ -27,11 +27,14 @@ images: setup
 demo: provision
 	$(BIN)/harness run demo
 
+# Two tests at a time, as most of them wait for a real system; see tests/conftest.py.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
 test: provision
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: setup
-	$(BIN)/pytest -m "not e2e and not browser"
+	$(PYTEST) -m "not e2e and not browser"
 
 # Judges on DuckDB and on Spark, and compares the bytes; in an environment of its own, as pyspark is half a GB. Needs Java.
 spark-test: .venv-spark/.ready

@@ -1,4 +1,8 @@
-"""Tests marked `compose` need a Docker engine with our images; where there is none they are skipped, and say why."""
+"""
+Tests marked `compose` need a Docker engine with our images; where there is none they are skipped, and say why.
+
+`make test` runs two tests at a time, each in a process of its own (pytest-xdist): a test with real Dapr mostly waits.
+"""
 
 import functools
 import os
@@ -29,6 +33,13 @@ def lacking():
     images = docker("compose", "--file", str(FILE), "config", "--images").stdout.split()
     missing = [image for image in images if docker("image", "inspect", image).returncode]
     return f"no {', '.join(missing)} (`harness images build`)" if missing else None
+
+
+def pytest_collection_modifyitems(items):
+    """What shares something dear, or one Docker engine, is run by one process, one after the other."""
+    for item in items:
+        alone = {"compose", "browser"} & {mark.name for mark in item.iter_markers()}
+        item.add_marker(pytest.mark.xdist_group(min(alone, default=str(item.path))))
 
 
 def pytest_runtest_setup(item):

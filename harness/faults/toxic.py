@@ -23,6 +23,11 @@ _PROBES = 5
 _PROBES_BEFORE = 3
 _USED_WITHIN = 2.0
 """Seconds. A link that the system uses has a connection within this time."""
+_SURE = 1e-6
+"""
+A share of the connections gets a toxic, and Toxiproxy does not tell which. If none of the system's own has it with a
+chance below this, one of them is taken to have it.
+"""
 LEAST = 0.005
 """Seconds. A toxic must delay a probe by at least this much. A smaller delay cannot be told from noise."""
 CARRIED = 6
@@ -140,7 +145,8 @@ class ToxicFault(Fault[Before]):
     def prove(self, system: Links, node: str, applied: Before) -> Proof:
         """
         Proved by a probe that shows the toxic. If only a share of the connections gets the toxic, more probes are
-        tried.
+        tried, and a probe alone proves nothing: Toxiproxy throws dice for each connection (2.12, `ToxicStub.Run`),
+        and the system's own, which last as long as the run, may all have been spared. So there must be many of them.
 
         Toxiproxy gives data to a new toxic from the next chunk on, so a probe that has already begun may still be
         quick.
@@ -149,10 +155,27 @@ class ToxicFault(Fault[Before]):
         for _ in range(round(_PROBES / self.toxicity)):
             during = probe(ask, node, self.patience())
             if self.is_felt(applied.seconds, during):
-                return applied.proof | {"probe_during": during.told}
+                return self._reached(system, node, applied.proof | {"probe_during": during.told})
         raise NotFeltError(
             f"no probe of {node} showed the {self.type} toxic", applied.proof | {"probe_during": during.told}
         )
+
+    def _reached(self, system: Links, node: str, proof: dict[str, JsonValue]) -> Proof:
+        """
+        Return the proof if a connection of the system has the toxic. Raises NotFeltError if that cannot be told.
+        """
+        if self.toxicity == 1:
+            return proof
+        users = system.users(node)
+        spared = (1 - self.toxicity) ** users
+        proof |= {"connections_during": users, "all_spared": round(spared, 6)}
+        if spared > _SURE:
+            raise NotFeltError(
+                f"a probe of {node} had the {self.type} toxic; whether one of the system's {users} connections has it "
+                f"cannot be told: with toxicity {self.toxicity:g} all of them are spared with a chance of {spared:.2g}",
+                proof,
+            )
+        return proof
 
     @override
     def heal(self, system: Links, node: str) -> None:

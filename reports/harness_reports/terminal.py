@@ -56,12 +56,13 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
     if (expected := words.expectation(verdict)) is not None:
         yield "expected", Text(words.shortened(expected, _TWO_LINES))
     if (accepted := words.gate(decision)) is not None:
-        yield "gate", Text(words.shortened(accepted, _TWO_LINES), style="green" if decision.accepted else "")
+        yield "gate", Text(words.shortened(accepted, _TWO_LINES), style="green" if decision.accepted else "red")
     yield from _listed(
         "known", (Text(words.shortened(words.known(met), _TWO_LINES)) for met in verdict.known), _MOST_KNOWN
     )
     yield from _listed("because", map(_sentence, verdict.reasons), _MOST_REASONS)
-    yield from _listed("missed", map(_sentence, verdict.missed_levels), _MOST_LEVELS)
+    missed = (Text(words.shortened(level, _ONE_LINE), style="red") for level in verdict.missed_levels)
+    yield from _listed("missed", missed, _MOST_LEVELS)
     yield from _listed("note", map(_sentence, verdict.notes), _MOST_NOTES)
     yield "instances", _counted({name: verdict.classes[name] for name in words.in_order(verdict.classes)})
     yield "calls", _counted(verdict.operations)

@@ -70,3 +70,21 @@ def test_a_rate_of_0_is_felt_by_no_answer_and_not_by_a_slow_one():
     assert Bandwidth(rate=0).apply_and_prove(System(QUICK), LINK)["probe_during"] == "timeout"
     with pytest.raises(NotFeltError):
         Bandwidth(rate=0).apply_and_prove(System(0.5), LINK)
+
+
+@pytest.mark.parametrize(("toxicity", "users", "told"), [(0.2, 1, "0.8"), (0.2, 60, "1.5e-06"), (0.9, 5, "1e-05")])
+def test_a_toxic_that_the_system_s_own_connections_may_all_lack_is_not_felt(monkeypatch, toxicity, users, told):
+    """A probe is a fresh connection, and its dice are not those of the system's long one."""
+    monkeypatch.setattr(System, "users", lambda *_: users)
+
+    with pytest.raises(NotFeltError, match=f"all of them are spared with a chance of {told}") as error:
+        Latency(latency=0.1, toxicity=toxicity).apply_and_prove(System(0.1), LINK)
+
+    assert error.value.proof["connections_during"] == users
+
+
+@pytest.mark.parametrize(("toxicity", "users"), [(0.2, 62), (0.9, 7), (1, 1)])
+def test_a_toxic_that_one_of_the_system_s_connections_must_have_is_felt(monkeypatch, toxicity, users):
+    monkeypatch.setattr(System, "users", lambda *_: users)
+
+    assert Latency(latency=0.1, toxicity=toxicity).apply_and_prove(System(0.1), LINK)["probe_during"]
