@@ -14,6 +14,7 @@ is allowed, and a record of fewer than LEAST_RUNS runs says too little to allow 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from importlib.resources import as_file, files
@@ -21,8 +22,10 @@ from pathlib import Path
 
 from pydantic import Field, RootModel, model_validator
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from harness.errors import UsageError
+from harness.files import write_whole
 from harness.model import Plan, Value, Verdict
 from harness.planning.yamlfile import read
 
@@ -105,13 +108,18 @@ def load(file: Path | None = None) -> Rates:
 
 def save(rates: Rates, file: Path) -> None:
     """
-    Write the rates as YAML, sorted. Raises UsageError if the file cannot be written.
+    Write the rates as YAML. The comments with which a file begins stay. Raises UsageError if the file cannot be
+    written.
     """
     yaml = YAML()
     yaml.width = 120
     try:
-        with file.open("w", encoding="utf-8") as out:
-            yaml.dump(json.loads(rates.model_dump_json()), out)
+        found = yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None
+        document = CommentedMap() if found is None else found
+        document.update(json.loads(rates.model_dump_json()))
+        text = io.StringIO()
+        yaml.dump(document, text)
+        write_whole(file, text.getvalue())
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
 

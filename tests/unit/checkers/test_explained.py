@@ -323,3 +323,13 @@ def test_the_shipped_rates_are_of_shipped_findings_and_scenarios():
         assert name in scenario.names()
         for record in of_scenario.values():
             assert set(record.findings) <= set(known.load())
+
+
+def test_what_is_recorded_keeps_the_comments_with_which_the_file_begins(tmp_path, planned):
+    file = tmp_path / "rates.yaml"
+    file.write_text("# Met on two busy cores.\ndemo:\n  1.18.2: {runs: 3, instances: 9}\n")
+
+    rates.save(rates.load(file).with_run(planned, shop.verdict()), file)
+
+    assert file.read_text().startswith("# Met on two busy cores.\ndemo:\n")
+    assert rates.load(file).root.keys() == {"demo", planned.scenario.name}
