@@ -3,7 +3,8 @@ Packing runs for keeping: all that their verdicts rest on and the reports, small
 
 What a run must have to be judged again is always packed: the plan, the evidence, the invariants and known findings that
 it brought, and the manifest. Its report, journals and logs are packed as long as the limit allows, those of runs that
-do not hold first. `data/`, which the nodes kept, is nearly all of a run directory, and no verdict reads it.
+do not hold first. `data/`, which the nodes kept, and `taps/`, which has all that they said, are nearly all of a run
+directory, and no verdict reads them.
 
 Unpacked, the folder is one as `--out` names it: `harness check RUN --out DIR` and `harness gate --out DIR` work there.
 """
@@ -24,7 +25,7 @@ from harness.files import write_whole
 from harness.model import Result
 from harness.rundir import RunDir
 
-_NEVER = ("data", "stands")
+_NEVER = ("data", "stands", "taps")
 _SHARED = (last.FILE, rundir.JUNIT, rundir.SUMMARY, "suite.json", "report.html")
 """What lies beside run directories: of the last command, and of a suite."""
 _OPTIONAL = ("report.html", "journal", "logs")

@@ -61,6 +61,14 @@ class RunDir:
         return Journals(self.path / "journal")
 
     @property
+    def taps(self) -> Path:
+        """
+        The folder of what the taps recorded, `<sidecar>-<life>.tap`: all that was said, also secrets. Nothing but the
+        collector reads it, and it is not packed.
+        """
+        return self.path / "taps"
+
+    @property
     def evidence(self) -> Path:
         """
         The folder of what was collected afterwards: `*.parquet`.
@@ -277,7 +285,7 @@ def create(root: Path, scenario: str, seed: int, now: datetime | None = None) ->
     Two runs that begin in the same second get different names. Raises UsageError if a hundred names are taken.
     """
     run = RunDir(new_folder(root, f"{re.sub(r'[^A-Za-z0-9_.]+', '-', scenario)}-{seed}", now))
-    for folder in (run.journals.folder, run.evidence, run.logs, run.data):
+    for folder in (run.journals.folder, run.taps, run.evidence, run.logs, run.data):
         folder.mkdir()
     point_latest(run)
     return run

@@ -26,7 +26,7 @@ class Environment:
     data: Path
     state_store: str
     defect: str | None
-    attempts: Path
+    attempts: Path | None
     provider_url: str
     sidecar_url: str
 
@@ -43,7 +43,7 @@ class Environment:
             data=Path(os.environ["DATA_DIR"]),
             state_store=os.environ["STATE_STORE"],
             defect=os.environ.get("DEFECT") or None,
-            attempts=Path(os.environ["ATTEMPTS_FILE"]),
+            attempts=Path(file) if (file := os.environ.get("ATTEMPTS_FILE")) else None,
             provider_url=os.environ.get("PROVIDER_URL", ""),
             sidecar_url=sidecar,
         )
@@ -67,12 +67,15 @@ class Attempts:
     The append-only file of activity executions: one line at the start of a body, one at its end.
 
     Each line is one write() to a file opened for appending. So a process that is killed leaves at most its last line
-    incomplete, and the next process begins on a new line.
+    incomplete, and the next process begins on a new line. Without a file nothing is written.
     """
 
-    def __init__(self, file: Path, node: str) -> None:
-        self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    def __init__(self, file: Path | None, node: str) -> None:
+        self._fd: int | None = None
         self.node = node
+        if file is None:
+            return
+        self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             os.write(self._fd, b"\n")
@@ -110,4 +113,5 @@ class Attempts:
         )
 
     def _write(self, row: Mapping[str, object]) -> None:
-        os.write(self._fd, json.dumps(row, separators=(",", ":")).encode() + b"\n")
+        if self._fd is not None:
+            os.write(self._fd, json.dumps(row, separators=(",", ":")).encode() + b"\n")

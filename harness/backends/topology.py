@@ -5,7 +5,8 @@ How each node of the `processes` backend is started, and the links through which
                        sidecar-i -> placement-0, and all sidecars -> scheduler-0
               app-i -> services of the target (the outside world)
 
-Every arrow is a link through Toxiproxy. The command lines follow `dapr run` in self-hosted mode, Dapr 1.18
+Every arrow is a link through Toxiproxy. If the plan has a tap (docs/tap.md), it is on the sidecar's side of the
+link from its app. The command lines follow `dapr run` in self-hosted mode, Dapr 1.18
 (documentation: arguments and annotations overview). This module starts nothing itself.
 """
 
@@ -50,6 +51,7 @@ class Topology:
         self._announced = wired.announced(plan)
         self.points = take() if self._announced else None
         self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
+        self._taps = {str(names.sidecar(i)): take() for i in self._replicas} if plan.tap else {}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
@@ -76,7 +78,8 @@ class Topology:
     def _link(self, name: str) -> Way:
         link = names.link(name)
         dest = str(link.dest)
-        upstream = self._at[dest] if link.source.role == names.APP else self.probes[dest][0]
+        by_app = link.source.role == names.APP
+        upstream = self._taps.get(dest, self._at[dest]) if by_app else self.probes[dest][0]
         return Way(self._take(), str(upstream), probe.of_link(name, self._plan.target))
 
     def _spec(
@@ -145,6 +148,7 @@ class Topology:
         name = str(node)
         http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
         command = (
+            *self._tap(name, grpc),
             str(self._binaries["daprd"]),
             *("--app-id", target.app_id),
             *("--dapr-listen-addresses", http.host),
@@ -165,6 +169,15 @@ class Topology:
             folder=self._run.data / "sidecars",
             env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": target.app_id},
         )
+
+    def _tap(self, sidecar: str, grpc: Address) -> tuple[str, ...]:
+        """
+        Return the words in front of a sidecar's command that give it a tap; none if the plan has no tap.
+        """
+        if sidecar not in self._taps:
+            return ()
+        tap = (sys.executable, "-P", "-m", "harness.tap")
+        return (*tap, str(self._taps[sidecar]), str(grpc), str(self._run.taps), sidecar)
 
     def _service(self, name: str) -> Spec:
         return self._program(str(Node(name, 0)), self._plan.target.services[name], {})
@@ -203,10 +216,10 @@ class Topology:
             env={
                 **program.env,
                 **env,
+                **({"ATTEMPTS_FILE": str(self._run.journals.attempts(name))} if self._plan.target.attempts else {}),
                 "NODE": name,
                 "PORT": str(self._at[name].port),
                 "DATA_DIR": str(self._run.data / name),
-                "ATTEMPTS_FILE": str(self._run.journals.attempts(name)),
                 "STATE_STORE": self._plan.target.state_store,
                 "DEFECT": self._plan.defect or "",
             },

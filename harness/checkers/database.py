@@ -21,6 +21,7 @@ import duckdb
 
 from harness.checkers import sandbox
 from harness.evidence.reader import make_views
+from harness.evidence.schema import OF_TAP, TABLES
 from harness.model import Plan
 
 Row = dict[str, Any]
@@ -254,7 +255,11 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        missing = make_views(connection, evidence)
+        without = () if plan.tap else OF_TAP
+        missing = make_views(connection, evidence, (table for table in TABLES if table not in without))
+        for table in without:
+            columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())
+            _table(connection, f"{table.name}({columns})", ())
         _declare(connection, plan)
         yield connection, missing
 

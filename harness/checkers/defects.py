@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.evidence.schema import ATTEMPTS, EFFECTS, HISTORY, INSTANCES, JOBS, OPERATIONS, READINGS, Table
+from harness.evidence.schema import ATTEMPTS, DELIVERIES, EFFECTS, HISTORY, INSTANCES, JOBS, OPERATIONS, READINGS, Table
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Defect:
 
     `gone`: the row is removed. `twice`: the row is there twice. `new` (column -> SQL) gives values that the row gets;
     with `twice`, only the second copy gets them. With `of`, the first row of the table `of` is looked for instead, and
-    a row is added to `table` that has only the values in `new`.
+    a row is added to `table` that has only the values in `new`. The invariants in `seen_by` rightly see a harmless
+    change.
     """
 
     table: Table
@@ -26,6 +27,7 @@ class Defect:
     twice: bool = False
     new: Mapping[str, str] = field(default_factory=dict)
     of: Table | None = None
+    seen_by: tuple[str, ...] = ()
 
 
 _COMPLETED = "instance_id = completed"
@@ -35,6 +37,9 @@ _OF_RETRY = "count(call_id) OVER (PARTITION BY instance_id, task_id) > 0"
 _NEXT = "lead(event) OVER (PARTITION BY instance_id ORDER BY position)"
 _BEFORE = "lag(task_id) OVER (PARTITION BY instance_id, event ORDER BY position)"
 _JOB = {"kind": "'activity'", "name": "'run-activity'", "task_id": "1"}
+
+_BESIDE_TAP = ("record_attempts",)
+"""That a body ran again is harmless. That the tap does not say so is not."""
 
 DEFECTS: Mapping[str, Defect] = {
     # If the last row of a ledger is removed, its position alone does not show that it is missing.
@@ -71,6 +76,9 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "attempt_before_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "1"}),
     "attempt_before_start/just": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000001"}),
+    "delivery_deleted": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", gone=True),
+    "delivery_invented": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", twice=True),
+    "delivery_invented/elsewhere": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", new={"node": "'app-7'"}),
     "instance_deleted": Defect(INSTANCES, _COMPLETED, gone=True),
     "instance_duplicated": Defect(INSTANCES, _COMPLETED, twice=True),
     "instance_moved": Defect(INSTANCES, _COMPLETED, new={"created_ns": "1"}),
@@ -218,12 +226,26 @@ defect.
 HARMLESS: Mapping[str, Defect] = {
     "attempt_at_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000000"}),
     "answered_at_start": Defect(OPERATIONS, _COMPLETED, new={"completed_ns": "began_ns"}),
-    "attempt_repeated": Defect(ATTEMPTS, _COMPLETED, twice=True, new={"attempt_id": "'once more'"}),
+    "attempt_repeated": Defect(
+        ATTEMPTS, _COMPLETED, twice=True, new={"attempt_id": "'once more'"}, seen_by=_BESIDE_TAP
+    ),
     "attempt_cut_off": Defect(
         ATTEMPTS,
         _COMPLETED,
         twice=True,
         new={"attempt_id": "'once more'", "ended_ns": "NULL", "outcome": "NULL"},
+        seen_by=_BESIDE_TAP,
+    ),
+    "delivery_cut_off": Defect(
+        DELIVERIES,
+        _COMPLETED,
+        twice=True,
+        new={
+            "attempt_id": "'once more'",
+            "completed_ns": "NULL",
+            "outcome": "NULL",
+            "cut_ns": "delivered_ns + 1000000",
+        },
     ),
     "effect_row_elsewhere": Defect(EFFECTS, _COMPLETED),
     "history_row_elsewhere": Defect(HISTORY, f"{_COMPLETED} AND position = 3"),

@@ -10,6 +10,8 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
     layer     who is to blame where the row has no column `layer`: client, app, engine, store or `not decided`
     catches   planted defects that it must catch, separated by commas
     source    where the rule comes from, for the reader alone
+    needs     what the run must offer, separated by commas: `tap`, `attempts` (an attempts file). If it does not, the
+              invariant is not applicable, and there is no finding
 """
 
 from __future__ import annotations
@@ -24,13 +26,15 @@ from pathlib import Path
 from harness import plugins
 from harness.checkers import header, telling
 from harness.errors import UsageError
+from harness.model import Plan
 from harness.runtime import shipped
 
 GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
 
 _MOST_NAMES = 10
-_NAMES = {"claim", "examined", "witness", "severity", "layer", "catches", "source"}
+_NAMES = {"claim", "examined", "witness", "severity", "layer", "catches", "source", "needs"}
+_OFFERS = {"tap", "attempts"}
 _SEVERITIES = {"violated", "unknown"}
 
 
@@ -47,6 +51,7 @@ class Invariant:
     severity: str = "violated"
     layer: str = "not decided"
     catches: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
 
 
 def load(folder: Traversable | Path) -> dict[str, str]:
@@ -145,6 +150,24 @@ def problem(plugin: plugins.Plugin) -> str | None:
     return None
 
 
+def offered(plan: Plan) -> frozenset[str]:
+    """
+    Return what a run of `plan` offers of that which invariants can need.
+    """
+    return frozenset((*(["tap"] if plan.tap else []), *(["attempts"] if plan.target.attempts else [])))
+
+
+def applicable(text: str, plan: Plan) -> bool:
+    """
+    Return whether a run of `plan` offers what the invariant of a file needs. One that cannot be read is applicable: its
+    finding says what is wrong with it.
+    """
+    try:
+        return parse(text).needs <= offered(plan)
+    except ValueError:
+        return True
+
+
 def parse(text: str) -> Invariant:
     """
     The invariant that `text` describes. Raises ValueError if its header is not as this module says.
@@ -152,6 +175,9 @@ def parse(text: str) -> Invariant:
     found = header.read(text, _NAMES, ("claim", "examined", "witness"))
     if found.get("severity", "violated") not in _SEVERITIES:
         raise ValueError(f"severity is violated or unknown, not {found['severity']!r}")
+    needs = frozenset(header.listed(found.get("needs", "")))
+    if strange := sorted(needs - _OFFERS):
+        raise ValueError(f"needs names {strange[0]!r}, which is none of {', '.join(sorted(_OFFERS))}")
     telling.refuse(found["witness"])
     return Invariant(
         claim=found["claim"],
@@ -161,4 +187,5 @@ def parse(text: str) -> Invariant:
         severity=found.get("severity", "violated"),
         layer=found.get("layer", "not decided"),
         catches=header.listed(found.get("catches", "")),
+        needs=needs,
     )

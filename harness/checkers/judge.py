@@ -82,7 +82,7 @@ def judge(
         telling = Telling(start[0]["load_start_ns"])
         explanations = Explanations(database, known.values(), plan.dapr_version, telling)
         of_target = of_target or plan.target.invariants
-        findings = tuple(_findings(database, telling, explanations, of_target, drafts, keep, progress))
+        findings = tuple(_findings(database, telling, explanations, plan, of_target, drafts, keep, progress))
         met = explanations.met()
         kinds = _kinds(database)
         classes = _classes(kinds)
@@ -129,13 +129,14 @@ def _findings(
     database: Database,
     telling: Telling,
     explanations: Explanations,
+    plan: Plan,
     of_target: Path | None,
     drafts: Path | None,
     keep: Path | None,
     progress: Progress,
 ) -> Iterator[Finding]:
     """
-    What each invariant says: the general ones, the target's own, the user's, each by name.
+    What each invariant says that is applicable: the general ones, the target's own, the user's, each by name.
     """
     general, targets, reason = invariant.load(invariant.GENERAL), {}, None
     if of_target is not None:
@@ -152,6 +153,8 @@ def _findings(
         for name, text in texts.items():
             number += 1
             progress(f"invariant {name}", number, len(general) + len(targets) + len(users))
+            if not invariant.applicable(text, plan):
+                continue
             if origin == "target" and name in general:
                 yield unknown(name, "", "there is a general invariant of that name", origin)
             else:

@@ -76,7 +76,7 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
 
     The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need.
     """
-    texts = invariant.load(invariant.GENERAL)
+    texts = {name: text for name, text in invariant.load(invariant.GENERAL).items() if invariant.applicable(text, plan)}
     catches = {name: invariant.parse(text).catches for name, text in texts.items()}
     with open_database(plan, evidence) as database:
         try:
@@ -89,13 +89,14 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
         copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))
         for name, defect in {**DEFECTS, **HARMLESS}.items():
             expected = () if name in HARMLESS else naming(name, catches)
-            planted = _plant(defect, evidence, copy, victims)
+            tells = name in HARMLESS or bool(expected)  # what nobody here can see is not planted
+            planted = tells and _plant(defect, evidence, copy, victims)
             caught: tuple[str, ...] = ()
             if planted:
                 with open_database(plan, copy) as database:
                     findings = [
                         examine(database, telling, invariant_name, texts[invariant_name], "general")
-                        for invariant_name in expected or texts
+                        for invariant_name in expected or texts.keys() - set(defect.seen_by)
                     ]
                 caught = tuple(finding.name for finding in findings if finding.violations > before[finding.name])
                 shutil.copy(path(evidence, defect.table), path(copy, defect.table))
@@ -120,6 +121,8 @@ def _plant(defect: Defect, evidence: Path, copy: Path, victims: Row) -> bool:
     """
     Write the table of `evidence` with the defect to `copy`. Return False, and write nothing, if there is no row for it.
     """
+    if not path(evidence, defect.table).is_file():
+        return False
     with duckdb.connect() as connection:
         rows = connection.read_parquet(str(path(evidence, defect.table)), file_row_number=True)
         source = rows

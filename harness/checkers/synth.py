@@ -37,10 +37,10 @@ from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
-_ONCE = {"faults", "readings", "journals"}
+_ONCE = {"api_calls", "faults", "readings", "journals"}
 """
-Tables that are not copied: faults and journals are those of the first copy, and a run with many instances has readings
-of only a few.
+Tables that are not copied: faults, calls to Dapr's API and journals are those of the first copy, and a run with many
+instances has readings of only a few.
 """
 _FRESH = {"op_id", "attempt_id", "key"}
 """Columns with names that must be different in each copy, whether or not the instance's id is a part of them."""
@@ -244,7 +244,7 @@ def _period_ns(connection: duckdb.DuckDBPyConnection, copied: Sequence[Table]) -
         f"SELECT min({column}) AS first_ns, max({column}) AS last_ns FROM {table.name}"
         for table in copied
         for column in table.types
-        if column.endswith("_ns")
+        if column.endswith("_ns") and column != "fire_at_ns"  # a timer may be due long after the run, or never
     )
     span = connection.execute(f"SELECT max(last_ns) - min(first_ns) FROM ({spans})").fetchone()
     return (span[0] if span and span[0] else 0) + 1_000_000_000

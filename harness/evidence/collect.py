@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 import structlog
 
 from harness.backends.endpoints import Endpoints
-from harness.evidence import api, jobs, journals, ledgers, tables
+from harness.evidence import api, conversation, jobs, journals, ledgers, tables
+from harness.evidence.conversation import Conversation
 from harness.evidence.engine import Engine
 from harness.evidence.schema import (
+    API_CALLS,
     ATTEMPTS,
+    DELIVERIES,
     EFFECTS,
     FAULTS,
     HISTORY,
@@ -74,19 +77,34 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
     return missing + _table(run, EFFECTS, lambda: ledgers.effects(target, endpoints))
 
 
-def from_journals(run: RunDir) -> list[str]:
+def from_journals(run: RunDir, target: Target) -> list[str]:
     """
-    Collect what the journals recorded during the run. Return what could not be collected, in words.
+    Collect what the journals and the taps recorded during the run. Return what could not be collected, in words.
+
+    If the target does not promise to write its attempts down, and has not done so, the taps tell what was executed.
     """
+    heard = Conversation()
+
+    def deliveries() -> Rows:
+        nonlocal heard
+        heard = conversation.read(run.taps)
+        return iter(heard.deliveries)
+
+    missing = _table(run, DELIVERIES, deliveries)
+    if not missing:
+        missing += _table(run, API_CALLS, lambda: iter(heard.api_calls))
+    by_file = target.attempts or run.journals.every_attempts()
+    if by_file or not missing:
+        rows = journals.attempts(run.journals) if by_file else conversation.attempts(heard.deliveries)
+        missing += _table(run, ATTEMPTS, lambda: rows)
     sources: Mapping[Table, Callable[[], Rows]] = {
         OPERATIONS: lambda: journals.operations(run.journals),
-        ATTEMPTS: lambda: journals.attempts(run.journals),
         FAULTS: lambda: journals.faults(run.journals),
         PHASES: lambda: journals.phases(run.journals),
         SAMPLES: lambda: journals.samples(run.journals),
-        JOURNALS: lambda: journals.files(run.journals),
+        JOURNALS: lambda: journals.files(run.journals, run.taps),
     }
-    return [problem for table, rows in sources.items() for problem in _table(run, table, rows)]
+    return missing + [problem for table, rows in sources.items() for problem in _table(run, table, rows)]
 
 
 def _table(run: RunDir, table: Table, rows: Callable[[], Rows]) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2
 
+from harness.evidence.schema import NEVER_NS
+
 # OrchestrationStatus of durabletask (orchestration.proto). In Dapr 1.18, no workflow ends as CANCELED or as
 # CONTINUED_AS_NEW.
 STATUS = {
@@ -54,6 +56,14 @@ def status(started: Any, ended: Any, events: list[Any]) -> str:
     return "SUSPENDED" if suspended else "RUNNING"
 
 
+def nanoseconds(moment: Any) -> int:
+    """
+    Return a protobuf timestamp in nanoseconds since the epoch, but NEVER_NS if it is later than that. The SDKs set a
+    timer in the year 9999 for a wait without a time-out, which does not fit into 64 bits.
+    """
+    return min(int(moment.ToNanoseconds()), NEVER_NS)
+
+
 def history_row(instance: str, position: int, event: Any, call: int | None = None) -> Row:
     """
     Return one event as a row of `history`. `call` is the task that was the first try of the same activity call.
@@ -76,11 +86,11 @@ def history_row(instance: str, position: int, event: Any, call: int | None = Non
         "position": position,
         "event_id": event.eventId,
         "event": kind,
-        "at_ns": event.timestamp.ToNanoseconds(),
+        "at_ns": nanoseconds(event.timestamp),
         "name": getattr(body, "name", None) or None,
         "task_id": task,
         "call_id": call,
-        "fire_at_ns": body.fireAt.ToNanoseconds() if "fireAt" in fields else None,
+        "fire_at_ns": nanoseconds(body.fireAt) if "fireAt" in fields else None,
         "payload": payload.value if payload is not None else None,
         "error": f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}" if failed else None,
     }

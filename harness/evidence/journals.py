@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from harness import journal
@@ -27,6 +29,7 @@ from harness.rows import (
     Unfelt,
     Unhealed,
 )
+from harness.tap import record
 
 Row = dict[str, Any]
 
@@ -123,9 +126,11 @@ def samples(journals: Journals) -> Iterator[Row]:
         yield from (row.model_dump() for row in journal.read(journals.samples, SAMPLES))
 
 
-def files(journals: Journals) -> Iterator[Row]:
+def files(journals: Journals, taps: Path) -> Iterator[Row]:
     """
-    Return one row per journal.
+    Return one row per journal, and per record of a tap in the folder `taps`.
     """
     for file in journals.every():
         yield {"file": file.name, "bytes": file.stat().st_size, "torn": journal.torn(file)}
+    for file in chain.from_iterable(record.every(taps).values()):
+        yield {"file": file.name, "bytes": file.stat().st_size, "torn": record.torn(file)}

@@ -42,6 +42,12 @@ class Table:
         return {column.name: column.type for column in self.columns}
 
 
+NEVER_NS = 7_258_118_400 * 10**9
+"""
+The beginning of the year 2200. No time in the evidence is later: for a wait without a time-out, the SDKs set a timer in
+the year 9999, which does not fit into 64 bits.
+"""
+
 _INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance that this row is about")
 
 OPERATIONS = Table(
@@ -70,7 +76,7 @@ OPERATIONS = Table(
 
 ATTEMPTS = Table(
     "attempts",
-    "one execution of an activity's body, as the target wrote it down",
+    "one execution of an activity: of its body, as the target wrote it down; if it did not, a delivery by the tap",
     (
         _INSTANCE,
         Column("activity", "VARCHAR", "registered (versioned) activity name"),
@@ -81,6 +87,50 @@ ATTEMPTS = Table(
         Column("ended_ns", "BIGINT", "end of the body; NULL if it was cut off"),
         Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if it was cut off"),
         Column("detail", "VARCHAR", "the error in words; NULL if ok or cut off"),
+    ),
+)
+
+DELIVERIES = Table(
+    "deliveries",
+    "one activity task that a sidecar handed to its app, as the tap saw it; none without a tap",
+    (
+        _INSTANCE,
+        Column("activity", "VARCHAR", "registered (versioned) activity name"),
+        Column("task_id", "INTEGER", "the engine's task id"),
+        Column("execution_id", "VARCHAR", "the taskExecutionId of the task; NULL if the SDK gives none"),
+        Column("attempt_id", "VARCHAR", "unique per delivery: the app, and the number of the delivery"),
+        Column("node", "VARCHAR", "the app replica that got it"),
+        Column("delivered_ns", "BIGINT", "when its last byte passed the tap on the way to the app"),
+        Column("completed_ns", "BIGINT", "when the answer's last byte passed the tap; NULL if none came"),
+        Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if no answer came"),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok or no answer came"),
+        Column(
+            "cut_ns", "BIGINT", "when the stream that brought it ended before its answer; NULL if the answer came first"
+        ),
+    ),
+)
+
+API_CALLS = Table(
+    "api_calls",
+    "one key, topic or method that an app touched by a call to Dapr's API by gRPC, as the tap saw it; none without one",
+    (
+        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call"),
+        Column("position", "INTEGER", "number of the key in its call, from 0"),
+        Column("node", "VARCHAR", "the app replica that called"),
+        Column("method", "VARCHAR", "the method of dapr.proto.runtime.v1.Dapr: GetState, PublishEvent, ..."),
+        Column(
+            "operation",
+            "VARCHAR",
+            "`get`, `save` or `delete` of state; `publish`; `invoke` of a service; `bind` of a binding; else NULL",
+        ),
+        Column("component", "VARCHAR", "the state store, pub/sub or binding component, or the app id; NULL for others"),
+        Column("key", "VARCHAR", "the state key, the topic, or the method or operation; NULL for others"),
+        Column(
+            "etag", "VARCHAR", "of a get: the etag of the answer; of a save or delete: the one that was sent; else NULL"
+        ),
+        Column("called_ns", "BIGINT", "when the request's last byte passed the tap"),
+        Column("answered_ns", "BIGINT", "when the answer ended; NULL if none came"),
+        Column("status", "INTEGER", "gRPC status, 0 for OK; NULL if no answer came"),
     ),
 )
 
@@ -148,7 +198,12 @@ HISTORY = Table(
             "call (by taskExecutionId); NULL if the SDK gives none, and for other events",
             later=True,
         ),
-        Column("fire_at_ns", "BIGINT", "for timerCreated and timerFired: when the timer is due; else NULL", later=True),
+        Column(
+            "fire_at_ns",
+            "BIGINT",
+            "for timerCreated and timerFired: when the timer is due, at most the year 2200, which is never; else NULL",
+            later=True,
+        ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; NULL if the event has none"),
         Column("error", "VARCHAR", "the failure in words; NULL if the event is none"),
     ),
@@ -223,12 +278,33 @@ SAMPLES = Table(
 
 JOURNALS = Table(
     "journals",
-    "one journal from which the tables above were made",
+    "one journal, or record of a tap, from which the tables above were made",
     (
-        Column("file", "VARCHAR", "its name in `journal/`"),
+        Column("file", "VARCHAR", "its name in `journal/` or `taps/`"),
         Column("bytes", "BIGINT", "its size"),
-        Column("torn", "BIGINT", "incomplete lines, left by a writer that was killed; the reader skipped them"),
+        Column(
+            "torn",
+            "BIGINT",
+            "incomplete lines or chunks, left by a writer that was killed; the reader skipped them",
+        ),
     ),
 )
 
-TABLES = (OPERATIONS, ATTEMPTS, EFFECTS, INSTANCES, HISTORY, READINGS, JOBS, FAULTS, PHASES, SAMPLES, JOURNALS)
+TABLES = (
+    OPERATIONS,
+    ATTEMPTS,
+    DELIVERIES,
+    API_CALLS,
+    EFFECTS,
+    INSTANCES,
+    HISTORY,
+    READINGS,
+    JOBS,
+    FAULTS,
+    PHASES,
+    SAMPLES,
+    JOURNALS,
+)
+
+OF_TAP = (DELIVERIES, API_CALLS)
+"""The tables that a run has only if its plan has a tap."""

@@ -71,6 +71,7 @@ class Plan(Value):
     dapr_version: str
     defect: str | None = None
     asked: Asked | None = Field(default=None, description="None in a plan of an earlier version")
+    tap: bool = Field(default=False, description="a tap records what each app and its sidecar say to each other")
     nodes: tuple[NodeName, ...]
     links: tuple[NodeName, ...]
     steps: tuple[Step, ...]

@@ -199,6 +199,10 @@ class Target(Value):
     state_store: str = "statestore"
     workflows: Mapping[str, Workflow] = Field(min_length=1)
     retries: Mapping[str, Retry] = Field(default={}, description="registered name of an activity -> its retry policy")
+    attempts: bool = Field(
+        default=False,
+        description="the app writes each execution of an activity into ATTEMPTS_FILE; if not, the tap tells of them",
+    )
     effects: tuple[EffectPair, ...] = Field(
         default=(), max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )

@@ -122,7 +122,7 @@ class Run:
                 self._backend.quiesce()
                 missing += witnesses.collect_stopped()
             self._backend.down()
-        missing += collect.from_journals(self._run)
+        missing += collect.from_journals(self._run, self._plan.target)
         manifest.write(self._run)
         return Ended(interruption.requested, tuple(missing))
 

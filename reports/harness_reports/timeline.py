@@ -10,6 +10,7 @@ from typing import Literal
 
 from harness import names
 from harness.checkers.traces import Body, Call, Effect, Event, Struck, Trace
+from harness.evidence.schema import NEVER_NS
 from harness_reports import words
 
 CLIENT, SCHEDULER, STORE = "client", "scheduler", "store"
@@ -181,6 +182,8 @@ def _events(events: Sequence[Event], at: Clock) -> Iterator[Entry]:
             ends = (each.at_ns for each in fired if each.task_id == event.task_id and each.position > event.position)
             end_ns = next(ends, None)
             due = "" if event.fire_at_ns is None else f", due at {words.at(at(event.fire_at_ns))}"
+            if event.fire_at_ns is not None and event.fire_at_ns >= NEVER_NS:
+                due = ", never due"
             yield Entry(
                 at(event.at_ns),
                 None if end_ns is None else at(end_ns),

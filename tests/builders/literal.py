@@ -70,8 +70,12 @@ class Story:
                 deed()
             attempt = {"instance_id": instance, "activity": activity, "task_id": task, "node": "app-0"}
             attempt |= {"attempt_id": f"{next(self.attempts)}", "started_ns": begun, "ended_ns": self.tick()}
-            self.rows["attempts"].append(attempt | {"outcome": "error" if answer is FAILED else "ok"})
+            outcome = "error" if answer is FAILED else "ok"
+            self.rows["attempts"].append(attempt | {"outcome": outcome})
             done = self.tick()
+            delivery = {name: attempt[name] for name in ("instance_id", "activity", "task_id", "node")}
+            delivery |= {"attempt_id": f"app-0#{len(self.rows['deliveries'])}", "outcome": outcome}
+            self.rows["deliveries"].append(delivery | {"delivered_ns": begun, "completed_ns": done})
             turn = self.tick()
             history.append(("workflowStarted", turn, {}))
             if answer is not FAILED:
@@ -220,6 +224,8 @@ LIES = {
     "effect_renamed": lambda r: change(r, "effects", {"effect": "shop"}, key="a/ship"),
     "attempt_deleted": lambda r: drop(r, "attempts", instance_id="a", activity="register_shipment_v1"),
     "attempt_duplicated": lambda r: twice(r, "attempts", instance_id="a", activity="register_shipment_v1"),
+    "delivery_deleted": lambda r: drop(r, "deliveries", instance_id="a", activity="register_shipment_v1"),
+    "delivery_invented": lambda r: twice(r, "deliveries", instance_id="a", activity="register_shipment_v1"),
     "instance_deleted": lambda r: drop(r, "instances", instance_id="a"),
     "instance_duplicated": lambda r: twice(r, "instances", instance_id="a"),
     "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),
@@ -370,4 +376,5 @@ LIES["end_deleted"] = lambda r: r["history"].remove(events(r, "a")[-1])
 def planned():
     """The plan that the run was made by."""
     read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
-    return plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
+    made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
+    return made.model_copy(update={"tap": True})

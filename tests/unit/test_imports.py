@@ -12,7 +12,7 @@ ROOT = Path(harness.__file__).parent.parent
 OURS = ("harness", "harness_reports", "target", "scenarios")
 LAYERS = [
     {"harness.errors"},
-    {"harness.files", "harness.mapping", "harness.names", "harness.plugins"},
+    {"harness.files", "harness.mapping", "harness.names", "harness.plugins", "harness.tap"},
     {"harness.model"},
     {"harness.rows"},
     {"harness.journal", "harness.runtime"},

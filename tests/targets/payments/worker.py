@@ -1,13 +1,12 @@
 """
 A payment workflow: hold an amount on an account, wait for the bank; if it declines the payment, void the hold.
 
-Nothing here knows the harness; the contract is docs/target-contract.md.
+Nothing here knows the harness, and no attempts are written down: the tap tells what ran.
 """
 
 import json
 import os
 import time
-import uuid
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,7 +16,6 @@ from dapr.clients.grpc._state import Concurrency, Consistency, StateOptions
 
 STORE = os.environ["STATE_STORE"]
 BLIND = os.environ.get("DEFECT") == "blind_hold"
-ATTEMPTS = os.open(os.environ["ATTEMPTS_FILE"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 FIRST_WRITE = StateOptions(concurrency=Concurrency.first_write, consistency=Consistency.strong)
 AGAIN = wf.RetryPolicy(
     first_retry_interval=timedelta(milliseconds=200), max_number_of_attempts=100, backoff_coefficient=1.0
@@ -27,17 +25,10 @@ THINKING_TIME = timedelta(seconds=1)  # the bank's, on whether to accept: a paym
 runtime = wf.WorkflowRuntime()
 
 
-def note(row):
-    os.write(ATTEMPTS, json.dumps({**row, "at_ns": time.time_ns()}).encode() + b"\n")
-
-
-def enter(ctx, activity, payment, effect):
+def enter(ctx, payment, effect):
     """
     Enter `effect` into the account's document, once for each instance (unless the defect is planted).
     """
-    attempt = {"attempt_id": uuid.uuid4().hex}
-    started = {"instance_id": ctx.workflow_id, "activity": activity, "task_id": ctx.task_id, "node": os.environ["NODE"]}
-    note({"event": "start", **attempt, **started})
     key = f"account-{payment['account']}"
     with DaprClient() as client:
         while True:
@@ -60,22 +51,19 @@ def enter(ctx, activity, payment, effect):
                 break
             except Exception as error:
                 if "etag" not in str(error).lower() and "ABORTED" not in str(error):
-                    note({"event": "end", **attempt, "outcome": "error", "detail": str(error)[:200]})
                     raise
     if BLIND and len(mine) == 0:
-        note({"event": "end", **attempt, "outcome": "error", "detail": "planted"})
         raise RuntimeError("planted: failed after the effect")
-    note({"event": "end", **attempt, "outcome": "ok"})
 
 
 @runtime.activity(name="hold_v1")
 def hold(ctx, payment):
-    enter(ctx, "hold_v1", payment, "hold")
+    enter(ctx, payment, "hold")
 
 
 @runtime.activity(name="void_v1")
 def void(ctx, payment):
-    enter(ctx, "void_v1", payment, "void")
+    enter(ctx, payment, "void")
 
 
 @runtime.workflow(name="payment_v1")

@@ -9,18 +9,16 @@ from harness import cli
 from harness.checkers import defects, invariant, selftest
 from harness.errors import EvidenceError
 from harness.evidence import schema, tables
-from harness.planning import plan, scenario, target
 from harness.rundir import RunDir
-from tests.builders.literal import sound
+from tests.builders.literal import planned, sound
 
 
 @pytest.fixture(name="run")
 def _run(tmp_path):
     """A small sound run, with a start that got no answer."""
-    read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
     run = RunDir(tmp_path / "run")
     run.path.mkdir()
-    run.save_plan(plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2"))
+    run.save_plan(planned())
     rows = sound()
     for table in schema.TABLES:
         tables.write(run.evidence, table, rows[table.name])

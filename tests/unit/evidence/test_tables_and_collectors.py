@@ -4,6 +4,7 @@ import http.server
 import json
 import subprocess
 import threading
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -175,6 +176,20 @@ def test_the_tries_of_one_call_and_the_timers_between_are_tied_together(redis_at
         ("timerCreated", None, 400),
         ("taskScheduled", None, None),
     ]
+
+
+def test_a_timer_of_the_year_9999_is_kept_as_never_due(redis_at, paying, tmp_path):
+    """The SDK sets it for `wait_for_external_event` without a time-out."""
+    at, client = redis_at
+    waiting = event(1, "timerCreated", 120, fire_at=253_402_300_799_999_999_999)
+    store_instance(client, "a", [*STARTED, waiting])
+
+    ((_, history),) = Engine(at, paying).rows()
+    tables.write(tmp_path, schema.HISTORY, history)
+
+    (kept,) = duckdb.sql(f"SELECT max(fire_at_ns) FROM '{tables.path(tmp_path, schema.HISTORY)}'").fetchone()
+    assert kept == schema.NEVER_NS
+    assert datetime.fromtimestamp(kept / 1e9, UTC).year == 2200
 
 
 def test_a_retry_whose_first_try_has_another_id_belongs_to_the_failure_of_its_turn(redis_at, paying):
@@ -360,7 +375,7 @@ def test_an_end_without_a_start_is_no_evidence_unless_a_line_was_torn(tmp_path):
     assert list(journals.attempts(Journals(tmp_path))) == []
 
 
-def test_a_source_that_is_not_as_it_must_be_leaves_the_others(tmp_path):
+def test_a_source_that_is_not_as_it_must_be_leaves_the_others(tmp_path, paying):
     """A time that is none."""
     run = RunDir(tmp_path)
     with lines.Writer(run.journals.folder / "samples.jsonl") as writer:
@@ -368,7 +383,7 @@ def test_a_source_that_is_not_as_it_must_be_leaves_the_others(tmp_path):
     with lines.Writer(run.journals.folder / "phases.jsonl") as writer:
         writer.write({"phase": "up", "event": "start", "at_ns": 1})
 
-    missing = collect.from_journals(run)
+    missing = collect.from_journals(run, paying)
 
     assert [problem.partition(":")[0] for problem in missing] == ["samples"]
     assert not tables.path(run.evidence, schema.SAMPLES).exists()
@@ -411,12 +426,12 @@ def test_a_column_that_the_schema_does_not_know_is_refused_and_leaves_nothing(tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_source_that_fails_leaves_no_table_and_the_others_whole(tmp_path):
+def test_a_source_that_fails_leaves_no_table_and_the_others_whole(tmp_path, paying):
     run = RunDir(tmp_path)
     run.journals.folder.mkdir()
     (run.journals.folder / "phases.jsonl").write_text("broken\nbroken\n")
 
-    (missing,) = collect.from_journals(run)
+    (missing,) = collect.from_journals(run, paying)
 
     assert missing.startswith("phases: ")
     assert {file.stem for file in run.evidence.glob("*.parquet")} == {
