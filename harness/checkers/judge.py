@@ -19,6 +19,7 @@ from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
 from harness.checkers.telling import Telling
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
+from harness.tap.record import SUFFIX
 
 _ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "running", "undeclared")
 """Classes that are no violation, in the order in which they are shown; violations follow by name."""
@@ -119,6 +120,8 @@ def judge(
 
 
 def _torn(row: Row) -> str:
+    if row["file"].endswith(SUFFIX):
+        return f"the last chunk of taps/{row['file']} was torn with its tap; nobody but the tap had got it"
     lines = "1 line" if row["torn"] == 1 else f"{row['torn']} lines"
     return (
         f"journal/{row['file']} has {lines} that a killed writer tore; what was to be said there is not in the evidence"

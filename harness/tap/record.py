@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 MAGIC = b"HTAP\x00\x00\x00\x01"
 _HEADER = struct.Struct("<QIBI")
-_SUFFIX = ".tap"
+SUFFIX = ".tap"
 
 
 class What(IntEnum):
@@ -70,8 +70,8 @@ def create(folder: Path, node: str) -> Record:
     Begin the next record of a sidecar: `<node>-<life>.tap`, where lives are numbered from 1. Raises OSError if the file
     cannot be created.
     """
-    life = 1 + max((_life(file) for file in folder.glob(f"{node}-*{_SUFFIX}")), default=0)
-    return Record(folder / f"{node}-{life:06d}{_SUFFIX}")
+    life = 1 + max((_life(file) for file in folder.glob(f"{node}-*{SUFFIX}")), default=0)
+    return Record(folder / f"{node}-{life:06d}{SUFFIX}")
 
 
 def every(folder: Path) -> dict[str, list[Path]]:
@@ -79,7 +79,7 @@ def every(folder: Path) -> dict[str, list[Path]]:
     Return sidecar -> its records in order of its lives.
     """
     found: dict[str, list[Path]] = {}
-    for file in sorted(folder.glob(f"*{_SUFFIX}")):
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
         found.setdefault(file.stem.rpartition("-")[0], []).append(file)
     return found
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import faults, journal, judging, mutation, peers
+from tests.bench import faults, journal, judging, mutation, peers, tap
 
 SECTIONS = {
     "journal": journal.measure,
     "judging": judging.measure,
     "faults": faults.measure,
+    "tap": tap.measure,
     "peers": peers.measure,
     "mutation": mutation.measure,
 }

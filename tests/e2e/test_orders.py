@@ -18,6 +18,7 @@ def test_it_holds_and_exercises_every_branch(harness):
 
     assert finished.holds(), finished.out
     assert {"completed", "compensated", "rejected"} <= finished.verdict["classes"].keys()
+    assert finished.finding("record_attempts")["examined"] >= 2 * finished.verdict["attempts"] > 0
     assert all(fault["felt_after"] is not None for fault in finished.verdict["faults"])
 
     # A start that got no answer, made one that was accepted: the client's own record does not bear that out.

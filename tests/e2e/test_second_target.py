@@ -18,6 +18,7 @@ def test_a_correct_one_holds_and_is_judged_again_to_the_same_bytes(harness):
     assert (finished.run / "verdict.json").read_bytes() == first
     assert finished.holds(), finished.out
     assert {"completed", "compensated"} <= finished.verdict["classes"].keys()
+    assert finished.verdict["attempts"] > 0, "it writes none itself: the tap saw them"
     assert all(fault["felt_after"] is not None for fault in finished.verdict["faults"])
 
     shutil.copytree(finished.run, copy := finished.runs / "copy")

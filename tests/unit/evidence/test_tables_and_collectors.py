@@ -187,7 +187,7 @@ def test_a_timer_of_the_year_9999_is_kept_as_never_due(redis_at, paying, tmp_pat
     ((_, history),) = Engine(at, paying).rows()
     tables.write(tmp_path, schema.HISTORY, history)
 
-    (kept,) = duckdb.sql(f"SELECT max(fire_at_ns) FROM '{tables.path(tmp_path, schema.HISTORY)}'").fetchone()
+    (kept,) = duckdb.sql(f"SELECT max(fire_at_ns) FROM '{tables.path(tmp_path, schema.HISTORY)}'").fetchall()[0]
     assert kept == schema.NEVER_NS
     assert datetime.fromtimestamp(kept / 1e9, UTC).year == 2200
 
@@ -437,6 +437,8 @@ def test_a_source_that_fails_leaves_no_table_and_the_others_whole(tmp_path, payi
     assert {file.stem for file in run.evidence.glob("*.parquet")} == {
         "operations",
         "attempts",
+        "deliveries",
+        "api_calls",
         "faults",
         "samples",
         "journals",
