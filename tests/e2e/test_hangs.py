@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.hangs import fill
+from tests.builders.hangs import fill
 
 pytestmark = pytest.mark.e2e
 

@@ -1,7 +1,7 @@
 """
 What becomes of a run if one of its helpers hangs: stopped by SIGSTOP in each phase of the run, and left so.
 
-`python -m tests.e2e.hangs` fills the whole matrix (an hour); `... hangs redis:load locust:settle` these cells.
+`python -m tests.builders.hangs` fills the whole matrix (an hour); `... hangs redis:load locust:settle` these cells.
 `test_hangs.py` has some of the cells.
 """
 
