@@ -6,6 +6,8 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
     claim     what holds if the query returns nothing: a sentence
     examined  SQL for one number: how many things the query looked at; 0 makes the finding UNKNOWN
     witness   a sentence about one row, with its columns in braces (see `harness.checkers.telling`)
+    needs     evidence that not every target offers (see `harness.checkers.offers`), separated by commas; a run of a
+              target that does not offer it is not judged by this invariant
     severity  `violated` (if left out), or `unknown`: a row shows that the evidence, not the system, is wrong
     layer     who is to blame where the row has no column `layer`: client, app, engine, store or `not decided`
     catches   planted defects that it must catch, separated by commas
@@ -24,17 +26,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness import plugins
-from harness.checkers import header, telling
+from harness.checkers import header, offers, telling
 from harness.errors import UsageError
-from harness.model import Plan
 from harness.runtime import shipped
 
 GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
 
 _MOST_NAMES = 10
-_NAMES = {"claim", "examined", "witness", "severity", "layer", "catches", "source", "needs"}
-_OFFERS = {"tap", "attempts"}
+_NAMES = {"claim", "examined", "witness", "needs", "severity", "layer", "catches", "source"}
 _SEVERITIES = {"violated", "unknown"}
 
 
@@ -51,7 +51,7 @@ class Invariant:
     severity: str = "violated"
     layer: str = "not decided"
     catches: tuple[str, ...] = ()
-    needs: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
 
 
 def load(folder: Traversable | Path) -> dict[str, str]:
@@ -150,24 +150,6 @@ def problem(plugin: plugins.Plugin) -> str | None:
     return None
 
 
-def offered(plan: Plan) -> frozenset[str]:
-    """
-    Return what a run of `plan` offers of that which invariants can need.
-    """
-    return frozenset((*(["tap"] if plan.tap else []), *(["attempts"] if plan.target.attempts else [])))
-
-
-def applicable(text: str, plan: Plan) -> bool:
-    """
-    Return whether a run of `plan` offers what the invariant of a file needs. One that cannot be read is applicable: its
-    finding says what is wrong with it.
-    """
-    try:
-        return parse(text).needs <= offered(plan)
-    except ValueError:
-        return True
-
-
 def parse(text: str) -> Invariant:
     """
     The invariant that `text` describes. Raises ValueError if its header is not as this module says.
@@ -175,10 +157,10 @@ def parse(text: str) -> Invariant:
     found = header.read(text, _NAMES, ("claim", "examined", "witness"))
     if found.get("severity", "violated") not in _SEVERITIES:
         raise ValueError(f"severity is violated or unknown, not {found['severity']!r}")
-    needs = frozenset(header.listed(found.get("needs", "")))
-    if strange := sorted(needs - _OFFERS):
-        raise ValueError(f"needs names {strange[0]!r}, which is none of {', '.join(sorted(_OFFERS))}")
     telling.refuse(found["witness"])
+    needs = header.listed(found.get("needs", ""))
+    if unknown := [name for name in needs if name not in offers.OFFERS]:
+        raise ValueError(f"needs names evidence: {', '.join(offers.OFFERS)}; not {unknown[0]!r}")
     return Invariant(
         claim=found["claim"],
         examined=found["examined"],
@@ -189,3 +171,13 @@ def parse(text: str) -> Invariant:
         catches=header.listed(found.get("catches", "")),
         needs=needs,
     )
+
+
+def needs(text: str) -> tuple[str, ...]:
+    """
+    The evidence that an invariant needs and not every target offers; nothing if `text` describes no invariant.
+    """
+    try:
+        return parse(text).needs
+    except ValueError:
+        return ()

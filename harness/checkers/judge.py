@@ -17,6 +17,7 @@ from harness.checkers import invariant, levels, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
+from harness.checkers.offers import not_applicable, offered, rests_on
 from harness.checkers.telling import Telling
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
 from harness.tap.record import SUFFIX
@@ -83,7 +84,15 @@ def judge(
         telling = Telling(start[0]["load_start_ns"])
         explanations = Explanations(database, known.values(), plan.dapr_version, telling)
         of_target = of_target or plan.target.invariants
-        findings = tuple(_findings(database, telling, explanations, plan, of_target, drafts, keep, progress))
+        offers = offered(plan, database)
+        lacking_offers: dict[str, tuple[str, ...]] = {}
+        findings = []
+        for needs, finding in _findings(database, telling, explanations, of_target, drafts, keep, progress):
+            # What contradicts a claim counts, whatever the target says that it offers.
+            if finding.result is not Result.VIOLATED and (unoffered := tuple(need for need in needs if need not in offers)):
+                lacking_offers[finding.name] = unoffered
+            else:
+                findings.append(finding)
         met = explanations.met()
         kinds = _kinds(database)
         classes = _classes(kinds)
@@ -109,7 +118,9 @@ def judge(
         attempts=bodies[0]["ran"],
         repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],
         overlapping_attempts=overlaps[0]["overlaps"],
-        findings=findings,
+        rests_on=rests_on(offers),
+        findings=tuple(findings),
+        not_applicable=tuple(not_applicable(lacking_offers)),
         faults=faults,
         missed_levels=missed,
         notes=notes,
@@ -137,9 +148,9 @@ def _findings(
     drafts: Path | None,
     keep: Path | None,
     progress: Progress,
-) -> Iterator[Finding]:
+) -> Iterator[tuple[tuple[str, ...], Finding]]:
     """
-    What each invariant says that is applicable: the general ones, the target's own, the user's, each by name.
+    What each invariant needs, and what it says: the general ones, the target's own, the user's, each by name.
     """
     general, targets, reason = invariant.load(invariant.GENERAL), {}, None
     if of_target is not None:
@@ -156,14 +167,12 @@ def _findings(
         for name, text in texts.items():
             number += 1
             progress(f"invariant {name}", number, len(general) + len(targets) + len(users))
-            if not invariant.applicable(text, plan):
-                continue
             if origin == "target" and name in general:
-                yield unknown(name, "", "there is a general invariant of that name", origin)
+                yield (), unknown(name, "", "there is a general invariant of that name", origin)
             else:
-                yield examine(database, telling, name, text, origin, keep, explanations)
+                yield invariant.needs(text), examine(database, telling, name, text, origin, keep, explanations)
     if reason is not None:
-        yield unknown("invariants", "The target's own invariants hold.", reason, "target")
+        yield (), unknown("invariants", "The target's own invariants hold.", reason, "target")
 
 
 def _kinds(database: Database) -> dict[str, dict[str, int]]:

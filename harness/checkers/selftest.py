@@ -21,6 +21,7 @@ from harness.checkers import invariant
 from harness.checkers.database import Row, UnansweredError, open_database
 from harness.checkers.defects import DEFECTS, HARMLESS, Defect
 from harness.checkers.examining import examine
+from harness.checkers.offers import offered
 from harness.checkers.telling import Telling
 from harness.errors import EvidenceError
 from harness.evidence.tables import path
@@ -71,19 +72,20 @@ _VICTIM_TYPES = {
 def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
     """
     Plant one defect after the other in copies of `evidence`, a folder of Parquet files, and return for each which of
-    the invariants that name it caught it. Then plant the harmless changes, and return for each which of all invariants
-    raised an alarm.
+    the applicable invariants that name it caught it; a defect that none of them names is not planted. Then plant the
+    harmless changes, and return for each which of these invariants raised an alarm.
 
     The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need.
     """
-    texts = {name: text for name, text in invariant.load(invariant.GENERAL).items() if invariant.applicable(text, plan)}
-    catches = {name: invariant.parse(text).catches for name, text in texts.items()}
     with open_database(plan, evidence) as database:
         try:
             (victims,) = database.rows(_VICTIMS)
             telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
         except UnansweredError as error:
             raise EvidenceError(f"the self-test needs evidence that is whole: {error}") from error
+        offers, every = offered(plan, database), invariant.load(invariant.GENERAL)
+        texts = {name: text for name, text in every.items() if offers.issuperset(invariant.needs(text))}
+        catches = {name: invariant.parse(text).catches for name, text in texts.items()}
         before = {name: examine(database, telling, name, text, "general").violations for name, text in texts.items()}
     with tempfile.TemporaryDirectory(prefix="harness-selftest-") as scratch:
         copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))

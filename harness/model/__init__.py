@@ -43,7 +43,18 @@ from harness.model.target import (
     Workflow,
 )
 from harness.model.values import EndClass, NodeName, Seconds, Value, seconds
-from harness.model.verdict import INTERRUPTED, FaultFinding, Finding, Known, Origin, Result, Verdict, Witness, worst
+from harness.model.verdict import (
+    INTERRUPTED,
+    FaultFinding,
+    Finding,
+    Known,
+    NotApplicable,
+    Origin,
+    Result,
+    Verdict,
+    Witness,
+    worst,
+)
 
 __all__ = [
     "INTERRUPTED",
@@ -72,6 +83,7 @@ __all__ = [
     "Nemesis",
     "NemesisFault",
     "NodeName",
+    "NotApplicable",
     "Origin",
     "Outcome",
     "Percentiles",

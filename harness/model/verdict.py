@@ -96,6 +96,16 @@ class Finding(Value):
         return self.violations - self.explained
 
 
+class NotApplicable(Value):
+    """
+    Invariants that this target offers no evidence for. They are no reason for UNKNOWN.
+    """
+
+    invariants: tuple[str, ...] = Field(description="their names")
+    lacking: str = Field(description="what the evidence that they need would tell")
+    give: str = Field(description="what the target must give, so that they are judged too")
+
+
 class FaultFinding(Value):
     """
     One fault on one node: whether it was felt, when, and how long until the system was well again.
@@ -147,7 +157,11 @@ class Verdict(Value):
     overlapping_attempts: int = Field(
         default=0, description="of these, those that began while another execution of the task ran; allowed"
     )
-    findings: tuple[Finding, ...] = Field(description="what each invariant found")
+    rests_on: tuple[str, ...] = Field(default=(), description="the witnesses that this target offers")
+    findings: tuple[Finding, ...] = Field(description="what each applicable invariant found")
+    not_applicable: tuple[NotApplicable, ...] = Field(
+        default=(), description="the other invariants: those that the target offers no evidence for"
+    )
     faults: tuple[FaultFinding, ...] = Field(description="each fault on each node, in the order of the plan")
     missed_levels: tuple[str, ...] = Field(default=(), description="service levels of the gate that were missed")
     notes: tuple[str, ...] = Field(default=(), description="plain sentences that change nothing, and should be known")

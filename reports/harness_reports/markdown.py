@@ -121,6 +121,7 @@ def _of_one(run: ReportedRun) -> Iterator[Iterable[str]]:
         if len(others) > _MOST_FINDINGS:
             yield [f"And {len(others) - _MOST_FINDINGS:,} more, in report.html.", ""]
         yield _invariants(verdict)
+        yield _not_applicable(verdict)
     defect = f", planted defect {_text(plan.defect)}" if plan.defect else ""
     yield [
         f"Dapr {_text(plan.dapr_version)}{defect}. The same again:",
@@ -182,6 +183,19 @@ def _invariants(verdict: Verdict) -> Iterator[str]:
         yield f"The first {_MOST_INVARIANTS} of {len(verdict.findings):,} are shown."
     yield "</details>"
     yield ""
+
+
+def _not_applicable(verdict: Verdict) -> Iterator[str]:
+    if verdict.not_applicable:
+        yield "Not applicable, because the target offers no evidence for it:"
+        yield ""
+        yield from _table(
+            ("not judged", "nothing tells", "to judge this too, give"),
+            [
+                (_text(", ".join(each.invariants)), _text(each.lacking), _text(each.give))
+                for each in verdict.not_applicable
+            ],
+        )
 
 
 def _faults(verdict: Verdict) -> Iterator[str]:

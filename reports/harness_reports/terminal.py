@@ -14,7 +14,7 @@ from rich.text import Text
 
 from harness.checkers.gate import Decision
 from harness.checkers.repeat import Spread
-from harness.model import FaultFinding, Finding, Plan, Result, Verdict
+from harness.model import FaultFinding, Finding, NotApplicable, Plan, Result, Verdict
 from harness.rundir import RunDir
 from harness_reports import words
 
@@ -25,6 +25,7 @@ _MOST_KNOWN = 2
 _MOST_NOTES = 2
 _MOST_FAULTS = 5
 _MOST_FINDINGS = 3
+_MOST_NOT_APPLICABLE = 5
 _MOST_COMMAND = 500
 _ONE_LINE = 84
 _TWO_LINES = 150
@@ -75,6 +76,7 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
     yield "invariants", Text(f"{len(held)} of {len(verdict.findings)} hold, {examined:,} things examined")
     others = (finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS)
     yield from _listed("", map(_finding, others), _MOST_FINDINGS)
+    yield from _listed("not judged", map(_not_applicable, verdict.not_applicable), _MOST_NOT_APPLICABLE)
     yield "report", Text(words.printable(str(run / "report.html")), style="bold")
     yield "again", Text(words.shortened(words.repeat(plan, RunDir(run).backend), _MOST_COMMAND), style="bold")
 
@@ -131,6 +133,11 @@ def _fault(fault: FaultFinding) -> Text:
     if fault.felt_after is None:
         return Text.assemble(f"{name} at {words.at(fault.at)}: ", ("not felt", "yellow"))
     return Text(words.shortened(f"{name} at {words.at(fault.at)}: {words.felt(fault)}", _TWO_LINES))
+
+
+def _not_applicable(left: NotApplicable) -> Text:
+    told = f"{', '.join(left.invariants)}: to judge this too, give {left.give}"
+    return Text(words.shortened(told, _TWO_LINES), style="dim")
 
 
 def _finding(finding: Finding) -> Text:

@@ -31,8 +31,8 @@ ORDER: Mapping[Result, int] = {Result.VIOLATED: 0, Result.UNKNOWN: 1, Result.HOL
 
 MEANING = (
     (
-        "HOLDS means that, in this one run, every invariant had something to examine and none found a counterexample "
-        "in the evidence, that the run was thick enough, and that every fault was proved to be felt."
+        "HOLDS means that, in this one run, every applicable invariant had something to examine and none found a "
+        "counterexample in the evidence, that the run was thick enough, and that every fault was proved to be felt."
     ),
     (
         "It does not mean that there is no counterexample: other seeds, timings, loads, faults and versions were not "
@@ -197,7 +197,9 @@ def headline(verdict: Verdict) -> str:
     of = count(total, "invariant")
     match verdict.result:
         case Result.HOLDS:
-            return f"Every promise that was examined was kept: {of} over {count(instances(verdict), 'instance')}."
+            rests_on = " and ".join(verdict.rests_on) or "the evidence of the run"
+            over = f"{of} over {count(instances(verdict), 'instance')}"
+            return f"Every promise that was examined was kept, by {rests_on}: {over}{_left(verdict)}."
         case Result.VIOLATED:
             broken = len(by_result(verdict, Result.VIOLATED))
             told = f"A promise was broken: {broken} of {of} {'is' if broken == 1 else 'are'} violated"
@@ -205,6 +207,14 @@ def headline(verdict: Verdict) -> str:
         case Result.UNKNOWN:
             held = len(by_result(verdict, Result.HOLDS))
             return f"This run cannot tell whether the promises were kept: {held} of {of} held."
+
+
+def _left(verdict: Verdict) -> str:
+    """
+    How many invariants are not applicable; nothing if all are.
+    """
+    left = sum(len(each.invariants) for each in verdict.not_applicable)
+    return f"; {left} {'is' if left == 1 else 'are'} not applicable" if left else ""
 
 
 def _explained(verdict: Verdict) -> str:

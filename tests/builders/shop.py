@@ -364,6 +364,7 @@ def verdict(findings: tuple[Finding, ...] | None = None, **changes) -> Verdict:
             "operations": {"ok": 593, "fail": 7, "unknown": 32},
             "attempts": 2431,
             "repeated_attempts": 59,
+            "rests_on": ("what clients were told", "what the engine stored"),
             "findings": found,
             "faults": fault_findings(),
             **changes,

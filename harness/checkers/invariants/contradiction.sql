@@ -1,5 +1,6 @@
 -- claim: The outcome of an instance agrees with the ledger: the ledger holds each effect that the outcome requires, and none that it rules out.
 -- layer: app
+-- needs: effects
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: forward_deleted, forward_given_away, outcome_flipped, instance_renamed
 -- witness: {instance_id}: the engine says {says}; its outcome requires {calls:or}; the ledger holds {ledger}.

@@ -1,5 +1,6 @@
 -- claim: No effect happens twice for one instance, however often its activity ran.
 -- layer: app
+-- needs: effects
 -- examined: SELECT count(*) FROM effects
 -- catches: forward_duplicated, compensation_duplicated, forward_given_away
 -- witness: {instance_id} has {effect} {times} times; the ledger holds {ledger}.

@@ -1,5 +1,6 @@
 -- claim: An instance that is compensated is compensated in full: no forward effect remains without its compensation.
 -- layer: app
+-- needs: effects, compensations
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: compensation_deleted
 -- witness: {instance_id} has {forward} and no {compensation}, although it {why}; the ledger holds {ledger}.

@@ -1,5 +1,6 @@
 -- claim: No effect is compensated that did not happen, or more often than it happened.
 -- layer: app
+-- needs: effects, compensations
 -- examined: SELECT count(*) FROM classes WHERE stored
 -- catches: compensated_forward_deleted, compensation_duplicated
 -- witness: {instance_id} has {compensations} times {compensation} for {forwards} times {forward}; the ledger holds {ledger}.

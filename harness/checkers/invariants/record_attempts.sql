@@ -2,7 +2,7 @@
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM attempts) + (SELECT count(*) FROM deliveries)
 -- catches: delivery_deleted, delivery_invented
--- needs: tap, attempts
+-- needs: tap, attempts_file
 -- source: docs/tap.md. A delivery without an answer whose stream ended before the run had settled may never have reached the application.
 -- witness: {instance_id}: {activity:or} as task {task_id} on {node}: the attempts file has it {executed} times, and the tap {delivered} times, {certain} of them certain to have reached the application.
 WITH told AS (

@@ -1,5 +1,6 @@
 -- claim: A call of an activity is tried again only after its last try failed, and no more often than target.yaml declares for that activity.
 -- layer: SDK
+-- needs: call_ids
 -- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
 -- catches: retried_once_more, retried_after_success
 -- source: dapr-ext-workflow 1.18.3 _durabletask/worker.py (process_event: only taskFailed leads to a retry) and _durabletask/task.py (RetryableTask.compute_next_delay: no retry after max_number_of_attempts tries). If the engine runs a body again without recording a new try, that is not a retry; the verdict counts it as a repeated attempt.

@@ -1,5 +1,6 @@
 -- claim: Between a failed try of an activity and the next try lies the wait that target.yaml declares (constant, or growing by a factor up to a maximum), and the next try does not begin before the wait is over.
 -- layer: SDK
+-- needs: retries, call_ids
 -- examined: SELECT count(*) FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL
 -- catches: retry_wait_shortened, retry_wait_lengthened, retry_timer_early, retry_not_waited, retry_timer_missing
 -- source: dapr-ext-workflow 1.18.3 _durabletask/task.py (RetryableTask.compute_next_delay) and _durabletask/worker.py (create_timer_internal: the wait is added to the time of the turn). The time of the turn lies between the failure and the turn's workflowStarted event. It is the time of that event, unless the engine took the answer to a cancelled turn (docs/findings.md, 9). The tolerance is one millisecond, because the SDK counts in microseconds, and the failure and the firing get their times from two processes.

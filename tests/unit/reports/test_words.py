@@ -67,7 +67,8 @@ def test_a_text_that_is_cut_says_so_and_is_no_longer_than_asked():
 
 def test_every_verdict_is_told_in_a_sentence_with_its_numbers():
     assert words.headline(shop.verdict()) == (
-        "Every promise that was examined was kept: 10 invariants over 600 instances."
+        "Every promise that was examined was kept, by what clients were told and what the engine stored: "
+        "10 invariants over 600 instances."
     )
     one = shop.verdict((shop.finding("lost", Result.VIOLATED, violations=3), shop.finding("stuck")))
     assert words.headline(one) == "A promise was broken: 1 of 2 invariants is violated."

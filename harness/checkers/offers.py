@@ -1,0 +1,104 @@
+"""
+What evidence a target offers. An invariant that needs what the target does not offer is not applicable: it is no reason
+for UNKNOWN. What a target offers and a run lacks is one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.checkers.database import Database, UnansweredError
+from harness.model import NotApplicable, Plan
+
+TAP, ATTEMPTS_FILE, ATTEMPTS = "tap", "attempts_file", "attempts"
+EFFECTS, COMPENSATIONS, ORDER = "effects", "compensations", "order"
+RETRIES, CALL_IDS = "retries", "call_ids"
+
+_ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
+_ANY_CALL_ID = """
+    SELECT count(*) > 0
+    FROM (SELECT call_id FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL LIMIT 1) AS first
+"""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """
+    One kind of evidence that a target may offer: what it tells, and how a team gives it.
+    """
+
+    tells: str
+    give: str
+
+
+OFFERS: Mapping[str, Offer] = {
+    TAP: Offer("what app and sidecar say to each other", "a run with the tap: `--backend processes`"),
+    ATTEMPTS_FILE: Offer(
+        "what an activity says of itself",
+        "an attempts file, the sharpest witness, and `attempts: true` in target.yaml (docs/target-contract.md)",
+    ),
+    ATTEMPTS: Offer("which activities ran", "a run with the tap, or an attempts file"),
+    EFFECTS: Offer("what the outside world kept", "`effects` and `ledgers` in target.yaml"),
+    COMPENSATIONS: Offer("what undoes an effect", "the `compensation` of an effect in target.yaml, if it has one"),
+    ORDER: Offer("in which order effects come", "a second effect in target.yaml, if there is one"),
+    RETRIES: Offer("how activities are tried again", "`retries` in target.yaml"),
+    CALL_IDS: Offer(
+        "which tries belong to one call", "an SDK that gives all tries of a call one id (taskExecutionId), as Python's"
+    ),
+}
+"""Every kind of evidence that the header `needs` of an invariant can name."""
+
+
+def offered(plan: Plan, database: Database) -> frozenset[str]:
+    """
+    Return which of `OFFERS` the target of a run offers: what its target.yaml declares, and what is there undeclared.
+    """
+    target = plan.target
+    undone = any(pair.compensation is not None for pair in target.effects)
+    found = {
+        TAP: plan.tap,
+        ATTEMPTS_FILE: target.attempts,
+        ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
+        EFFECTS: bool(target.effects),
+        COMPENSATIONS: undone,
+        ORDER: undone or len(target.effects) > 1,
+        RETRIES: bool(target.retries),
+        CALL_IDS: _has(database, _ANY_CALL_ID, untold=True),
+    }
+    return frozenset(name for name, is_offered in found.items() if is_offered)
+
+
+def rests_on(offers: Collection[str]) -> tuple[str, ...]:
+    """
+    Say on which witnesses a verdict rests.
+    """
+    always = ("what clients were told", "what the engine stored")
+    return (*always, *(OFFERS[name].tells for name in (EFFECTS, ATTEMPTS) if name in offers))
+
+
+def not_applicable(lacking: Mapping[str, tuple[str, ...]]) -> Iterator[NotApplicable]:
+    """
+    Say what would make invariants applicable. `lacking` maps each to what it needs and is not offered. Those that lack
+    the same are told together.
+    """
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, needs in lacking.items():
+        groups[needs].append(name)
+    for needs, names in groups.items():
+        yield NotApplicable(
+            invariants=tuple(names),
+            lacking=" and ".join(OFFERS[need].tells for need in needs),
+            give="; ".join(OFFERS[need].give for need in needs),
+        )
+
+
+def _has(database: Database, sql: str, *, untold: bool) -> bool:
+    """
+    Return the answer of a query; `untold` if the evidence does not answer it.
+    """
+    try:
+        return bool(database.scalar(sql))
+    except UnansweredError:
+        return untold

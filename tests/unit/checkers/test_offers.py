@@ -1,0 +1,114 @@
+"""Applicable, examined and judged are three things."""
+
+import re
+
+import pytest
+
+from harness.checkers import invariant, offers
+from harness.checkers.judge import judge
+from harness.model import Result
+from tests.builders.tutorial import EFFECTS, MS, Rows, plan
+
+TAKES = {"statuses": {"COMPLETED": {"ends": "completed", "effects": ["take"]}}}
+
+
+def unchanged(count=3):
+    """The evidence of an application that never heard of us."""
+    rows = Rows()
+    for number in range(count):
+        rows.ended(f"i{number}")
+    return rows
+
+
+def left(verdict):
+    return {name for each in verdict.not_applicable for name in each.invariants}
+
+
+def test_an_application_that_was_left_unchanged_can_hold(tmp_path):
+    verdict = judge("run", plan(), unchanged().write(tmp_path))
+
+    assert (verdict.result, verdict.reasons) == (Result.HOLDS, ())
+    assert verdict.rests_on == ("what clients were told", "what the engine stored")
+    assert left(verdict) == {
+        name for name, text in invariant.load(invariant.GENERAL).items() if invariant.needs(text)
+    } - {"retried_too_often"}
+    (together,) = [each for each in verdict.not_applicable if "body_ran" in each.invariants]
+    assert together.invariants == ("body_ran", "body_scheduled", "result_after_body")
+    assert (together.lacking, "`attempts: true`" in together.give) == ("which activity bodies ran", True)
+
+
+def test_every_invariant_is_judged_or_not_applicable_and_never_both(tmp_path):
+    verdict = judge("run", plan(), unchanged().write(tmp_path))
+
+    judged = {finding.name for finding in verdict.findings}
+    assert judged & left(verdict) == set()
+    assert judged | left(verdict) == invariant.load(invariant.GENERAL).keys()
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [({"attempts": True}, "body_ran"), (EFFECTS | {"workflows": {}}, "duplicated")],
+)
+def test_what_a_target_offers_and_the_run_lacks_is_unknown(tmp_path, declared, name):
+    declared = {field: value for field, value in declared.items() if field != "workflows"}
+    verdict = judge("run", plan(**declared), unchanged().write(tmp_path))
+
+    (found,) = [finding for finding in verdict.findings if finding.name == name]
+    assert (found.result, found.reason) == (Result.UNKNOWN, "there was nothing to examine")
+    assert verdict.result is not Result.HOLDS
+
+
+def test_attempts_that_are_there_are_judged_though_nobody_declared_them(tmp_path):
+    rows = unchanged(1)
+    body = {"instance_id": "i0", "activity": "take", "task_id": 0, "attempt_id": "1", "node": "app-0"}
+    task = next(row for row in rows.of["history"] if row["event"] == "taskScheduled")
+    rows.of["attempts"].append(
+        body | {"started_ns": task["at_ns"], "ended_ns": task["at_ns"] + MS // 2, "outcome": "ok"}
+    )
+
+    verdict = judge("run", plan(), rows.write(tmp_path))
+
+    assert verdict.result is Result.HOLDS
+    assert verdict.rests_on[-1] == "which activity bodies ran"
+    assert not {"body_ran", "result_after_body"} & left(verdict)
+
+
+def test_what_contradicts_a_claim_counts_though_it_is_not_applicable(tmp_path):
+    """Nothing is hidden by what a target.yaml leaves out."""
+    rows = unchanged(1)
+    rows.of["operations"][0]["workflow"] = "another"
+
+    verdict = judge("run", plan(), rows.write(tmp_path))
+
+    assert "contradiction" not in left(verdict)
+    assert next(finding for finding in verdict.findings if finding.name == "contradiction").result is Result.VIOLATED
+
+
+def test_one_effect_without_compensation_leaves_out_what_needs_two(tmp_path):
+    rows = Rows()
+    rows.ended("a", effects=["take"])
+    one = {**EFFECTS, "effects": [{"forward": "take"}]}
+
+    verdict = judge("run", plan(TAKES, **one), rows.write(tmp_path))
+
+    assert verdict.result is Result.HOLDS
+    assert {"half_compensated", "over_compensated", "misordered"} <= left(verdict)
+    assert {"duplicated", "late_effect", "contradiction"} <= {finding.name for finding in verdict.findings}
+
+
+def test_an_sdk_without_call_ids_leaves_out_how_activities_are_tried_again(tmp_path):
+    rows = unchanged()
+    for row in rows.of["history"]:
+        row["call_id"] = None
+
+    verdict = judge("run", plan(retries={"take": {"attempts": 3}}), rows.write(tmp_path))
+
+    assert verdict.result is Result.HOLDS
+    assert {"retried_too_often", "retry_wait"} <= left(verdict)
+
+
+def test_the_evidence_that_an_invariant_needs_is_evidence_that_can_be_offered():
+    text = "-- claim: c\n-- examined: SELECT 1\n-- witness: w\n-- needs: luck\nSELECT 1"
+
+    with pytest.raises(ValueError, match=re.escape(f"needs names evidence: {', '.join(offers.OFFERS)}; not 'luck'")):
+        invariant.parse(text)
