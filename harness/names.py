@@ -21,8 +21,10 @@ SCHEDULER = "scheduler"
 CLIENT = "client"
 ALL_SIDECARS = "sidecars"
 """The end of a link that all sidecars share."""
+SERVICES = "services"
+"""In a scenario: every service of the target, whatever its name."""
 
-RESERVED = frozenset({APP, SIDECAR, REDIS, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, "toxiproxy"})
+RESERVED = frozenset({APP, SIDECAR, REDIS, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, SERVICES, "toxiproxy"})
 """The roles of the system itself. A service of a target must not have one of these names."""
 
 _ARROW = "->"

@@ -36,7 +36,8 @@ class Spec:
     How a node is started, and how the harness finds out that it is ready.
 
     `ready` returns at once whether the node is ready. It may raise OSError, for example when the connection is refused;
-    this counts as not ready. `patience` is how many seconds the node has to become ready.
+    this counts as not ready. `asked` says in words what the node answers when it is asked. `patience` is how many
+    seconds the node has to become ready.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Spec:
     folder: Path
     log: Path
     ready: Callable[[], bool]
+    asked: Callable[[], str] | None = None
     patience: float = 60.0
 
 
@@ -108,15 +110,18 @@ class Child(Controlled):
         try:
             waiting(self._is_ready)
         except tenacity.RetryError as error:
+            answered = f" ({self.spec.asked()})" if self.spec.asked is not None else ""
             raise NodeError(
-                f"{self.spec.name} was not ready after {self.spec.patience:g} s; its log ends with\n{self._log_end()}"
+                f"{self.spec.name} was not ready after {self.spec.patience:g} s{answered}; "
+                f"its log ends with\n{self._log_end()}"
             ) from error
 
     def _is_ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             status = None if self._process is None else self._process.returncode
+            hint = ": it must go on running, as a worker does" if status == 0 else ""
             raise NodeError(
-                f"{self.spec.name} ended before it was ready (exit status {status}); "
+                f"{self.spec.name} ended before it was ready (exit status {status}){hint}; "
                 f"its log ends with\n{self._log_end()}"
             )
         try:

@@ -62,6 +62,23 @@ def is_ready(program: Program, at: Address, sidecar: Address | None) -> bool:
     return listens(at) if program.health == PORT else answers(f"{at.url}{program.health}")
 
 
+def told(program: Program, at: Address) -> str:
+    """
+    Return in words what a process of the target answers when it is asked whether it is ready.
+    """
+    if program.health == WORKERS:
+        return "no workflow worker is connected to its sidecar"
+    if program.health == PORT:
+        return f"nothing listens on its port, {at.port}; PORT in its environment is the port that it is given"
+    try:
+        with probe.client(timeout=_TIMEOUT) as client:
+            status = str(client.get(f"{at.url}{program.health}").status_code)
+    except httpx.HTTPError as error:
+        status = f"nothing: {error}"
+    mend = "another `health`: a route that answers 2xx, `workers` or `port`"
+    return f"GET {program.health} on port {at.port} answers {status}; if it has no such route, target.yaml needs {mend}"
+
+
 def pings(at: Address) -> bool:
     """
     Return whether Redis answers PING, which it does once it has loaded its data.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness import names
-from harness.backends import guard, probe, ready, wired
+from harness.backends import components, guard, probe, ready, wired
 from harness.backends.endpoints import Address
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
@@ -88,6 +88,7 @@ class Topology:
         command: tuple[str, ...],
         ready: Callable[[], bool],
         *,
+        asked: Callable[[], str] | None = None,
         folder: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Spec:
@@ -101,6 +102,7 @@ class Topology:
             folder=folder or data,
             log=self._run.logs / f"{name}.log",
             ready=ready,
+            asked=asked,
         )
 
     def _redis(self) -> Spec:
@@ -158,7 +160,8 @@ class Topology:
             *("--metrics-port", str(metrics.port), "--metrics-listen-address", metrics.host),
             *("--placement-host-address", str(self.links[str(Link(node, PLACEMENT))].listen)),
             *("--scheduler-host-address", str(self.links[str(SIDECARS_TO_SCHEDULER)].listen)),
-            *("--resources-path", str(target.components), "--config", str(target.configuration)),
+            *("--resources-path", str(components.write(target, self._run.data / "components"))),
+            *("--config", str(components.write_configuration(target, self._run.data))),
         )
         return self._spec(
             name,
@@ -212,6 +215,7 @@ class Topology:
             name,
             command,
             lambda: ready.is_ready(program, self._at[name], sidecar),
+            asked=lambda: ready.told(program, self._at[name]),
             folder=program.workdir,
             env={
                 **program.env,

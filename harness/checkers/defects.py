@@ -88,10 +88,8 @@ DEFECTS: Mapping[str, Defect] = {
     "status_failed/canceled": Defect(INSTANCES, _COMPLETED, new={"status": "'CANCELED'"}),
     "status_lost": Defect(INSTANCES, _COMPLETED, new={"status": "NULL"}),
     "end_undone": Defect(INSTANCES, _COMPLETED, new={"status": "'RUNNING'", "completed_ns": "NULL"}),
-    "outcome_flipped": Defect(INSTANCES, _COMPLETED, new={"outcome": "'no such outcome'"}),
-    "outcome_flipped/rejected": Defect(
-        INSTANCES, f"{_COMPLETED} AND rejecting IS NOT NULL", new={"outcome": "rejecting"}
-    ),
+    "outcome_undeclared": Defect(INSTANCES, _COMPLETED, new={"outcome": "'no such outcome'"}),
+    "outcome_flipped": Defect(INSTANCES, f"{_COMPLETED} AND rejecting IS NOT NULL", new={"outcome": "rejecting"}),
     "outcome_flipped/completed": Defect(INSTANCES, "instance_id = compensated", new={"outcome": "completing"}),
     "output_changed": Defect(INSTANCES, _COMPLETED, new={"output": "'{}'"}),
     "output_changed/lost": Defect(INSTANCES, _COMPLETED, new={"output": "NULL"}),

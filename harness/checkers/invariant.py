@@ -6,14 +6,12 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
     claim     what holds if the query returns nothing: a sentence
     examined  SQL for one number: how many things the query looked at; 0 makes the finding UNKNOWN
     witness   a sentence about one row, with its columns in braces (see `harness.checkers.telling`)
-    needs     evidence that not every target offers (see `harness.checkers.offers`), separated by commas; a run of a
-              target that does not offer it is not judged by this invariant
+    needs     evidence that not every run offers (see `harness.checkers.offers`), separated by commas; without it the
+              invariant is not applicable
     severity  `violated` (if left out), or `unknown`: a row shows that the evidence, not the system, is wrong
     layer     who is to blame where the row has no column `layer`: client, app, engine, store or `not decided`
     catches   planted defects that it must catch, separated by commas
     source    where the rule comes from, for the reader alone
-    needs     what the run must offer, separated by commas: `tap`, `attempts` (an attempts file). If it does not, the
-              invariant is not applicable, and there is no finding
 """
 
 from __future__ import annotations

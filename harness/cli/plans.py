@@ -73,7 +73,7 @@ def plan(
     """
     from harness.checkers.gate import refuse_unusable
     from harness.model.scenario import IN_FLIGHT_WITHIN
-    from harness.planning import estimate
+    from harness.planning import estimate, fitting
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
 
@@ -88,6 +88,8 @@ def plan(
         f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
     )
     out.print(f"load: {load.rate:g} starts/s of {load.workflow} for {load.duration:g} s on {', '.join(planned.nodes)}")
+    for fault in fitting.left_out(planned.scenario, planned.target):
+        out.print(f"left out: {fault}, because target {planned.target.name} has no services")
     table = Table("step", "at", "fault", "nodes", "until", "settings", box=None)
     for step in planned.steps:
         settings_text = ", ".join(f"{key} {value}" for key, value in step.settings.items())

@@ -5,15 +5,13 @@ Arrival schedules: what is started when. The seed decides it before the load beg
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from harness.model import Load, Workflow
-
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+from harness.model.target import PLACEHOLDER
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def fill(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
         return [fill(value, values) for value in template]
     if not isinstance(template, str):
         return template
-    whole = _PLACEHOLDER.fullmatch(template)
+    whole = PLACEHOLDER.fullmatch(template)
     if whole and whole[1] in values:
         return values[whole[1]]
-    return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), template)
+    return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), template)

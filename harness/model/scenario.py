@@ -26,10 +26,12 @@ class Load(Value):
     Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
     """
 
-    workflow: str = Field(description="name in the target's workflows")
+    workflow: str = Field(default="", description="name in the target's workflows; default: the first of them")
     rate: float = Field(ge=0, le=2000, description="starts per second")
     duration: Seconds
-    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(min_length=1, description="kind -> weight")
+    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="kind -> weight; default: the kinds of the target, with their weights"
+    )
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
 
@@ -161,7 +163,9 @@ class Minimum(Value):
 
     instances: int = Field(default=1, ge=1)
     in_flight: int = Field(default=1, ge=0, description="instances running when each fault was applied")
-    classes: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    classes: Mapping[str, Annotated[int, Field(ge=0)]] | Literal["target"] = Field(
+        default={}, description="class -> instances; `target`: what the target's workflow says (`minimum`)"
+    )
 
 
 class Checks(Value):
@@ -177,6 +181,9 @@ class Checks(Value):
         default=15.0, description="while settling: after this long without any progress, what is stuck is reported"
     )
     minimum: Minimum = Minimum()
+    services_away: bool = Field(
+        default=False, description="the outside world may be away: a kind may also end in its `ends_without_services`"
+    )
     ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
 
 

@@ -5,6 +5,7 @@ A target: the application under test, as its `target.yaml` describes it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -13,6 +14,8 @@ from pydantic import BeforeValidator, Field, JsonValue
 
 from harness.model.values import EndClass, Seconds, Value
 
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+"""A value that each start fills in, in the body that is sent."""
 WORKERS, PORT = "workers", "port"
 """What `health` of a program may be in place of a route."""
 
@@ -56,6 +59,21 @@ class Kind(Value):
 
     vary: Mapping[str, tuple[JsonValue, ...]] = {}
     ends: tuple[EndClass, ...] = Field(min_length=1)
+    ends_without_services: tuple[EndClass, ...] = Field(
+        default=(), description="and in these, in a scenario in which services are away (`checks.services_away`)"
+    )
+    weight: int = Field(default=1, ge=0, description="its share of the load, where the scenario names no `mix`")
+
+
+def placeholders(body: JsonValue) -> frozenset[str]:
+    """
+    Return the names of the placeholders in a body.
+    """
+    if isinstance(body, dict):
+        return frozenset().union(*map(placeholders, body.values()))
+    if isinstance(body, list):
+        return frozenset().union(*map(placeholders, body))
+    return frozenset(PLACEHOLDER.findall(body)) if isinstance(body, str) else frozenset()
 
 
 class HttpStart(Value):
@@ -126,6 +144,9 @@ class Workflow(Value):
         default={}, description="a status in which the engine may rightly end an instance -> what it means"
     )
     activities: Mapping[str, Activity] = {}
+    minimum: Mapping[EndClass, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="class -> how many instances a run must show, where a scenario says `classes: target`"
+    )
 
     def meanings(self) -> Mapping[tuple[str, str | None], Outcome]:
         """
@@ -194,8 +215,11 @@ class Target(Value):
     app_id: str
     app: Program
     services: Mapping[str, Program] = {}
-    components: Path
-    configuration: Path
+    components: Path | None = Field(default=None, description="folder; default: a state store alone")
+    outside: tuple[str, ...] = Field(
+        default=(), description="components that may lead to what the run does not start, such as a team's own broker"
+    )
+    configuration: Path | None = Field(default=None, description="default: one without certificates")
     state_store: str = "statestore"
     workflows: Mapping[str, Workflow] = Field(min_length=1)
     retries: Mapping[str, Retry] = Field(default={}, description="registered name of an activity -> its retry policy")

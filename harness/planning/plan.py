@@ -26,6 +26,7 @@ from harness.model import (
     Workflow,
 )
 from harness.names import Link, Node
+from harness.planning.fitting import fit, served
 from harness.planning.yamlfile import did_you_mean
 
 _MOST_STEPS = 2000
@@ -83,19 +84,8 @@ def make(
     Raises UsageError if the scenario does not fit the target (an unknown workflow, kind, node or defect), and if its
     faults are too many or conflict with each other.
     """
-    workflow = target.workflows.get(scenario.load.workflow)
-    if workflow is None:
-        raise UsageError(
-            f'scenario {scenario.name}: target {target.name} has no workflow "{scenario.load.workflow}"; '
-            + did_you_mean(scenario.load.workflow, target.workflows)
-        )
-    for field, kinds in (("load.mix", scenario.load.mix), ("checks.ends", scenario.checks.ends)):
-        for kind in kinds:
-            if kind not in workflow.kinds:
-                raise UsageError(
-                    f'scenario {scenario.name}: {field}: "{kind}" is not a kind of {scenario.load.workflow}; '
-                    + did_you_mean(kind, workflow.kinds)
-                )
+    scenario = fit(scenario, target)
+    workflow = target.workflows[scenario.load.workflow]
     if scenario.load.rate > 0 and not any(scenario.load.mix.values()):
         raise UsageError(f"scenario {scenario.name}: load.mix: at least one kind needs a weight above 0")
     if defect is not None and defect not in target.defects:
@@ -108,9 +98,12 @@ def make(
     of = {"nodes": all_nodes, "links": all_links, "services": ready}
     known = {name: of[family.hits] for name, family in families().items()}
     rng = random.Random(seed)
-    steps = _bounded((step for fault in scenario.faults for step in _timeline(fault, known, rng, scenario)), scenario)
-    if scenario.nemesis is not None:
-        steps = _bounded(chain(steps, _nemesis(scenario.nemesis, steps, known, rng, scenario)), scenario)
+    steps = _bounded(
+        (step for fault in served(scenario.faults, target) for step in _timeline(fault, known, rng, scenario)), scenario
+    )
+    if scenario.nemesis is not None and (faults := served(scenario.nemesis.faults, target)):
+        nemesis = scenario.nemesis.model_copy(update={"faults": faults})
+        steps = _bounded(chain(steps, _nemesis(nemesis, steps, known, rng, scenario)), scenario)
     steps.sort(key=lambda step: step.at)
     _refuse_too_many(steps, scenario)
     _refuse_twice(steps, scenario)
@@ -303,4 +296,6 @@ def _chosen(
 
 
 def _matches(pattern: str, name: str) -> bool:
-    return pattern == names.role(name) or fnmatch.fnmatchcase(name, pattern)
+    role = names.role(name)
+    of_service = pattern == names.SERVICES and not names.is_reserved(role) and names.is_role(role)
+    return pattern == role or of_service or fnmatch.fnmatchcase(name, pattern)

@@ -4,6 +4,7 @@ Whether a backend can serve a plan. This is checked before anything starts.
 
 from __future__ import annotations
 
+from harness.backends import components
 from harness.backends.base import POWERS, BackendName
 from harness.errors import UsageError
 from harness.faults import make
@@ -12,8 +13,11 @@ from harness.model import Plan
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
-    Raise UsageError if a fault of the plan needs a power that the backend does not have.
+    Raise UsageError if a fault of the plan needs a power that the backend does not have, or if the target's components
+    lead out of a run of processes.
     """
+    if backend is BackendName.PROCESSES:
+        components.prepared(plan.target)
     for step in plan.steps:
         needs = make(step.fault, step.settings).needs
         if not any(issubclass(power, needs) for power in POWERS[backend]):

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness import mapping, names
 from harness.errors import UsageError
-from harness.model import HttpLedger, HttpStart, Target, Workflow
-from harness.model.target import WORKERS
+from harness.model import HttpLedger, HttpStart, StateLedger, Target, Workflow
+from harness.model.target import WORKERS, placeholders
 from harness.model.values import JSON_SCHEMA_DRAFT
 from harness.planning.yamlfile import Document, Location, did_you_mean, read
 
@@ -55,8 +55,8 @@ def _without_places(target: Target) -> Target:
         update={
             "app": target.app.model_copy(update=nowhere),
             "services": {name: service.model_copy(update=nowhere) for name, service in target.services.items()},
-            "components": Path(target.components.name),
-            "configuration": Path(target.configuration.name),
+            "components": Path(target.components.name) if target.components else None,
+            "configuration": Path(target.configuration.name) if target.configuration else None,
             "invariants": Path(target.invariants.name) if target.invariants else None,
             "known": Path(target.known.name) if target.known else None,
             "compose": None,  # the place where it runs is not a part of the target
@@ -70,26 +70,61 @@ def _check(document: Document, target: Target) -> None:
     """
     _check_effects(document, target)
     _check_services(document, target)
-    forwards = {pair.forward for pair in target.effects}
-    known = forwards | {pair.compensation for pair in target.effects if pair.compensation is not None}
+    _check_ledgers(document, target)
     for name, workflow in target.workflows.items():
         _check_ends(document, target, name, workflow)
-        for field, meanings in (("outcomes", workflow.outcomes), ("statuses", workflow.statuses)):
-            for outcome, meaning in meanings.items():
-                for effect in set(meaning.effects) - forwards:
-                    document.problem(
-                        ("workflows", name, field, outcome, "effects"),
-                        f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
-                    )
-        for activity, of in workflow.activities.items():
-            if of.effect is not None and of.effect not in known:
+        _check_meanings(document, target, name, workflow)
+        _check_start(document, name, workflow)
+
+
+def _check_meanings(document: Document, target: Target, name: str, workflow: Workflow) -> None:
+    """
+    Check that ends and activities of a workflow have effects that there are.
+    """
+    forwards = {pair.forward for pair in target.effects}
+    known = forwards | {pair.compensation for pair in target.effects if pair.compensation is not None}
+    for field, meanings in (("outcomes", workflow.outcomes), ("statuses", workflow.statuses)):
+        for outcome, meaning in meanings.items():
+            for effect in set(meaning.effects) - forwards:
                 document.problem(
-                    ("workflows", name, "activities", activity, "effect"),
-                    f'"{of.effect}" is not an effect of this target; {did_you_mean(of.effect, known)}',
+                    ("workflows", name, field, outcome, "effects"),
+                    f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
                 )
-        if isinstance(workflow.start, HttpStart) and not workflow.start.http.startswith("/"):
+    for activity, of in workflow.activities.items():
+        if of.effect is not None and of.effect not in known:
+            document.problem(
+                ("workflows", name, "activities", activity, "effect"),
+                f'"{of.effect}" is not an effect of this target; {did_you_mean(of.effect, known)}',
+            )
+
+
+def _check_start(document: Document, name: str, workflow: Workflow) -> None:
+    """
+    Check what is sent, and where.
+    """
+    for kind, of in workflow.kinds.items():
+        filled = {"id", "kind", *of.vary}
+        for unknown in sorted(placeholders(workflow.body) - filled):
+            document.problem(
+                ("workflows", name, "body"),
+                f"{{{unknown}}} is filled in by nothing: kind {kind} does not `vary` it; "
+                + did_you_mean(unknown, filled),
+            )
+    if isinstance(workflow.start, HttpStart):
+        if not workflow.start.http.startswith("/"):
             document.problem(("workflows", name, "start", "http"), "a route starts with /")
+        if workflow.start.id is not None:
+            _check_expression(document, ("workflows", name, "start", "id"), workflow.start.id)
+
+
+def _check_ledgers(document: Document, target: Target) -> None:
     for index, ledger in enumerate(target.ledgers):
+        if isinstance(ledger, StateLedger) and not ledger.prefix:
+            document.problem(
+                ("ledgers", index, "prefix"),
+                "an empty prefix takes in every document of the store, also the engine's own; give what the keys of "
+                "this ledger begin with",
+            )
         if isinstance(ledger, HttpLedger) and ledger.service not in target.services:
             document.problem(
                 ("ledgers", index, "service"),
@@ -102,8 +137,6 @@ def _check_ends(document: Document, target: Target, name: str, workflow: Workflo
     Check that the file says how an instance ends, and only once.
     """
     at = ("workflows", name)
-    if isinstance(workflow.start, HttpStart) and workflow.start.id is not None:
-        _check_expression(document, (*at, "start", "id"), workflow.start.id)
     if workflow.outcome is not None:
         _check_expression(document, (*at, "outcome"), workflow.outcome)
         if not workflow.outcomes:
@@ -174,8 +207,8 @@ def _absolute(target: Target, folder: Path) -> Target:
         update={
             "app": program(target.app),
             "services": {name: program(service) for name, service in target.services.items()},
-            "components": (folder / target.components).resolve(),
-            "configuration": (folder / target.configuration).resolve(),
+            "components": (folder / target.components).resolve() if target.components else None,
+            "configuration": (folder / target.configuration).resolve() if target.configuration else None,
             "invariants": (folder / target.invariants).resolve() if target.invariants else None,
             "known": (folder / target.known).resolve() if target.known else None,
             "compose": (folder / target.compose).resolve() if target.compose else None,

@@ -231,6 +231,7 @@ LIES = {
     "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),
     "status_failed": lambda r: change(r, "instances", {"status": "FAILED"}, instance_id="a"),
     "status_lost": lambda r: change(r, "instances", {"status": None}, instance_id="a"),
+    "outcome_undeclared": lambda r: change(r, "instances", {"outcome": "perhaps"}, instance_id="a"),
     "outcome_flipped": lambda r: change(r, "instances", {"outcome": "rejected"}, instance_id="a"),
     "output_changed": lambda r: change(r, "instances", {"output": "{}"}, instance_id="a"),
     "generation_raised": lambda r: change(r, "instances", {"generation": 2}, instance_id="a"),

@@ -67,7 +67,7 @@ def plan(**changes) -> Plan:
         "name": "demo",
         "claim": "While sidecars are killed and the state store answers late, every order that was accepted "
         "completes, is compensated or is rejected, exactly once.",
-        "target": "/srv/shop/target.yaml",
+        "target": "/srv/target/target.yaml",
         "load": {
             "workflow": "order_v1",
             "rate": 15,

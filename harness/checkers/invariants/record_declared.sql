@@ -1,7 +1,7 @@
 -- claim: The evidence contains only effects, workflows, kinds and outcomes that the target declares.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM effects) + (SELECT count(*) FROM instances)
--- catches: effect_renamed, kind_undeclared
+-- catches: effect_renamed, kind_undeclared, outcome_undeclared
 -- witness: the {what} {name:or} is not in target.yaml, but is in the evidence {times} times.
 SELECT 'effect' AS what, effect AS name, count(*) AS times
 FROM effects

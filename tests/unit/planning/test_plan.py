@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import Activity, FaultEntry, Gate, Load, Nemesis
+from harness.model import Activity, FaultEntry, Gate, Nemesis
 from harness.planning import plan, scenario, target
 from harness.runtime import shipped
 
@@ -123,11 +123,6 @@ def test_an_unknown_kind_is_refused(read):
     load = read[0].load.model_copy(update={"mix": {"god": 1}})
     with pytest.raises(UsageError, match='"god" is not a kind of payment_v1; did you mean "good"'):
         make((read[0].model_copy(update={"load": load}), read[1]))
-
-
-def test_a_load_of_no_kind_is_refused_though_it_starts_nothing(read):
-    with pytest.raises(ValidationError, match="mix"):
-        Load.model_validate({**read[0].load.model_dump(), "rate": 0, "mix": {}})
 
 
 def test_ends_of_an_unknown_kind_are_refused(read):

@@ -1,0 +1,94 @@
+"""A named scenario names faults and a rate; where it is silent, the target says the rest."""
+
+import re
+
+import pytest
+
+from harness.errors import UsageError
+from harness.planning import scenario, target
+from harness.planning.request import Request
+
+PLAIN = """
+name: plain
+app_id: plain
+app: {command: [python, app.py], health: workers}
+workflows:
+  order:
+    start: {dapr: dapr}
+    body: {item: "{item}"}
+    kinds:
+      tea: {vary: {item: [tea]}, ends: [completed], weight: 3}
+      none: {vary: {item: [nothing]}, ends: [rejected], ends_without_services: [completed]}
+    minimum: {completed: 5}
+"""
+
+
+@pytest.fixture(name="plain")
+def _plain(tmp_path):
+    file = tmp_path / "target.yaml"
+    file.write_text(PLAIN)
+    return file
+
+
+@pytest.mark.parametrize("name", [name for name in scenario.names() if not name.startswith("provider_")])
+def test_every_scenario_that_the_topology_can_serve_fits_any_target(plain, name):
+    made = Request(name, plain).plan(7)
+
+    assert (made.scenario.load.workflow, made.scenario.load.mix) == ("order", {"tea": 3, "none": 1})
+    assert made.scenario.checks.minimum.classes == {"completed": 5}
+    assert made.scenario.target == plain
+    assert made.steps or name in ("baseline", "client_retries")
+    assert not any("provider" in node for step in made.steps for node in step.nodes)
+
+
+def test_a_scenario_about_a_service_that_is_not_there_is_refused(plain):
+    with pytest.raises(UsageError, match='nothing is called "provider"'):
+        Request("provider_outage", plain).plan(7)
+
+
+def test_services_is_every_service_whatever_its_name():
+    hit = {node for step in Request("storm").plan(2).steps for node in step.nodes}
+
+    assert "provider-0" in hit
+    ends = Request("everything_restarts").plan(7).scenario.checks.ends
+    assert ends == dict.fromkeys(("plain", "scarce", "flaky", "lost_answer"), ("compensated",))
+
+
+def test_where_services_may_be_away_the_target_says_how_its_kinds_may_end(plain):
+    assert Request("storm", plain).plan(7).scenario.checks.ends == {"none": ("completed",)}
+    assert Request("sidecar_kill", plain).plan(7).scenario.checks.ends == {}
+
+
+def test_what_the_scenario_says_counts(plain):
+    settings = ("load.mix={none: 1}", "checks.minimum.classes={rejected: 9}")
+
+    made = Request("baseline", plain, settings=settings).plan(7)
+
+    assert made.scenario.load.mix == {"none": 1}
+    assert made.scenario.checks.minimum.classes == {"rejected": 9}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            '"{item}"',
+            '"{itme}"',
+            "8: {itme} is filled in by nothing: kind tea does not `vary` it; did you mean",
+        ),
+        ("none: {vary: {item: [nothing]}, ", "none: {", "8: {item} is filled in by nothing: kind none does not"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_in_is_refused(plain, old, new, told):
+    plain.write_text(PLAIN.replace(old, new))
+
+    with pytest.raises(UsageError, match=re.escape(told)):
+        target.load(plain)
+
+
+def test_an_empty_prefix_is_refused(plain):
+    effects = "effects: [{forward: take}]\nledgers: [{prefix: '', field: rows}]\n"
+    plain.write_text(PLAIN + "    statuses: {COMPLETED: {ends: completed}}\n" + effects)
+
+    with pytest.raises(UsageError, match="an empty prefix takes in every document of the store, also the engine's own"):
+        target.load(plain)
