@@ -88,8 +88,9 @@ def judge(
         lacking_offers: dict[str, tuple[str, ...]] = {}
         findings = []
         for needs, finding in _findings(database, telling, explanations, of_target, drafts, keep, progress):
+            unoffered = tuple(need for need in needs if need not in offers)
             # What contradicts a claim counts, whatever the target says that it offers.
-            if finding.result is not Result.VIOLATED and (unoffered := tuple(need for need in needs if need not in offers)):
+            if unoffered and finding.result is not Result.VIOLATED:
                 lacking_offers[finding.name] = unoffered
             else:
                 findings.append(finding)
@@ -143,7 +144,6 @@ def _findings(
     database: Database,
     telling: Telling,
     explanations: Explanations,
-    plan: Plan,
     of_target: Path | None,
     drafts: Path | None,
     keep: Path | None,

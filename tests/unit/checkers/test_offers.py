@@ -34,7 +34,7 @@ def test_an_application_that_was_left_unchanged_can_hold(tmp_path):
     } - {"retried_too_often"}
     (together,) = [each for each in verdict.not_applicable if "body_ran" in each.invariants]
     assert together.invariants == ("body_ran", "body_scheduled", "result_after_body")
-    assert (together.lacking, "`attempts: true`" in together.give) == ("which activity bodies ran", True)
+    assert (together.lacking, "a run with the tap" in together.give) == ("which activities ran", True)
 
 
 def test_every_invariant_is_judged_or_not_applicable_and_never_both(tmp_path):
@@ -69,7 +69,7 @@ def test_attempts_that_are_there_are_judged_though_nobody_declared_them(tmp_path
     verdict = judge("run", plan(), rows.write(tmp_path))
 
     assert verdict.result is Result.HOLDS
-    assert verdict.rests_on[-1] == "which activity bodies ran"
+    assert verdict.rests_on[-1] == "which activities ran"
     assert not {"body_ran", "result_after_body"} & left(verdict)
 
 

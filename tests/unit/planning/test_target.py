@@ -24,7 +24,7 @@ def test_an_effect_has_one_meaning(pytestconfig, tmp_path):
 
     told = refusal(pytestconfig, tmp_path, (pair, pair + "  - {forward: charge, compensation: void}\n"))
 
-    assert told == 'DIR/target.yaml:25: "void" is the name of another effect, too'
+    assert told == 'DIR/target.yaml:26: "void" is the name of another effect, too'
 
 
 def test_a_set_of_effect_pairs_fits_a_number(pytestconfig, tmp_path):
@@ -44,19 +44,19 @@ OUTCOMES = """    outcome: result
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ([("outcome: result", "outcome: result[")], '16: "result[" is not a JMESPath expression'),
+        ([("outcome: result", "outcome: result[")], '17: "result[" is not a JMESPath expression'),
         (
             [(OUTCOMES, "    outcome: result\n")],
-            "16: what `outcome` may find, and what it means, is missing: `outcomes`",
+            "17: what `outcome` may find, and what it means, is missing: `outcomes`",
         ),
-        ([("    outcome: result\n", "")], "16: where the output has these words is missing: `outcome`"),
-        ([(OUTCOMES, "")], "10: which effects an instance has that is COMPLETED is missing"),
+        ([("    outcome: result\n", "")], "17: where the output has these words is missing: `outcome`"),
+        ([(OUTCOMES, "")], "11: which effects an instance has that is COMPLETED is missing"),
         (
             [("    outcome: result\n", "    outcome: result\n    statuses: {COMPLETED: {ends: completed}}\n")],
-            "17: where there is an `outcome`, it says what COMPLETED means",
+            "18: where there is an `outcome`, it says what COMPLETED means",
         ),
-        ([("  - {prefix: account-, field: entries}\n", "  []\n")], "23: where these effects can be read is missing"),
-        ([("start: {dapr: dapr}", "start: {http: /pay, id: '['}")], '11: "[" is not a JMESPath expression'),
+        ([("  - {prefix: account-, field: entries}\n", "  []\n")], "24: where these effects can be read is missing"),
+        ([("start: {dapr: dapr}", "start: {http: /pay, id: '['}")], '12: "[" is not a JMESPath expression'),
         ([("[python, worker.py]", "[python, worker.py]\n  health: sometimes")], "health: string should match pattern"),
     ],
 )
