@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 import typer
 
-from harness.cli import comparing, judging, machine, plans, runs, suites
+from harness.cli import comparing, judging, machine, plans, runs, suites, targets
 from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError
 
@@ -49,6 +49,11 @@ app.command()(machine.doctor)
 images = typer.Typer(help="The container images that the Compose backend runs.", no_args_is_help=True)
 images.command("build")(machine.images_build)
 app.add_typer(images, name="images")
+
+target = typer.Typer(help="Your own application, as its target.yaml describes it.", no_args_is_help=True)
+target.callback()(lambda: None)  # so that `check` stays a command of its own while it is the only one
+target.command()(targets.check)
+app.add_typer(target, name="target")
 
 
 def _prepare() -> None:
