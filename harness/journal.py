@@ -24,7 +24,7 @@ from harness.rows import Row
 
 RowT = TypeVar("RowT", bound=Row)
 
-_OPERATIONS, _ATTEMPTS = "operations-", "attempts-"
+_OPERATIONS, _ATTEMPTS, _TURNS = "operations-", "attempts-", "turns-"
 
 
 class Journal(Generic[RowT]):
@@ -194,6 +194,12 @@ class Journals:
         """
         return self.folder / "points.jsonl"
 
+    def turns(self, sidecar: str) -> Path:
+        """
+        The workflow turns of one sidecar that were executed twice, written by its acting tap.
+        """
+        return self.folder / f"{_TURNS}{sidecar}.jsonl"
+
     def operations(self, client: str) -> Path:
         """
         The calls of one client.
@@ -211,6 +217,12 @@ class Journals:
         The journals of all clients that are there, by name.
         """
         return sorted(self.folder.glob(f"{_OPERATIONS}*.jsonl"))
+
+    def every_turns(self) -> list[Path]:
+        """
+        The journals of acting taps that are there, by name.
+        """
+        return sorted(self.folder.glob(f"{_TURNS}*.jsonl"))
 
     def every_attempts(self) -> list[Path]:
         """

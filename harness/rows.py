@@ -90,6 +90,26 @@ class BodyEnded(Row):
     detail: str | None = None
 
 
+# --- turns-<sidecar>.jsonl: workflow turns that were executed twice, written by an acting tap (docs/tap.md) ---
+
+
+class TurnTwice(Row):
+    """
+    A turn was executed twice. `node` is the sidecar whose turn it is, `other` the one whose application executed the
+    twin; `past` and `new` are the numbers of events that the turn knew and took in. `same` is None, and so is `other`,
+    if one of the two gave no answer. `first` and `second` have what only one of them ordered.
+    """
+
+    instance_id: str
+    node: str
+    other: str | None
+    past: int
+    new: int
+    same: bool | None
+    first: str | None
+    second: str | None
+
+
 # --- faults.jsonl: the chaos controller ---------------------------------------------------------------
 
 
@@ -269,5 +289,6 @@ ATTEMPTS: TypeAdapter[AttemptRow] = TypeAdapter(Annotated[AttemptRow, _BY_EVENT]
 FAULTS: TypeAdapter[FaultRow] = TypeAdapter(Annotated[FaultRow, _BY_EVENT])
 PHASES: TypeAdapter[PhaseRow] = TypeAdapter(Annotated[PhaseRow, _BY_EVENT])
 SAMPLES: TypeAdapter[Sample] = TypeAdapter(Sample)
+TURNS: TypeAdapter[TurnTwice] = TypeAdapter(TurnTwice)
 LOAD: TypeAdapter[LoadRow] = TypeAdapter(Annotated[LoadRow, _BY_EVENT])
 POINTS: TypeAdapter[PointRow] = TypeAdapter(Annotated[PointRow, _BY_EVENT])

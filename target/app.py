@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ import grpc
 import httpx
 import uvicorn
 from dapr.clients import DaprClient
-from dapr.ext.workflow import DaprWorkflowClient, WorkflowRuntime
+from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowRuntime
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
@@ -95,6 +95,17 @@ class Orders:
         return {"order_id": order_id, "status": state.runtime_status.name, "output": state.serialized_output}
 
 
+def _planted(defect: str | None) -> Callable[..., Any]:
+    """
+    Return the workflow with a defect, or without.
+    """
+
+    def order(ctx: DaprWorkflowContext, given: workflows.Order) -> Generator[Any, Any, dict[str, Any]]:
+        return (yield from workflows.order_v1(ctx, given, defect))
+
+    return order
+
+
 def build(environment: Environment) -> FastAPI:
     """
     Return the app on real Dapr, with the addresses and settings of `environment`.
@@ -105,7 +116,7 @@ def build(environment: Environment) -> FastAPI:
         interceptors=[BeforeSending(points)],
         maximum_thread_pool_workers=_WORKER_THREADS,
     )
-    runtime.register_workflow(workflows.order_v1, name=workflows.NAME)
+    runtime.register_workflow(_planted(planted), name=workflows.NAME)
     client = DaprClient()
     inventory = Inventory(client, environment.state_store, guarded=planted != defects.LOST_UPDATE)
     logistics = Logistics(environment.provider_url, same_key=planted != defects.DOUBLE_SHIP)

@@ -5,6 +5,12 @@ there is none.
 
 from __future__ import annotations
 
+import itertools
+import random
+import string
+import time
+from collections.abc import Callable, Mapping
+
 DOUBLE_SHIP = "double_ship"
 """Each try to register a shipment uses a new idempotency key."""
 
@@ -17,4 +23,26 @@ EARLY_ACK = "early_ack"
 LOST_UPDATE = "lost_update"
 """Stock is saved without checking whether somebody else has saved it since it was read."""
 
-ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE)
+RANDOM_NUMBER = "random_number"
+"""The workflow's code takes a random number into what it orders."""
+
+CLOCK = "clock"
+"""The workflow's code takes the time of the machine into what it orders."""
+
+SET_ORDER = "set_order"
+"""The workflow's code takes the order of a set into what it orders. It differs from process to process."""
+
+GLOBAL_COUNTER = "global_counter"
+"""The workflow's code takes a counter of its process into what it orders."""
+
+_counter = itertools.count()
+
+MARKS: Mapping[str, Callable[[], object]] = {
+    RANDOM_NUMBER: random.random,
+    CLOCK: time.time_ns,
+    SET_ORDER: lambda: list(set(string.ascii_letters)),
+    GLOBAL_COUNTER: lambda: next(_counter),
+}
+"""What these four take, each time that the code is executed."""
+
+ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, *MARKS)

@@ -17,6 +17,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy, TaskFailedError, when_all
 
+from target import defects
 from target.logistics import PROVIDERS
 
 NAME = "order_v1"
@@ -57,10 +58,13 @@ def cheapest(quotes: Mapping[str, int | None]) -> str | None:
     return min(answered)[1] if answered else None
 
 
-def order_v1(ctx: DaprWorkflowContext, order: Order) -> Generator[Any, Any, dict[str, Any]]:
+def order_v1(ctx: DaprWorkflowContext, order: Order, defect: str | None = None) -> Generator[Any, Any, dict[str, Any]]:
     """
-    One order, from its acceptance to its end. `order` contains order_id, kind, sku and quantity.
+    One order, from its acceptance to its end. `order` contains order_id, kind, sku and quantity. A `defect` of MARKS
+    makes the code nondeterministic.
     """
+    mark = defects.MARKS.get(defect or "")
+    asked = order if mark is None else {**order, "mark": mark()}
     try:
         reserved = yield ctx.call_activity(RESERVE, input=order, retry_policy=STORE)
     except TaskFailedError:
@@ -74,7 +78,7 @@ def order_v1(ctx: DaprWorkflowContext, order: Order) -> Generator[Any, Any, dict
     for round_number in range(ROUNDS):
         if round_number:
             yield ctx.create_timer(PAUSE)
-        answers = yield when_all([ctx.call_activity(QUOTE, input={**order, "provider": p}) for p in PROVIDERS])
+        answers = yield when_all([ctx.call_activity(QUOTE, input={**asked, "provider": p}) for p in PROVIDERS])
         quotes = dict(zip(PROVIDERS, answers, strict=True))
         if cheapest(quotes) is not None:
             break

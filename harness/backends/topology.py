@@ -51,7 +51,9 @@ class Topology:
         self._announced = wired.announced(plan)
         self.points = take() if self._announced else None
         self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
-        self._taps = {str(names.sidecar(i)): take() for i in self._replicas} if plan.tap else {}
+        sidecars = [str(names.sidecar(i)) for i in self._replicas]
+        self._taps = {sidecar: take() for sidecar in sidecars} if plan.tap else {}
+        self._acting = {sidecar: take() for sidecar in sidecars} if plan.doubles_turns else {}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
@@ -79,7 +81,7 @@ class Topology:
         link = names.link(name)
         dest = str(link.dest)
         by_app = link.source.role == names.APP
-        upstream = self._taps.get(dest, self._at[dest]) if by_app else self.probes[dest][0]
+        upstream = {**self._at, **self._taps, **self._acting}[dest] if by_app else self.probes[dest][0]
         return Way(self._take(), str(upstream), probe.of_link(name, self._plan.target))
 
     def _spec(
@@ -148,8 +150,10 @@ class Topology:
     def _sidecar(self, i: int) -> Spec:
         node, target = names.sidecar(i), self._plan.target
         name = str(node)
+        acting = self._acting.get(name)
         http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
         command = (
+            *self._acts(name),
             *self._tap(name, grpc),
             str(self._binaries["daprd"]),
             *("--app-id", target.app_id),
@@ -166,7 +170,7 @@ class Topology:
         return self._spec(
             name,
             command,
-            lambda: ready.answers(f"{http.url}/v1.0/healthz"),
+            lambda: ready.answers(f"{http.url}/v1.0/healthz") and (acting is None or ready.listens(acting)),
             # All sidecars share one folder, so that relative paths in the configuration mean the same file for all of
             # them (name resolution by SQLite).
             folder=self._run.data / "sidecars",
@@ -181,6 +185,18 @@ class Topology:
             return ()
         tap = (sys.executable, "-P", "-m", "harness.tap")
         return (*tap, str(self._taps[sidecar]), str(grpc), str(self._run.taps), sidecar)
+
+    def _acts(self, sidecar: str) -> tuple[str, ...]:
+        """
+        Return the words in front of those of the tap that have workflow turns executed twice; none if the plan does not
+        ask for it.
+        """
+        if sidecar not in self._acting:
+            return ()
+        peers = ",".join(f"{other}={at}" for other, at in self._acting.items() if other != sidecar)
+        acting = (sys.executable, "-P", "-m", "harness.tap.act", str(self._acting[sidecar]), str(self._taps[sidecar]))
+        share = str(self._plan.scenario.checks.determinism)
+        return (*acting, str(self._run.journals.turns(sidecar)), sidecar, share, peers)
 
     def _service(self, name: str) -> Spec:
         return self._program(str(Node(name, 0)), self._plan.target.services[name], {})

@@ -21,7 +21,7 @@ import duckdb
 
 from harness.checkers import sandbox
 from harness.evidence.reader import make_views
-from harness.evidence.schema import OF_TAP, TABLES
+from harness.evidence.schema import OF_TAP, TABLES, TURNS
 from harness.model import Plan
 
 Row = dict[str, Any]
@@ -255,7 +255,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        without = () if plan.tap else OF_TAP
+        without = (*(() if plan.tap else OF_TAP), *(() if plan.doubles_turns else (TURNS,)))
         missing = make_views(connection, evidence, (table for table in TABLES if table not in without))
         for table in without:
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())

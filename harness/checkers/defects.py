@@ -7,7 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.evidence.schema import ATTEMPTS, DELIVERIES, EFFECTS, HISTORY, INSTANCES, JOBS, OPERATIONS, READINGS, Table
+from harness.evidence.schema import (
+    ATTEMPTS,
+    DELIVERIES,
+    EFFECTS,
+    HISTORY,
+    INSTANCES,
+    JOBS,
+    OPERATIONS,
+    READINGS,
+    TURNS,
+    Table,
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,9 @@ DEFECTS: Mapping[str, Defect] = {
     "delivery_deleted": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", gone=True),
     "delivery_invented": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", twice=True),
     "delivery_invented/elsewhere": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", new={"node": "'app-7'"}),
+    "turn_differs": Defect(
+        TURNS, f"{_COMPLETED} AND same", new={"same": "FALSE", "first": "'one'", "second": "'another'"}
+    ),
     "instance_deleted": Defect(INSTANCES, _COMPLETED, gone=True),
     "instance_duplicated": Defect(INSTANCES, _COMPLETED, twice=True),
     "instance_moved": Defect(INSTANCES, _COMPLETED, new={"created_ns": "1"}),
@@ -245,6 +259,7 @@ HARMLESS: Mapping[str, Defect] = {
             "cut_ns": "delivered_ns + 1000000",
         },
     ),
+    "turn_unanswered": Defect(TURNS, f"{_COMPLETED} AND same", new={"same": "NULL", "other": "NULL"}),
     "effect_row_elsewhere": Defect(EFFECTS, _COMPLETED),
     "history_row_elsewhere": Defect(HISTORY, f"{_COMPLETED} AND position = 3"),
     "history_row_elsewhere/compensated": Defect(HISTORY, "instance_id = compensated AND position = 3"),

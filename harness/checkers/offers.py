@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.checkers.database import Database, UnansweredError
 from harness.model import NotApplicable, Plan
 
-TAP, ATTEMPTS_FILE, ATTEMPTS = "tap", "attempts_file", "attempts"
+TAP, ATTEMPTS_FILE, ATTEMPTS, DETERMINISM = "tap", "attempts_file", "attempts", "determinism"
 EFFECTS, COMPENSATIONS, ORDER = "effects", "compensations", "order"
 RETRIES, CALL_IDS = "retries", "call_ids"
 
@@ -40,6 +40,10 @@ OFFERS: Mapping[str, Offer] = {
         "an attempts file, the sharpest witness, and `attempts: true` in target.yaml (docs/target-contract.md)",
     ),
     ATTEMPTS: Offer("which activities ran", "a run with the tap, or an attempts file"),
+    DETERMINISM: Offer(
+        "whether the code of a workflow orders the same again",
+        "`checks: {determinism: 1.0}` in the scenario, and a run with the tap (docs/tap.md)",
+    ),
     EFFECTS: Offer("what the outside world kept", "`effects` and `ledgers` in target.yaml"),
     COMPENSATIONS: Offer("what undoes an effect", "the `compensation` of an effect in target.yaml, if it has one"),
     ORDER: Offer("in which order effects come", "a second effect in target.yaml, if there is one"),
@@ -61,6 +65,7 @@ def offered(plan: Plan, database: Database) -> frozenset[str]:
         TAP: plan.tap,
         ATTEMPTS_FILE: target.attempts,
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
+        DETERMINISM: plan.doubles_turns,
         EFFECTS: bool(target.effects),
         COMPENSATIONS: undone,
         ORDER: undone or len(target.effects) > 1,

@@ -37,10 +37,10 @@ from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
-_ONCE = {"api_calls", "faults", "readings", "journals"}
+_ONCE = {"api_calls", "turns", "faults", "readings", "journals"}
 """
-Tables that are not copied: faults, calls to Dapr's API and journals are those of the first copy, and a run with many
-instances has readings of only a few.
+Tables that are not copied: faults, calls to Dapr's API, doubled turns and journals are those of the first copy, and a
+run with many instances has readings of only a few.
 """
 _FRESH = {"op_id", "attempt_id", "key"}
 """Columns with names that must be different in each copy, whether or not the instance's id is a part of them."""

@@ -26,6 +26,7 @@ from harness.evidence.schema import (
     PHASES,
     READINGS,
     SAMPLES,
+    TURNS,
     Table,
 )
 from harness.model import Target
@@ -99,6 +100,7 @@ def from_journals(run: RunDir, target: Target) -> list[str]:
         missing += _table(run, ATTEMPTS, lambda: rows)
     sources: Mapping[Table, Callable[[], Rows]] = {
         OPERATIONS: lambda: journals.operations(run.journals),
+        TURNS: lambda: journals.turns(run.journals),
         FAULTS: lambda: journals.faults(run.journals),
         PHASES: lambda: journals.phases(run.journals),
         SAMPLES: lambda: journals.samples(run.journals),

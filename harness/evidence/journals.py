@@ -1,5 +1,6 @@
 """
-From the journals of a run to the evidence tables operations, attempts, faults, phases, samples and journals.
+From the journals of a run to the evidence tables operations, attempts, turns, faults, phases, samples and
+journals.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from harness.rows import (
     OPERATIONS,
     PHASES,
     SAMPLES,
+    TURNS,
     Applied,
     BodyBegan,
     Felt,
@@ -77,6 +79,15 @@ def attempts(journals: Journals) -> Iterator[Row]:
             elif not journal.torn(file):
                 raise EvidenceError(f"{file.name}: execution {row.attempt_id} ends and was never begun")
         yield from bodies
+
+
+def turns(journals: Journals) -> Iterator[Row]:
+    """
+    Return one row per workflow turn that was executed twice.
+    """
+    for file in journals.every_turns():
+        for row in journal.read(file, TURNS):
+            yield {"turned_ns": row.at_ns, **row.model_dump(exclude={"at_ns"})}
 
 
 def faults(journals: Journals) -> Iterator[Row]:

@@ -134,6 +134,22 @@ API_CALLS = Table(
     ),
 )
 
+TURNS = Table(
+    "turns",
+    "one workflow turn that was executed twice; none if the scenario does not ask for it",
+    (
+        _INSTANCE,
+        Column("node", "VARCHAR", "the sidecar whose turn it is"),
+        Column("other", "VARCHAR", "the sidecar whose app executed it the second time; NULL if an answer is missing"),
+        Column("past", "INTEGER", "how many events the turn knew"),
+        Column("new", "INTEGER", "how many events the turn took in"),
+        Column("same", "BOOLEAN", "whether both ordered the same; NULL if one of the two gave no answer in 20 s"),
+        Column("first", "VARCHAR", "what only the first execution ordered, JSON; NULL if both ordered the same"),
+        Column("second", "VARCHAR", "what only the second execution ordered, JSON; NULL if both ordered the same"),
+        Column("turned_ns", "BIGINT", "when both answers were there"),
+    ),
+)
+
 EFFECTS = Table(
     "effects",
     "one change that the outside world kept",
@@ -295,6 +311,7 @@ TABLES = (
     ATTEMPTS,
     DELIVERIES,
     API_CALLS,
+    TURNS,
     EFFECTS,
     INSTANCES,
     HISTORY,
@@ -307,4 +324,4 @@ TABLES = (
 )
 
 OF_TAP = (DELIVERIES, API_CALLS)
-"""The tables that a run has only if its plan has a tap."""
+"""The tables that a run has only if its plan has a tap; `turns` only if that acts, too."""

@@ -77,6 +77,13 @@ class Plan(Value):
     steps: tuple[Step, ...]
 
     @property
+    def doubles_turns(self) -> bool:
+        """
+        Whether workflow turns are executed twice, to see that both order the same.
+        """
+        return self.tap and self.scenario.checks.determinism > 0
+
+    @property
     def workflow(self) -> Workflow:
         """
         The workflow that the scenario's load starts.

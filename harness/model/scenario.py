@@ -184,6 +184,9 @@ class Checks(Value):
     services_away: bool = Field(
         default=False, description="the outside world may be away: a kind may also end in its `ends_without_services`"
     )
+    determinism: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="share of the workflow turns that are executed twice, to see that both order the same"
+    )
     ends: Mapping[str, Annotated[tuple[EndClass, ...], Field(min_length=1)]] = {}
 
 

@@ -5,7 +5,7 @@ Whether a backend can serve a plan. This is checked before anything starts.
 from __future__ import annotations
 
 from harness.backends import components
-from harness.backends.base import POWERS, BackendName
+from harness.backends.base import POWERS, TAPPED, BackendName
 from harness.errors import UsageError
 from harness.faults import make
 from harness.model import Plan
@@ -13,9 +13,11 @@ from harness.model import Plan
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
-    Raise UsageError if a fault of the plan needs a power that the backend does not have, or if the target's components
-    lead out of a run of processes.
+    Raise UsageError if a fault of the plan needs a power that the backend does not have, if the plan asks for a tap that
+    acts where the backend has none, or if the target's components lead out of a run of processes.
     """
+    if plan.scenario.checks.determinism and backend not in TAPPED:
+        raise UsageError(f"checks.determinism needs a tap (docs/tap.md), which the backend {backend} does not have")
     if backend is BackendName.PROCESSES:
         components.prepared(plan.target)
     for step in plan.steps:

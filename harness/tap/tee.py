@@ -10,17 +10,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import struct
-import sys
 import time
-import traceback
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NoReturn
 
-from harness.tap import record
 from harness.tap.record import Record, What
 
 _BUFFER = 1 << 18
@@ -172,19 +166,3 @@ class Tee:
         for end in (side, side.other):
             del self._sides[end.socket.fileno()]
             end.socket.close()
-
-
-def serve(listener: socket.socket, sidecar: tuple[str, int], folder: str, node: str, pid: int) -> NoReturn:
-    """
-    Be the tap of the sidecar `node`, which is the process `pid`, then end this process. If that fails, end the process
-    group.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # a sidecar that is asked to end still talks to its application
-    try:
-        Tee(listener, sidecar, record.create(Path(folder), node), pid).run()
-    except BaseException:  # noqa: BLE001 - whatever it is, it is written to the sidecar's log, and must be noticed
-        traceback.print_exc()
-        sys.stderr.flush()
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)

@@ -72,6 +72,8 @@ class Story:
             attempt |= {"attempt_id": f"{next(self.attempts)}", "started_ns": begun, "ended_ns": self.tick()}
             outcome = "error" if answer is FAILED else "ok"
             self.rows["attempts"].append(attempt | {"outcome": outcome})
+            turn = {"instance_id": instance, "node": "sidecar-0", "other": "sidecar-1", "past": len(history), "new": 2}
+            self.rows["turns"].append(turn | {"same": True, "turned_ns": begun})
             done = self.tick()
             delivery = {name: attempt[name] for name in ("instance_id", "activity", "task_id", "node")}
             delivery |= {"attempt_id": f"app-0#{len(self.rows['deliveries'])}", "outcome": outcome}
@@ -226,6 +228,7 @@ LIES = {
     "attempt_duplicated": lambda r: twice(r, "attempts", instance_id="a", activity="register_shipment_v1"),
     "delivery_deleted": lambda r: drop(r, "deliveries", instance_id="a", activity="register_shipment_v1"),
     "delivery_invented": lambda r: twice(r, "deliveries", instance_id="a", activity="register_shipment_v1"),
+    "turn_differs": lambda r: r["turns"][0].update(same=False, first="[1]", second="[2]"),
     "instance_deleted": lambda r: drop(r, "instances", instance_id="a"),
     "instance_duplicated": lambda r: twice(r, "instances", instance_id="a"),
     "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),
@@ -378,4 +381,5 @@ def planned():
     """The plan that the run was made by."""
     read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
     made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
-    return made.model_copy(update={"tap": True})
+    checks = read.checks.model_copy(update={"determinism": 1.0})
+    return made.model_copy(update={"tap": True, "scenario": read.model_copy(update={"checks": checks})})

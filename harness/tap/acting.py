@@ -1,0 +1,267 @@
+"""
+The tap that acts. It hands a share of the workflow turns to a worker twice, and writes down whether both
+ordered the same. The second answer is kept from the sidecar, so the system is undisturbed. The twin goes to the
+application of another replica, if there is one that answers, because what depends on the process, such as the order of
+a set, is the same within one.
+
+Dapr 1.18 sends a workflow turn without a completion token, and every SDK echoes the token. So the turn and its twin get
+tokens of our own, and the one of the turn is restored in its answer.
+
+It is a gRPC proxy for messages that it does not decode, except these. It costs much more than the tee (`harness.tap`),
+so it is there only if the scenario asks for it. It stands before the tee, is started in the same way, and like it
+lives, stands still and dies with the sidecar.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import grpc
+from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as durabletask
+from google.protobuf.json_format import MessageToDict
+
+_WORK = "/TaskHubSidecarService/GetWorkItems"
+_TURN_ENDS = ("/TaskHubSidecarService/CompleteOrchestratorTask", "/TaskHubSidecarService/CompleteWorkflowTask")
+_ASK = "/harness.Tap/Turn"
+"""A twin for the application of this sidecar, from the tap of another."""
+_TURN, _TWIN = "harness-turn-", "harness-twin-"
+_PATIENCE = 20.0
+"""Seconds for an answer to a twin. After this time nothing is said about its turn."""
+_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+_OF_CONNECTION = ("user-agent", "grpc-")
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+_MOST_LETTERS = 2000
+
+
+def orders(answer: Any) -> list[str]:
+    """
+    Return what a turn ordered, each action as JSON. Stack traces, and addresses of objects in errors, are left out:
+    they say nothing of what was ordered.
+    """
+    return [json.dumps(_without_places(MessageToDict(action)), sort_keys=True) for action in answer.actions]
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {name: _without_places(inner) for name, inner in value.items() if name != "stackTrace"}
+        if "errorMessage" in kept:
+            kept["errorMessage"] = _ADDRESS.sub("0x", kept["errorMessage"])
+        return kept
+    return [_without_places(inner) for inner in value] if isinstance(value, list) else value
+
+
+class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
+    """
+    The proxy before one sidecar. `peers` are the addresses of the acting taps of the other sidecars; `journal` is a
+    file descriptor, opened for appending.
+    """
+
+    def __init__(self, sidecar: str, node: str, share: float, peers: dict[str, str], journal: int) -> None:
+        self._channel = grpc.aio.insecure_channel(sidecar, options=_OPTIONS)
+        self._peers = {name: grpc.aio.insecure_channel(at, options=_OPTIONS) for name, at in peers.items()}
+        self._node = node
+        self._share = share
+        self._journal = journal
+        self._dice = random.Random(node)
+        self._number = 0
+        self._workers: list[asyncio.Queue[bytes | None]] = []
+        self._tokens: dict[str, str] = {}
+        self._turns: dict[str, asyncio.Future[Any]] = {}
+        self._twins: dict[str, asyncio.Future[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def service(self, handler_call_details: Any) -> Any:
+        """
+        Return the handler of a method.
+        """
+        method = handler_call_details.method
+        if method == _ASK:
+            return grpc.unary_unary_rpc_method_handler(self._asked)
+        return grpc.stream_stream_rpc_method_handler(partial(self._pass_on, method))
+
+    async def _pass_on(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        if method in _TURN_ENDS:
+            request = await anext(requests)
+            answer = self._answered(durabletask.WorkflowResponse.FromString(request))
+            if answer is None:
+                yield b""
+                return
+            requests = _only(answer)
+        metadata = [
+            (name, value) for name, value in context.invocation_metadata() if not name.startswith(_OF_CONNECTION)
+        ]
+        call = self._channel.stream_stream(method)(requests, metadata=metadata, timeout=context.time_remaining())
+        try:
+            await context.send_initial_metadata(await call.initial_metadata())
+            async for answer in self._work(call) if method == _WORK else call:
+                yield answer
+            context.set_trailing_metadata(await call.trailing_metadata())
+            if await call.code() is not grpc.StatusCode.OK:
+                await context.abort(await call.code(), await call.details())
+        except grpc.aio.AioRpcError as error:
+            await context.abort(error.code(), error.details(), error.trailing_metadata() or ())
+        finally:
+            call.cancel()
+
+    async def _work(self, call: Any) -> AsyncIterator[bytes]:
+        """
+        Return the work items of the sidecar, and the twins of others in between.
+        """
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._workers.append(queue)
+
+        async def pump() -> None:
+            try:
+                async for item in call:
+                    queue.put_nowait(self._delivered(item))
+            finally:
+                queue.put_nowait(None)
+
+        pumping = asyncio.create_task(pump())
+        try:
+            while (item := await queue.get()) is not None:
+                yield item
+            await pumping
+        finally:
+            self._workers.remove(queue)
+            pumping.cancel()
+
+    def _delivered(self, body: bytes) -> bytes:
+        item = durabletask.WorkItem.FromString(body)
+        if item.WhichOneof("request") != "workflowRequest" or item.workflowRequest.requiresHistoryStreaming:
+            return body
+        if self._dice.random() >= self._share:
+            return body
+        self._number += 1
+        token = f"{_TURN}{self._node}-{self._number}"
+        self._tokens[token] = item.completionToken
+        self._turns[token] = asyncio.get_running_loop().create_future()
+        item.completionToken = token
+        task = asyncio.create_task(self._twin(token, item))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return bytes(item.SerializeToString())
+
+    def _answered(self, answer: Any) -> bytes | None:
+        """
+        Return the answer to a turn as the sidecar must get it; None if it must not get it, because it is a twin's.
+        """
+        token = answer.completionToken
+        if token.startswith(_TWIN):
+            if (twin := self._twins.pop(token, None)) is not None and not twin.done():
+                twin.set_result(answer.SerializeToString())
+            return None
+        if token.startswith(_TURN):
+            answer.completionToken = self._tokens.pop(token, "")
+            if (turn := self._turns.get(token)) is not None and not turn.done():
+                turn.set_result(answer)
+        return bytes(answer.SerializeToString())
+
+    async def _twin(self, token: str, item: Any) -> None:
+        """
+        Have a turn executed once more, and write down what came of it.
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                where, second = await self._executed(bytes(item.SerializeToString()))
+                first = await self._turns[token]
+        except (TimeoutError, grpc.aio.AioRpcError, LookupError):
+            where, first, second = None, None, None
+        finally:
+            self._turns.pop(token, None)
+        self._write(item.workflowRequest, where, first, second)
+
+    async def _executed(self, body: bytes) -> tuple[str, Any]:
+        """
+        Return where a twin was executed, and its answer.
+        """
+        others = list(self._peers.items())
+        self._dice.shuffle(others)
+        for name, channel in others:
+            with suppress(grpc.aio.AioRpcError):
+                answer = await channel.unary_unary(_ASK)(body, timeout=_PATIENCE / 2)
+                return name, durabletask.WorkflowResponse.FromString(answer)
+        return self._node, durabletask.WorkflowResponse.FromString(await self._execute(body))
+
+    async def _asked(self, body: bytes, context: Any) -> bytes:
+        try:
+            return await self._execute(body)
+        except LookupError:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "no worker is connected")
+            raise
+
+    async def _execute(self, body: bytes) -> bytes:
+        """
+        Hand a twin to the application of this sidecar. Raises LookupError if no worker is connected.
+        """
+        if not self._workers:
+            raise LookupError
+        self._number += 1
+        item = durabletask.WorkItem.FromString(body)
+        item.completionToken = f"{_TWIN}{self._node}-{os.getpid()}-{self._number}"
+        self._twins[item.completionToken] = answer = asyncio.get_running_loop().create_future()
+        self._workers[-1].put_nowait(item.SerializeToString())
+        try:
+            return await asyncio.wait_for(answer, _PATIENCE)
+        finally:
+            self._twins.pop(item.completionToken, None)
+
+    def _write(self, turn: Any, where: str | None, first: Any, second: Any) -> None:
+        row: dict[str, object] = {
+            "at_ns": time.time_ns(),
+            "instance_id": turn.instanceId,
+            "node": self._node,
+            "other": where,
+            "past": len(turn.pastEvents),
+            "new": len(turn.newEvents),
+            "same": None,
+            "first": None,
+            "second": None,
+        }
+        if where is not None:
+            one, two = orders(first), orders(second)
+            row["same"] = one == two
+            if one != two:
+                row["first"] = _told([action for action in one if action not in two])
+                row["second"] = _told([action for action in two if action not in one])
+        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        if os.write(self._journal, line) != len(line):
+            raise OSError("a line of the acting tap's journal was not written completely")
+
+
+def _told(actions: list[str]) -> str:
+    """
+    Return the actions that only one of the two executions ordered; if there are none, they differ in their order.
+    """
+    text = ", ".join(actions) or "the same in another order"
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
+
+
+async def _only(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def run(listen: str, sidecar: str, node: str, share: float, peers: dict[str, str], journal: int, pid: int) -> None:
+    """
+    Act between `listen` and `sidecar` until the process `pid` ends. The other parameters are those of `Acting`.
+    """
+
+    async def serve() -> None:
+        server = grpc.aio.server(options=_OPTIONS)
+        server.add_generic_rpc_handlers((Acting(sidecar, node, share, peers, journal),))
+        server.add_insecure_port(listen)
+        await server.start()
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(os.pidfd_open(pid), ended.set)
+        await ended.wait()
+
+    asyncio.run(serve())
