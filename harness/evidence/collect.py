@@ -100,12 +100,13 @@ def from_journals(run: RunDir, target: Target) -> list[str]:
         missing += _table(run, ATTEMPTS, lambda: rows)
     sources: Mapping[Table, Callable[[], Rows]] = {
         OPERATIONS: lambda: journals.operations(run.journals),
-        TURNS: lambda: journals.turns(run.journals),
         FAULTS: lambda: journals.faults(run.journals),
         PHASES: lambda: journals.phases(run.journals),
         SAMPLES: lambda: journals.samples(run.journals),
         JOURNALS: lambda: journals.files(run.journals, run.taps),
     }
+    if run.journals.every_turns():
+        missing += _table(run, TURNS, lambda: journals.turns(run.journals))
     return missing + [problem for table, rows in sources.items() for problem in _table(run, table, rows)]
 
 

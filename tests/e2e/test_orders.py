@@ -14,10 +14,11 @@ SHORT = "tests/e2e/short_kill.yaml"
 
 
 def test_it_holds_and_exercises_every_branch(harness):
-    finished = harness.run(SHORT)
+    finished = harness.run(SHORT, "--set", "checks.determinism=1.0")
 
     assert finished.holds(), finished.out
     assert {"completed", "compensated", "rejected"} <= finished.verdict["classes"].keys()
+    assert finished.finding("nondeterministic")["examined"] > 500
     assert finished.finding("record_attempts")["examined"] >= 2 * finished.verdict["attempts"] > 0
     assert all(fault["felt_after"] is not None for fault in finished.verdict["faults"])
 

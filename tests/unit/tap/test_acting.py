@@ -1,0 +1,247 @@
+"""A tap that acts, between a made-up sidecar and made-up workers: turns are executed twice, and nobody notices."""
+
+import asyncio
+import json
+import os
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as durabletask
+
+from harness.backends import ports
+from harness.tap import acting
+from harness.tap.acting import Acting
+
+WORK, END = "/TaskHubSidecarService/GetWorkItems", "/TaskHubSidecarService/CompleteOrchestratorTask"
+
+
+class Sidecar(grpc.GenericRpcHandler):
+    """Hands out work, and takes answers down."""
+
+    def __init__(self):
+        self.work = asyncio.Queue()
+        self.answers = []
+
+    def service(self, details):
+        behaviour = {WORK: self.hand_out, END: self.take}.get(details.method, self.refuse)
+        return grpc.stream_stream_rpc_method_handler(behaviour)
+
+    async def hand_out(self, requests, context):
+        while (item := await self.work.get()) is not None:
+            yield item
+
+    async def take(self, requests, context):
+        async for request in requests:
+            self.answers.append(durabletask.WorkflowResponse.FromString(request))
+        yield b""
+
+    async def refuse(self, requests, context):
+        async for request in requests:
+            assert request == b"asked"
+        assert dict(context.invocation_metadata())["dapr-app-id"] == "orders"
+        context.set_trailing_metadata((("why", "not here"),))
+        await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
+        yield b""
+
+
+@asynccontextmanager
+async def serving(handler):
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((handler,))
+    with ports.lease() as lease:
+        at = f"127.0.0.1:{lease.take()}"
+        server.add_insecure_port(at)
+        await server.start()
+        try:
+            yield at
+        finally:
+            await server.stop(0)
+
+
+@asynccontextmanager
+async def worker(at, execute):
+    """Executes turns: `execute(item)` gives the names of the activities that it orders."""
+
+    async def run(channel):
+        async for body in channel.unary_stream(WORK)(b""):
+            item = durabletask.WorkItem.FromString(body)
+            answer = durabletask.WorkflowResponse(
+                instanceId=item.workflowRequest.instanceId, completionToken=item.completionToken
+            )
+            for number, name in enumerate(execute(item)):
+                answer.actions.add(id=number).scheduleTask.name = name
+            await channel.unary_unary(END)(answer.SerializeToString())
+
+    async with grpc.aio.insecure_channel(at) as channel:
+        running = asyncio.create_task(run(channel))
+        await asyncio.sleep(0.1)
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def turn(instance="a", token=""):
+    item = durabletask.WorkItem(completionToken=token)
+    item.workflowRequest.instanceId = instance
+    item.workflowRequest.pastEvents.add()
+    item.workflowRequest.newEvents.add()
+    return item.SerializeToString()
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - of a file and of lists, which have no event
+            await asyncio.sleep(0.02)
+
+
+def rows(file):
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+@pytest.fixture(name="journal")
+def _journal(tmp_path):
+    fd = os.open(tmp_path / "turns.jsonl", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    yield fd, tmp_path / "turns.jsonl"
+    os.close(fd)
+
+
+def executed(journal, execute, *, share=1.0, more=None):
+    """What the sidecar was answered on one turn, and what was written down."""
+    fd, file = journal
+
+    async def run():
+        sidecar = Sidecar()
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", share, {}, fd)) as tap:
+            async with worker(tap, execute):
+                sidecar.work.put_nowait(turn(token="theirs"))
+                await until(lambda: len(sidecar.answers) == 1)
+                await until(lambda: len(rows(file)) == (1 if share else 0))
+                if more is not None:
+                    await more(tap)
+            sidecar.work.put_nowait(None)
+        return sidecar.answers
+
+    return asyncio.run(run()), rows(file)
+
+
+def test_a_turn_is_executed_twice_and_answered_once_with_its_own_token(journal):
+    seen = []
+
+    def execute(item):
+        seen.append(item.completionToken)
+        return ["reserve", "ship"]
+
+    (answer,), (row,) = executed(journal, execute)
+
+    assert len(set(seen)) == 2
+    assert (answer.completionToken, answer.instanceId) == ("theirs", "a")
+    assert [action.scheduleTask.name for action in answer.actions] == ["reserve", "ship"]
+    about = ("instance_id", "node", "other", "past", "new", "same", "first", "second")
+    assert tuple(row[name] for name in about) == ("a", "sidecar-0", "sidecar-0", 1, 1, True, None, None)
+
+
+def test_what_only_one_of_them_ordered_is_kept_side_by_side(journal):
+    names = iter(["heron", "swift"])
+
+    _, (row,) = executed(journal, lambda item: ["reserve", next(names)])
+
+    assert row["same"] is False
+    ordered = {json.loads(row[which])["scheduleTask"]["name"] for which in ("first", "second")}
+    assert ordered == {"heron", "swift"}
+
+
+def test_without_a_share_nothing_is_touched(journal):
+    seen = []
+
+    (answer,), none = executed(journal, lambda item: seen.append(item.completionToken) or ["ship"], share=0.0)
+
+    assert (seen, answer.completionToken, none) == (["theirs"], "theirs", [])
+
+
+def test_the_answer_to_a_twin_of_a_life_before_is_kept_from_the_sidecar_and_a_turns_is_not(journal):
+    async def late(tap):
+        async with grpc.aio.insecure_channel(tap) as channel:
+            for token in ("harness-twin-sidecar-0-1-1", "harness-turn-sidecar-0-99"):
+                answer = durabletask.WorkflowResponse(instanceId="late", completionToken=token)
+                await channel.unary_unary(END)(answer.SerializeToString())
+
+    answers, _ = executed(journal, lambda item: [], more=late)
+
+    assert [(answer.instanceId, answer.completionToken) for answer in answers] == [("a", "theirs"), ("late", "")]
+
+
+def test_an_error_of_the_sidecar_arrives_as_it_is(journal):
+    async def ask(tap):
+        async with grpc.aio.insecure_channel(tap) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await channel.unary_unary("/other/Method")(b"asked", metadata=(("dapr-app-id", "orders"),))
+        assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+        assert raised.value.details() == "no such thing"
+        assert ("why", "not here") in tuple(raised.value.trailing_metadata())
+
+    executed(journal, lambda item: [], more=ask)
+
+
+def test_a_twin_goes_to_another_replica_if_one_answers(journal, monkeypatch):
+    monkeypatch.setattr(acting, "_AT_HOME", 0.0)
+    fd, file = journal
+
+    async def run():
+        one, two = Sidecar(), Sidecar()
+        async with serving(one) as a, serving(two) as b, serving(Acting(b, "sidecar-1", 0.0, {}, fd)) as there:
+            tap = Acting(a, "sidecar-0", 1.0, {"sidecar-1": there}, fd)
+            async with serving(tap) as here, worker(here, lambda item: ["here"]):
+                one.work.put_nowait(turn("alone"))  # nobody is connected over there
+                await until(lambda: len(rows(file)) == 1)
+                async with worker(there, lambda item: ["there"]):
+                    one.work.put_nowait(turn("both"))
+                    await until(lambda: len(rows(file)) == 2)
+                    two.work.put_nowait(None)
+            one.work.put_nowait(None)
+        return one.answers, two.answers
+
+    ours, theirs = asyncio.run(run())
+
+    assert [answer.instanceId for answer in ours] == ["alone", "both"]
+    assert theirs == []
+    alone, both = rows(file)
+    assert (alone["other"], alone["same"]) == ("sidecar-0", True)
+    assert (both["other"], both["same"]) == ("sidecar-1", False)
+    assert '"here"' in both["first"]
+    assert '"there"' in both["second"]
+
+
+def test_a_twin_without_an_answer_says_nothing(journal, monkeypatch):
+    monkeypatch.setattr(acting, "_PATIENCE", 0.3)
+    fd, file = journal
+
+    async def run():
+        sidecar = Sidecar()
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, fd)) as tap:
+            async with grpc.aio.insecure_channel(tap) as channel:
+                call = channel.unary_stream(WORK)(b"")
+                sidecar.work.put_nowait(turn())
+                await until(lambda: rows(file))
+                call.cancel()
+            sidecar.work.put_nowait(None)
+
+    asyncio.run(run())
+
+    (row,) = rows(file)
+    assert (row["same"], row["other"]) == (None, None)
+
+
+def test_where_an_error_came_from_is_no_difference():
+    one, two = durabletask.WorkflowResponse(), durabletask.WorkflowResponse()
+    for number, answer in enumerate((one, two)):
+        details = answer.actions.add().completeWorkflow.failureDetails
+        details.errorMessage = f"no <Order object at 0x7f00000{number}>"
+        details.stackTrace.value = f"line {number}"
+
+    assert acting.orders(one) == acting.orders(two)
+
+    two.actions[0].completeWorkflow.failureDetails.errorType = "ValueError"
+    assert acting.orders(one) != acting.orders(two)
