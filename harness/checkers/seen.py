@@ -64,9 +64,9 @@ def _engine(plan: Plan, database: Database) -> Seen:
         workflow = plan.target.workflows.get(row["workflow"] or "")
         meaning = workflow.meaning(row["status"], row["outcome"]) if workflow is not None else None
         known &= meaning is not None
-        output = str(row["output"])[:_SHOWN]
+        output = f"with the output {row['output'][:_SHOWN]}" if row["output"] else "without an output"
         means = f"which means {meaning.ends}" if meaning is not None else "which target.yaml does not declare"
-        told.append(f"{row['instance_id']} is {row['status']} with the output {output}, {means}")
+        told.append(f"{row['instance_id']} is {row['status']} {output}, {means}")
     return Seen("engine", bool(rows) and known, problem or "; ".join(told) or "no instance at all")
 
 

@@ -83,19 +83,46 @@ def doctor(dapr_version: DaprVersion = None) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new or empty folder")],
-    scenario: Annotated[str, typer.Option(help="the named scenario to begin with")] = "baseline",
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="a new or empty folder, for a copy of the reference target")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="with DIR: the named scenario to begin with")] = "baseline",
 ) -> None:
     """
-    Copy a scenario, the reference target and the compose files into a folder, for changing.
+    Describe the application in this folder: a target.yaml and a first scenario, from its dapr.yaml and its sources.
+
+    With DIR, copy a scenario, the reference target and the compose files there, for changing.
     """
     from harness.planning import scenario as scenarios
     from harness.runtime import shipped
 
+    if folder is None:
+        _describe()
+        return
     file = scenarios.find(scenario)
     for copied in shipped.copy_out(folder, file):
         say(str(copied))
     say(f"run it: harness run {folder / 'scenarios' / file.name}")
+
+
+def _describe() -> None:
+    from harness.errors import UsageError
+    from harness.planning import describing
+
+    known = describing.facts(Path())
+    files = {"target.yaml": describing.target(known), "first.yaml": describing.SCENARIO}
+    if there := [name for name in files if Path(name).exists()]:
+        raise UsageError(f"{' and '.join(there)} is there already; `harness init` writes over nothing")
+    for name, text in files.items():
+        try:
+            Path(name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{name} cannot be written: {error.strerror}") from error
+        say(name)
+    say("not known, so look at it in target.yaml:")
+    for lack in describing.lacking(known):
+        say(f"  {lack}")
+    say("then: harness target check target.yaml && harness run first")
 
 
 class Schema(StrEnum):

@@ -46,12 +46,15 @@ def named(folder: Path) -> list[str]:
 
 def find(folder: Path, what: str, name: str) -> Path:
     """
-    Return the YAML file of this name in `folder`. If `name` is a path, return it as it is.
+    Return the YAML file of this name in `folder`, or else in the current folder. If `name` is a path, return it as it
+    is.
 
     Raises UsageError, which calls the file a `what`, if there is none; the message says which there are.
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return Path(name)
+    if name not in named(folder) and Path(f"{name}.yaml").is_file():
+        return Path(f"{name}.yaml")
     if name not in named(folder):
         raise UsageError(f'there is no {what} "{name}"; {did_you_mean(name, named(folder))} (`harness list` shows all)')
     return folder / f"{name}.yaml"

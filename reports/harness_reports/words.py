@@ -197,7 +197,8 @@ def headline(verdict: Verdict) -> str:
     of = count(total, "invariant")
     match verdict.result:
         case Result.HOLDS:
-            rests_on = " and ".join(verdict.rests_on) or "the evidence of the run"
+            *first, last = verdict.rests_on or ("the evidence of the run",)
+            rests_on = " and ".join(filter(None, (", ".join(first), last)))
             over = f"{of} over {count(instances(verdict), 'instance')}"
             return f"Every promise that was examined was kept, by {rests_on}: {over}{_left(verdict)}."
         case Result.VIOLATED:

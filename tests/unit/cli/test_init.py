@@ -4,7 +4,7 @@ import pytest
 
 from harness import cli
 from harness.errors import UsageError
-from harness.planning import target
+from harness.planning import describing, target
 from harness.planning.request import Request
 
 
@@ -39,3 +39,106 @@ def test_a_scenario_that_is_not_there_is_refused_before_anything_is_written(tmp_
     with pytest.raises(UsageError, match='no scenario "nope"'):
         cli.app(["init", str(tmp_path / "mine"), "--scenario", "nope"], standalone_mode=False)
     assert not (tmp_path / "mine").exists()
+
+
+APP = """
+import dapr.ext.workflow as wf
+wfr = wf.WorkflowRuntime()
+
+@wfr.workflow(name="order_v2")
+def order(ctx, order):
+    return True
+"""
+RUN_FILE = """
+version: 1
+common:
+  env: {LOG: info}
+apps:
+  - appID: Orders App
+    appDirPath: ./orders
+    command: [python, app.py]
+    resourcesPath: ./resources
+  - appID: mailer
+    command: [node, mailer.js]
+"""
+
+
+@pytest.fixture(name="theirs")
+def _theirs(tmp_path, monkeypatch):
+    """The folder of an application with a run file of Dapr; the current folder."""
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders/app.py").write_text(APP)
+    (tmp_path / "dapr.yaml").write_text(RUN_FILE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_application_is_described_by_its_run_file_and_its_sources(theirs, capsys):
+    cli.app(["init"], standalone_mode=False)
+
+    plan = Request("first").plan(1)
+    described = plan.target
+    assert (described.name, described.app_id) == ("orders-app", "Orders App")
+    assert described.app.command == ("python3", "app.py")
+    assert (described.app.workdir, described.app.env) == (theirs / "orders", {"LOG": "info"})
+    assert (described.app.health, described.components) == ("workers", theirs / "resources")
+    assert plan.scenario.load.workflow == "order_v2"
+    told = capsys.readouterr().out
+    assert "mailer is not started" in told
+    assert "what the output of the workflow means" in told
+    assert "CHANGE_ME" not in (theirs / "target.yaml").read_text()
+
+
+def test_what_nothing_tells_is_said_and_stands_in_the_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    cli.app(["init"], standalone_mode=False)
+
+    told = capsys.readouterr().out
+    assert "how one replica of the application is started" in told
+    assert "the name under which its workflow is registered" in told
+    assert target.load(tmp_path / "target.yaml").app.command == ("CHANGE_ME",)
+
+
+@pytest.mark.parametrize("name", ["target.yaml", "first.yaml"])
+def test_a_description_that_is_there_is_left_alone(theirs, name):
+    (theirs / name).write_text("mine")
+
+    with pytest.raises(UsageError, match=f"{name} is there already"):
+        cli.app(["init"], standalone_mode=False)
+
+    assert sorted(file.name for file in theirs.glob("*.yaml")) == sorted({"dapr.yaml", name})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("apps: [", "dapr.yaml: cannot be read"),
+        ("- 1", "no app has a `command`"),
+        ("apps: [{appID: x}]", "no app has a"),
+    ],
+)
+def test_a_run_file_that_cannot_be_used_is_refused(theirs, text, told):
+    (theirs / "dapr.yaml").write_text(text)
+
+    with pytest.raises(UsageError, match=told):
+        cli.app(["init"], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("a.py", "@wfr.workflow\ndef order(ctx, x):\n"),
+        ("a.py", '@runtime.workflow(name="order")\ndef order_v1(ctx, x):\n'),
+        ("a.js", "runtime.registerWorkflow(order).registerActivity(take)"),
+        ("a.go", "w.RegisterWorkflow(nothing)\nr.AddWorkflow(order)"),
+        ("a.go", 'r.AddWorkflowN("order", func)'),
+        ("A.java", "builder.registerWorkflow(order.class)"),
+    ],
+)
+def test_a_workflow_is_found_where_it_is_registered_in_each_language(tmp_path, file, text):
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules/a.js").write_text("x.registerWorkflow(foreign)")
+    (tmp_path / file).write_text(text)
+
+    assert describing.facts(tmp_path).workflow == "order"
