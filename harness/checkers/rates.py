@@ -1,9 +1,10 @@
 """
 How often known findings were met: recorded figures, and is a run more than they allow?
 
-The record is a YAML file: scenario -> Dapr release -> the number of runs and instances that were seen, and for each
-finding the number of those that showed it. A run is compared with the record twice, by runs and by instances: one run
-can show a finding in dozens of instances, and the next ten runs in none.
+The record is a YAML file: target -> scenario -> Dapr release -> the number of runs and instances that were seen, and
+for each finding the number of those that showed it. How often a finding is met depends on the workflow and its load, so
+the record of one target allows another one nothing. A run is compared with the record twice, by runs and by instances:
+one run can show a finding in dozens of instances, and the next ten runs in none.
 
 The test is one-sided and exact: the binomial test of scipy (`binomtest`). A finding is more frequent than recorded if
 a number as large as the one met has a probability below LEVEL even at the highest share that the record allows. That
@@ -73,25 +74,26 @@ class Record(Value):
         return Record(runs=self.runs + 1, instances=self.instances + sum(verdict.classes.values()), findings=findings)
 
 
-class Rates(RootModel[Mapping[str, Mapping[str, Record]]]):
+class Rates(RootModel[Mapping[str, Mapping[str, Mapping[str, Record]]]]):
     """
-    Scenario -> Dapr release -> its record.
+    Target -> scenario -> Dapr release -> its record.
     """
 
     def of(self, plan: Plan) -> Record | None:
         """
-        The record of a plan's scenario and release; None if there is none.
+        The record of a plan's target, scenario and release; None if there is none.
         """
-        return self.root.get(plan.scenario.name, {}).get(plan.dapr_version)
+        return self.root.get(plan.target.name, {}).get(plan.scenario.name, {}).get(plan.dapr_version)
 
     def with_run(self, plan: Plan, verdict: Verdict) -> Rates:
         """
         The rates with one more run.
         """
-        of_scenario = dict(self.root.get(plan.scenario.name, {}))
-        record = of_scenario.get(plan.dapr_version, Record(runs=0, instances=0))
-        of_scenario[plan.dapr_version] = record.with_run(verdict)
-        return Rates({**self.root, plan.scenario.name: of_scenario})
+        of_target = self.root.get(plan.target.name, {})
+        of_scenario = of_target.get(plan.scenario.name, {})
+        record = of_scenario.get(plan.dapr_version, Record(runs=0, instances=0)).with_run(verdict)
+        of_scenario = {**of_scenario, plan.dapr_version: record}
+        return Rates({**self.root, plan.target.name: {**of_target, plan.scenario.name: of_scenario}})
 
 
 def load(file: Path | None = None) -> Rates:

@@ -139,8 +139,9 @@ def _allowing(tmp_path):
 
     def allowing(record="{runs: 20, instances: 2000, findings: {made_up: {runs: 2, instances: 2}}}", **settings):
         file = tmp_path / "rates.yaml"
-        file.write_text(f'baseline:\n  "1.18.2": {record}\n' if record else "other: {}\n")
         plan = literal.planned()
+        found = f'baseline: {{"1.18.2": {record}}}' if record else "other: {}"
+        file.write_text(f"{plan.target.name}:\n  {found}\n")
         accepts = Gate(known="allow", recorded=file, **settings)
         return plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"gate": accepts})})
 
@@ -310,16 +311,18 @@ def test_what_is_recorded_is_read_back(tmp_path, judged, planned):
 
 def test_rates_that_cannot_be_used_are_refused_with_their_line(tmp_path):
     file = tmp_path / "rates.yaml"
-    file.write_text('demo:\n  "1.18.2":\n    runs: many\n    instances: 1\n')
+    file.write_text('orders:\n  demo:\n    "1.18.2":\n      runs: many\n      instances: 1\n')
 
-    with pytest.raises(UsageError, match=r"rates\.yaml:3: "):
+    with pytest.raises(UsageError, match=r"rates\.yaml:4: "):
         rates.load(file)
 
 
 def test_the_shipped_rates_are_of_shipped_findings_and_scenarios():
     from harness.planning import scenario
 
-    for name, of_scenario in rates.load().root.items():
+    ((target, of_target),) = rates.load().root.items()
+    assert target == "orders"
+    for name, of_scenario in of_target.items():
         assert name in scenario.names()
         for record in of_scenario.values():
             assert set(record.findings) <= set(known.load())
@@ -327,9 +330,17 @@ def test_the_shipped_rates_are_of_shipped_findings_and_scenarios():
 
 def test_what_is_recorded_keeps_the_comments_with_which_the_file_begins(tmp_path, planned):
     file = tmp_path / "rates.yaml"
-    file.write_text("# Met on two busy cores.\ndemo:\n  1.18.2: {runs: 3, instances: 9}\n")
+    file.write_text("# Met on two busy cores.\norders:\n  demo:\n    1.18.2: {runs: 3, instances: 9}\n")
 
     rates.save(rates.load(file).with_run(planned, shop.verdict()), file)
 
-    assert file.read_text().startswith("# Met on two busy cores.\ndemo:\n")
-    assert rates.load(file).root.keys() == {"demo", planned.scenario.name}
+    assert file.read_text().startswith("# Met on two busy cores.\norders:\n")
+    assert rates.load(file).root["orders"].keys() == {"demo", planned.scenario.name}
+
+
+def test_the_record_of_one_target_allows_another_one_nothing(planned):
+    other = planned.model_copy(update={"target": planned.target.model_copy(update={"name": "payments"})})
+    recorded = rates.Rates({}).with_run(planned, shop.verdict())
+
+    assert recorded.of(planned) is not None
+    assert recorded.of(other) is None

@@ -119,7 +119,7 @@ def test_runs_are_recorded_and_then_allowed(judged, tmp_path, capsys):
     for _ in range(10):
         gate(capsys, tmp_path, run.name, "--record", file)
 
-    assert rates.load(file).root["demo"][shop.plan().dapr_version].findings["result_discarded"].runs == 10
+    assert rates.load(file).of(shop.plan()).findings["result_discarded"].runs == 10
     code, printed = gate(capsys, tmp_path, run.name)
     assert code == Exit.HOLDS
     assert "every violation is explained by a known finding (result_discarded)" in printed
