@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from harness.checkers import sandbox
+from harness.checkers import limits, memory, planned, sandbox
 from harness.evidence.reader import make_views
 from harness.evidence.schema import OF_TAP, TABLES, TURNS
 from harness.model import Plan
@@ -106,7 +106,7 @@ class Database:
         Raise UnansweredError, which says why, if `sql` is anything but one query over the tables of this database.
         """
         try:
-            sandbox.refuse(self._connection, sql, self._tables | self.missing.keys(), self._functions)
+            sandbox.refuse(sql, self._tables.union(self.missing), sandbox.stable_functions())
         except ValueError as error:
             raise UnansweredError(f"it cannot be asked: {error}") from error
 
@@ -116,13 +116,6 @@ class Database:
         The names of all tables and views, once the last one is made.
         """
         return frozenset(name for (name,) in self._connection.execute(_TABLES).fetchall())
-
-    @cached_property
-    def _functions(self) -> frozenset[str]:
-        """
-        The names of the functions that a query may call.
-        """
-        return sandbox.stable_functions(self._connection)
 
     def types(self, sql: str) -> dict[str, str]:
         """
@@ -153,7 +146,7 @@ class Database:
         late = Timer(self._longest, (connection or self._connection).interrupt)
         late.daemon = True
         try:
-            lacking = sorted(self._bases(sandbox.tables_of(self._connection, sql)) & self.missing.keys())
+            lacking = sorted(self._bases(sandbox.tables_of(sql)) & self.missing.keys())
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
             late.start()
@@ -175,7 +168,7 @@ class Database:
         """
         missing = dict(self.missing)
         for name, sql in queries.items():
-            self._needs[name] = frozenset(sandbox.tables_of(self._connection, sql))
+            self._needs[name] = sandbox.tables_of(sql)
         order = [name for name in TopologicalSorter(self._needs).static_order() if name in queries]
         for number, name in enumerate(order, 1):
             progress(f"table {name}", number, len(order))
@@ -212,14 +205,14 @@ def open_database(
 ) -> Iterator[Database]:
     """
     Open the database of a run: the evidence tables in the folder `evidence`, the tables of `plan`, and the derived
-    tables. No query may take longer than `longest` seconds.
+    tables. No query may take longer than `longest` seconds, or more than `memory.MOST` bytes.
 
     Tables of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
     outcomes(workflow, status, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
     ids_by_answer(workflow), steps(step, fault, node, at_ns, nodes, aim), retries(activity, attempts, first, backoff,
     longest) with times in seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
     """
-    with connected(plan, evidence) as (connection, missing):
+    with memory.bounded(), connected(plan, evidence) as (connection, missing):
         database = Database(connection, missing, longest)
         database.derive(derived(), progress)
         yield database
@@ -233,9 +226,8 @@ def derived() -> dict[str, str]:
     """
     Return the queries of the derived tables, by name.
     """
-    return {
-        file.name.removesuffix(".sql"): file.read_text() for file in files(__package__).joinpath("tables").iterdir()
-    }
+    tables = files(__package__).joinpath("tables").iterdir()
+    return {"flaws": limits.flaws()} | {file.name.removesuffix(".sql"): file.read_text() for file in tables}
 
 
 @contextmanager
@@ -261,6 +253,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())
             _table(connection, f"{table.name}({columns})", ())
         _declare(connection, plan)
+        missing |= planned.declare(connection, plan)
         yield connection, missing
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.evidence.columns import Table
 from harness.evidence.schema import (
     ATTEMPTS,
     DELIVERIES,
@@ -14,10 +15,11 @@ from harness.evidence.schema import (
     HISTORY,
     INSTANCES,
     JOBS,
+    JOURNALS,
     OPERATIONS,
+    PHASES,
     READINGS,
     TURNS,
-    Table,
 )
 
 
@@ -49,10 +51,12 @@ _NEXT = "lead(event) OVER (PARTITION BY instance_id ORDER BY position)"
 _BEFORE = "lag(task_id) OVER (PARTITION BY instance_id, event ORDER BY position)"
 _JOB = {"kind": "'activity'", "name": "'run-activity'", "task_id": "1"}
 
+_BEFORE_ITS_PHASE = ("record_phases",)
+"""That Dapr was asked early is harmless. That it was before the phase for this is not."""
 _BESIDE_TAP = ("record_attempts",)
 """That a body ran again is harmless. That the tap does not say so is not."""
 
-DEFECTS: Mapping[str, Defect] = {
+DEFECTS: dict[str, Defect] = {
     # If the last row of a ledger is removed, its position alone does not show that it is missing.
     "forward_deleted": Defect(
         EFFECTS, f"{_COMPLETED} AND position < max(position) OVER (PARTITION BY source)", gone=True
@@ -235,6 +239,53 @@ The names are those that invariants give in `catches`. The text after a slash di
 defect.
 """
 
+_HOUR = "3600000000000"
+
+DEFECTS |= {
+    "value_emptied": Defect(EFFECTS, _COMPLETED, new={"key": "NULL"}),
+    "number_out_of_range": Defect(INSTANCES, _COMPLETED, new={"generation": "0"}),
+    "time_out_of_range": Defect(READINGS, _COMPLETED, new={"asked_ns": "0"}),
+    "phase_moved": Defect(PHASES, "phase = 'settle'", new={"ended_ns": f"ended_ns + {_HOUR}"}),
+    "phase_moved/start": Defect(PHASES, "phase = 'load'", new={"started_ns": f"started_ns + {_HOUR}"}),
+    "phase_duplicated": Defect(PHASES, "phase = 'heal'", twice=True),
+    "phase_renamed": Defect(PHASES, "phase = 'up'", new={"phase": "'warm up'"}),
+    "arrival_moved": Defect(OPERATIONS, _COMPLETED, new={"intended_ns": "intended_ns - 5000000"}),
+    "arrival_unplanned": Defect(
+        OPERATIONS, _COMPLETED, twice=True, new={"instance_id": "'unplanned'", "op_id": "client || '/1000000'"}
+    ),
+    "call_renumbered": Defect(OPERATIONS, _COMPLETED, new={"op_id": "client || '/1000000'"}),
+    "call_to_nobody": Defect(OPERATIONS, _COMPLETED, new={"node": "'redis'"}),
+    "call_undue": Defect(OPERATIONS, _COMPLETED, new={"intended_ns": "invoked_ns + 1"}),
+    "call_of_stranger": Defect(OPERATIONS, _COMPLETED, new={"client": "'nobody'"}),
+    "body_of_nobody": Defect(
+        ATTEMPTS, _COMPLETED, twice=True, new={"instance_id": "'of nobody'", "attempt_id": "'of nobody'"}
+    ),
+    "body_ends_first": Defect(ATTEMPTS, _COMPLETED, new={"ended_ns": "started_ns - 1"}),
+    "body_half_told": Defect(ATTEMPTS, f"{_COMPLETED} AND outcome = 'ok'", new={"ended_ns": "NULL"}),
+    "body_elsewhere": Defect(ATTEMPTS, _COMPLETED, new={"node": "'redis'"}),
+    "failure_without_body": Defect(ATTEMPTS, "outcome = 'error'", new={"outcome": "'ok'", "detail": "NULL"}),
+    "ledger_shuffled": Defect(
+        EFFECTS,
+        f"{_COMPLETED} AND position < max(position) OVER (PARTITION BY source)",
+        new={"at_ns": f"at_ns + {_HOUR}"},
+    ),
+    "ledger_unknown": Defect(EFFECTS, _COMPLETED, new={"source": "'nobody'"}),
+    "key_shared": Defect(EFFECTS, _COMPLETED, twice=True, new={"instance_id": "'of nobody'"}),
+    "attributes_broken": Defect(EFFECTS, _COMPLETED, new={"attributes": "'no JSON'"}),
+    "ended_without_end": Defect(INSTANCES, _COMPLETED, new={"status": "'RUNNING'"}),
+    "reading_missing": Defect(READINGS, _COMPLETED, gone=True),
+    "reading_duplicated": Defect(READINGS, _COMPLETED, twice=True),
+    "reading_answered_first": Defect(READINGS, _COMPLETED, new={"answered_ns": "asked_ns - 1"}),
+    "reading_half_told": Defect(READINGS, _COMPLETED, new={"status": "NULL"}),
+    "journal_unknown": Defect(JOURNALS, "file = 'phases.jsonl'", new={"file": "'diary.txt'"}),
+    "result_after_turn": Defect(
+        HISTORY, f"{_COMPLETED} AND event = 'taskCompleted'", new={"at_ns": "ended_ns + 5000000"}
+    ),
+    "event_unknown": Defect(HISTORY, f"{_COMPLETED} AND event = 'workflowStarted'", new={"event": "'odd'"}),
+    "event_half_told": Defect(HISTORY, f"{_COMPLETED} AND event = 'taskScheduled'", new={"name": "NULL"}),
+    "effect_elsewhere": Defect(EFFECTS, _COMPLETED, new={"at_ns": "began_ns + 1"}),
+}
+
 HARMLESS: Mapping[str, Defect] = {
     "attempt_at_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000000"}),
     "answered_at_start": Defect(OPERATIONS, _COMPLETED, new={"completed_ns": "began_ns"}),
@@ -265,13 +316,17 @@ HARMLESS: Mapping[str, Defect] = {
     "history_row_elsewhere/compensated": Defect(HISTORY, "instance_id = compensated AND position = 3"),
     "history_row_elsewhere/timer": Defect(HISTORY, "event = 'timerCreated'"),
     "reading_early": Defect(
-        READINGS, _COMPLETED, new={"status": "'RUNNING'", "output": "NULL", "asked_ns": "ended_ns - 1"}
+        READINGS,
+        _COMPLETED,
+        new={"status": "'RUNNING'", "output": "NULL", "asked_ns": "ended_ns - 1"},
+        seen_by=_BEFORE_ITS_PHASE,
     ),
     "job_soon_gone": Defect(
         JOBS,
         _COMPLETED,
         of=INSTANCES,
         new={**_JOB, "instance_id": "instance_id", "listed_ns": "completed_ns + 1000000000"},
+        seen_by=_BEFORE_ITS_PHASE,
     ),
 }
 """

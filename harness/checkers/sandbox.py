@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -43,28 +44,44 @@ _STABLE = """
 """
 
 
-def stable_functions(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+@lru_cache(maxsize=1)
+def _parser() -> duckdb.DuckDBPyConnection:
+    """
+    Return a connection without tables, which only reads queries.
+    """
+    return duckdb.connect()
+
+
+@lru_cache(maxsize=1)
+def stable_functions() -> frozenset[str]:
     """
     Return the names of all functions whose result depends on nothing but their arguments, as DuckDB has them.
     """
-    return frozenset(name for (name,) in connection.execute(_STABLE).fetchall())
+    return frozenset(name for (name,) in _parser().cursor().execute(_STABLE).fetchall())
 
 
-def refuse(
-    connection: duckdb.DuckDBPyConnection, sql: str, tables: Collection[str], functions: Collection[str]
-) -> None:
+@lru_cache(maxsize=512)
+def _tree(sql: str) -> Any:
+    """
+    Return the syntax tree of a query, which nobody may change. Raises RecursionError.
+    """
+    answer = _parser().cursor().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    return json.loads(answer[0]) if answer else {"error": True}
+
+
+@lru_cache(maxsize=512)
+def refuse(sql: str, tables: frozenset[str], functions: frozenset[str]) -> None:
     """
     Raise ValueError, which says why, if `sql` is anything but one query over `tables` that calls `functions` alone.
     """
     try:
-        statements = connection.extract_statements(sql)
+        statements = _parser().cursor().extract_statements(sql)
     except duckdb.Error as error:
         raise ValueError(str(error)) from error
     if len(statements) != 1:
         raise ValueError(f"one query is allowed, and there are {len(statements)} statements")
-    answer = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     try:
-        tree = json.loads(answer[0]) if answer else {"error": True}
+        tree = _tree(sql)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     if statements[0].type is not duckdb.StatementType.SELECT or tree["error"]:
@@ -77,16 +94,16 @@ def refuse(
         _refuse_function(node, functions)
 
 
-def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+@lru_cache(maxsize=512)
+def tables_of(sql: str) -> frozenset[str]:
     """
     Return the tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
 
     DuckDB's own `get_table_names` does not return the views, but the files that they read. Raises RecursionError.
     """
-    answer = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    nodes = list(_nodes(json.loads(answer[0]) if answer else None))
+    nodes = list(_nodes(_tree(sql)))
     defined = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
-    return {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"} - defined
+    return frozenset(node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE") - defined
 
 
 def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:

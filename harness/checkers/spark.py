@@ -51,7 +51,7 @@ from harness.checkers.database import (
 )
 from harness.checkers.translation import problem, translate
 from harness.errors import ProvisionError
-from harness.evidence.schema import Column, Table
+from harness.evidence.columns import Column, Table
 from harness.evidence.tables import path, write
 from harness.model import Plan
 

@@ -32,8 +32,9 @@ from harness.checkers import invariant
 from harness.checkers.likeness import Measure, compare
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import manifest, tables
+from harness.evidence.columns import Table
 from harness.evidence.reader import make_views
-from harness.evidence.schema import EFFECTS, PHASES, TABLES, Table
+from harness.evidence.schema import EFFECTS, PHASES, TABLES
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
@@ -98,7 +99,7 @@ def make(like: RunDir, instances: int, seed: int, root: Path) -> tuple[RunDir, i
             raise EvidenceError(f"the synthetic run is not like {like.name}: {', '.join(off)}")
         run = rundir.create(root, f"{plan.scenario.name}-synthetic", seed)
         evidence.replace(run.evidence)
-    run.save_plan(_claimed(plan, like.name, real, total, seed))
+    run.save_plan(_claimed(plan, like.name, real, total, seed, copies + bool(part)))
     run.keep_invariants(invariant.load(like.invariants) if like.invariants.is_dir() else {})
     manifest.write(run)
     return run, total, measures
@@ -117,7 +118,7 @@ def _refuse_too_large(like: RunDir, root: Path, copies: float) -> None:
         )
 
 
-def _claimed(plan: Plan, like: str, real: int, total: int, seed: int) -> Plan:
+def _claimed(plan: Plan, like: str, real: int, total: int, seed: int, copies: int) -> Plan:
     """
     Return the plan of the real run, with a name and a claim that say that it is synthetic.
     """
@@ -126,9 +127,8 @@ def _claimed(plan: Plan, like: str, real: int, total: int, seed: int) -> Plan:
         f"SYNTHETIC: {total:,} instances made from the {real:,} of {like} (`harness synth`, seed {seed}). Nothing was "
         f"run; this says nothing of any system. The claim of the real run: {scenario.claim}"
     )
-    return plan.model_copy(
-        update={"scenario": scenario.model_copy(update={"name": f"{scenario.name}-synthetic", "claim": claim})}
-    )
+    named = scenario.model_copy(update={"name": f"{scenario.name}-synthetic", "claim": claim})
+    return plan.model_copy(update={"scenario": named, "copies": copies})
 
 
 def _connected(scratch: Path) -> duckdb.DuckDBPyConnection:

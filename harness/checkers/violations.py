@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness.evidence.schema import Column, Table
+from harness.evidence.columns import Column, Table
 from harness.evidence.tables import write as write_table
 from harness.model import Witness
 

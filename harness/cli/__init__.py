@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 import typer
 
-from harness.cli import comparing, judging, machine, plans, runs, suites, targets
+from harness.cli import comparing, judging, machine, plans, runs, selftesting, suites, targets
 from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError
 
@@ -35,7 +35,7 @@ app.command()(judging.gate)
 app.command()(judging.pack)
 app.command()(comparing.compare)
 app.command()(comparing.history)
-app.command()(judging.selftest)
+app.command()(selftesting.selftest)
 app.command()(judging.synth)
 app.command()(judging.report)
 app.command()(judging.serve)

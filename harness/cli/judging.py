@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from harness.cli import console
-from harness.cli.console import annotate, err, in_github_actions, out, say
+from harness.cli.console import annotate, in_github_actions, out, say
 from harness.cli.options import Out, RunName, RunNames
 from harness.errors import EvidenceError, Exit, UsageError
 
@@ -218,52 +218,6 @@ def _sound(folder: RunDir, plan: Plan) -> Verdict:
             f"run `harness check {folder.path}` without, for a verdict that a gate can take"
         )
     return verdict
-
-
-def selftest(name: RunName, runs: Out = Path("runs")) -> None:
-    """
-    Plant defects in copies of a run's evidence, and check that the invariants that name them catch them.
-
-    Harmless changes are made there, too. No invariant may report them as a violation.
-    """
-    from rich.progress import track
-
-    from harness import rundir
-    from harness.checkers.defects import DEFECTS, HARMLESS
-    from harness.checkers.selftest import tried
-    from harness.model import SelfTest
-
-    folder = rundir.find(runs, name)
-    plan = folder.load_plan()
-    result = SelfTest(
-        defects=tuple(
-            track(
-                tried(plan, folder.evidence),
-                "planting",
-                total=len(DEFECTS) + len(HARMLESS),
-                console=err,
-                transient=True,
-                disable=not err.is_terminal,
-            )
-        )
-    )
-    folder.save_selftest(result)
-    table = Table("", "defect", "table", "invariants that name it", box=None)
-    for one in result.defects:
-        mark = "-" if not one.planted else "✓" if one.caught == one.expected else "✗"
-        missed = [f"{name} (missed)" if one.planted and name not in one.caught else name for name in one.expected]
-        if one.harmless:
-            missed = [f"{name} (false alarm)" for name in one.caught] or ["harmless: none"]
-        table.add_row(
-            mark, one.defect, one.table, ", ".join(missed) if one.planted else "no row of this run to plant it in"
-        )
-    out.print(table)
-    out.print(
-        f"{len(result.caught)} of {len(result.planted)} planted defects were caught by every invariant that names them"
-    )
-    out.print(f"{len(result.alarms)} of {len(result.harmless)} harmless changes raised an alarm")
-    sound = result.caught == result.planted and not result.alarms
-    raise typer.Exit(Exit.UNKNOWN if not result.planted else Exit.HOLDS if sound else Exit.VIOLATED)
 
 
 def synth(

@@ -10,6 +10,7 @@ import structlog
 
 from harness.backends.endpoints import Endpoints
 from harness.evidence import api, conversation, jobs, journals, ledgers, tables
+from harness.evidence.columns import Table
 from harness.evidence.conversation import Conversation
 from harness.evidence.engine import Engine
 from harness.evidence.schema import (
@@ -27,7 +28,6 @@ from harness.evidence.schema import (
     READINGS,
     SAMPLES,
     TURNS,
-    Table,
 )
 from harness.model import Target
 from harness.rundir import RunDir

@@ -9,7 +9,7 @@ from typing import Any
 
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2
 
-from harness.evidence.schema import NEVER_NS
+from harness.evidence.columns import NEVER_NS
 
 # OrchestrationStatus of durabletask (orchestration.proto). In Dapr 1.18, no workflow ends as CANCELED or as
 # CONTINUED_AS_NEW.

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from harness.evidence import tables
-from harness.evidence.schema import TABLES, Table
+from harness.evidence.columns import Table
+from harness.evidence.schema import TABLES
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, folder: Path, of: Iterable[Table] = TABLES) -> dict[str, str]:

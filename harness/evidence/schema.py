@@ -3,50 +3,23 @@ The evidence tables, column by column: the contract between collectors, checkers
 
 Every table is one Parquet file, `evidence/<table>.parquet`. Times are integer nanoseconds since the epoch, UTC.
 
-A column is (name, DuckDB type, meaning). NULL is allowed only where the meaning says so. A column with `later` is
-missing in the files of older versions; the reader then gives NULL for it.
+A column is (name, DuckDB type, meaning). NULL is allowed only where the meaning says so, and numbers are within a
+range. A column with `later` is missing in the files of older versions; the reader then gives NULL for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from harness.evidence.columns import Column, Free, Table
 
-
-@dataclass(frozen=True)
-class Column:
-    """
-    One column: its name, its DuckDB type, and its meaning with its unit.
-    """
-
-    name: str
-    type: str
-    meaning: str
-    later: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """
-    One evidence table: its name, the meaning of one row, and its columns in order.
-    """
-
-    name: str
-    row: str
-    columns: tuple[Column, ...]
-
-    @property
-    def types(self) -> dict[str, str]:
-        """
-        Return column name -> DuckDB type, in the order of the columns.
-        """
-        return {column.name: column.type for column in self.columns}
-
-
-NEVER_NS = 7_258_118_400 * 10**9
-"""
-The beginning of the year 2200. No time in the evidence is later: for a wait without a time-out, the SDKs set a timer in
-the year 9999, which does not fit into 64 bits.
-"""
+_WORDS = (Free("words of another program, for people", ("blank", "foreign", "swapped")),)
+_OWN = (Free("made by the application, whose own invariants judge it"),)
+_LISTED = Free("a list of files, which the manifest has with their digests")
+_ANY_REPLICA = Free("any replica may execute any task; a tap knows which one did", ("swapped",))
+_ANY_SIDECAR = Free("any sidecar may be asked for any instance", ("swapped",))
+_LAST_ID = Free("an end has the highest id, and any that is higher will do", ("negative", "more"))
+_NAMED = Free("some SDKs name their timers", ("blank", "foreign"))
+_RESTARTED = Free("each unanswered try of a start may have restarted it", ("more",))
+_MEASURED = Free("a measurement for charts, which nothing else measured")
 
 _INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance that this row is about")
 
@@ -60,7 +33,7 @@ OPERATIONS = Table(
         Column("kind", "VARCHAR", "kind of start, as target.yaml names it"),
         Column("client", "VARCHAR", "the caller: `canary`, or the process of the load generator"),
         Column("node", "VARCHAR", "the app replica that was called"),
-        Column("try", "INTEGER", "1 for the first try of this instance id, 2 for its retry, ..."),
+        Column("try", "INTEGER", "1 for the first try of this instance id, 2 for its retry, ...", least=1),
         Column("intended_ns", "BIGINT", "when the call was due by the arrival schedule"),
         Column("invoked_ns", "BIGINT", "when it was sent"),
         Column("completed_ns", "BIGINT", "when the answer or the error came; NULL if neither came"),
@@ -69,8 +42,17 @@ OPERATIONS = Table(
             "VARCHAR",
             "`ok` accepted, `fail` clearly refused, `unknown` anything else (time-out, reset, 5xx)",
         ),
-        Column("status", "INTEGER", "HTTP status; NULL if there was no answer"),
-        Column("detail", "VARCHAR", "the error in words; NULL if ok"),
+        Column(
+            "status",
+            "INTEGER",
+            "HTTP status; NULL if there was no answer",
+            free=(
+                Free("no status, and one that target.yaml does not name, mean the same: unknown", ("empty", "more")),
+            ),
+            least=100,
+            most=599,
+        ),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok", free=_WORDS),
     ),
 )
 
@@ -81,12 +63,12 @@ ATTEMPTS = Table(
         _INSTANCE,
         Column("activity", "VARCHAR", "registered (versioned) activity name"),
         Column("task_id", "INTEGER", "the engine's task id of this execution"),
-        Column("attempt_id", "VARCHAR", "unique per execution"),
-        Column("node", "VARCHAR", "the app replica that executed it"),
+        Column("attempt_id", "VARCHAR", "unique per execution", free=(Free("any name that is there once"),)),
+        Column("node", "VARCHAR", "the app replica that executed it", free=(_ANY_REPLICA,)),
         Column("started_ns", "BIGINT", "start of the body"),
         Column("ended_ns", "BIGINT", "end of the body; NULL if it was cut off"),
         Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if it was cut off"),
-        Column("detail", "VARCHAR", "the error in words; NULL if ok or cut off"),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok or cut off", free=_WORDS),
     ),
 )
 
@@ -156,7 +138,7 @@ EFFECTS = Table(
     (
         _INSTANCE,
         Column("effect", "VARCHAR", "name of the effect, as target.yaml declares it"),
-        Column("key", "VARCHAR", "the activity's idempotency key, as the ledger holds it"),
+        Column("key", "VARCHAR", "the activity's idempotency key, as the ledger holds it", free=_OWN),
         Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock"),
         Column("source", "VARCHAR", "the ledger from which it was read: a service node or a state key"),
         Column("position", "BIGINT", "order of commit within its source, from 0"),
@@ -164,6 +146,7 @@ EFFECTS = Table(
             "attributes",
             "VARCHAR",
             "JSON object: everything else that the ledger says (for the target's own invariants)",
+            free=_OWN,
         ),
     ),
 )
@@ -183,7 +166,13 @@ INSTANCES = Table(
         Column("output", "VARCHAR", "the workflow's output, JSON; NULL if it has none"),
         Column("created_ns", "BIGINT", "time of executionStarted; NULL if that is missing"),
         Column("completed_ns", "BIGINT", "time of executionCompleted; NULL while it runs"),
-        Column("generation", "BIGINT", "metadata.generation: grows with each restart of the id"),
+        Column(
+            "generation",
+            "BIGINT",
+            "metadata.generation: grows with each restart of the id",
+            least=1,
+            free=(_RESTARTED,),
+        ),
         Column("history_length", "BIGINT", "metadata.historyLength"),
         Column("history_rows", "BIGINT", "history rows found in the store"),
         Column("inbox_length", "BIGINT", "metadata.inboxLength"),
@@ -197,10 +186,14 @@ HISTORY = Table(
     (
         _INSTANCE,
         Column("position", "INTEGER", "number in the row's key: history-000003 is 3"),
-        Column("event_id", "INTEGER", "durabletask eventId (-1 where the engine gives none)"),
+        Column(
+            "event_id", "INTEGER", "durabletask eventId (-1 where the engine gives none)", least=-1, free=(_LAST_ID,)
+        ),
         Column("event", "VARCHAR", "durabletask event type: executionStarted, taskScheduled, taskCompleted, ..."),
         Column("at_ns", "BIGINT", "the event's timestamp"),
-        Column("name", "VARCHAR", "name of the activity, workflow or event; NULL if the event has none"),
+        Column(
+            "name", "VARCHAR", "name of the activity, workflow or event; NULL if the event has none", free=(_NAMED,)
+        ),
         Column(
             "task_id",
             "INTEGER",
@@ -213,15 +206,17 @@ HISTORY = Table(
             "for a task, and for the timer before a retry: the task that was the first try of the same activity "
             "call (by taskExecutionId); NULL if the SDK gives none, and for other events",
             later=True,
+            free=(Free("what the SDK does not give, and what no retry policy limits", ("empty", "zero", "more")),),
         ),
         Column(
             "fire_at_ns",
             "BIGINT",
             "for timerCreated and timerFired: when the timer is due, at most the year 2200, which is never; else NULL",
             later=True,
+            free=(Free("after a crash a timer may be ordered anew, due at another time", ("less",)),),
         ),
-        Column("payload", "VARCHAR", "input or result, JSON as stored; NULL if the event has none"),
-        Column("error", "VARCHAR", "the failure in words; NULL if the event is none"),
+        Column("payload", "VARCHAR", "input or result, JSON as stored; NULL if the event has none", free=_OWN),
+        Column("error", "VARCHAR", "the failure in words; NULL if the event is none", free=_WORDS),
     ),
 )
 
@@ -230,7 +225,9 @@ READINGS = Table(
     "one instance as Dapr's workflow API reported it, after everything had settled; a sample of more than 3,000",
     (
         _INSTANCE,
-        Column("node", "VARCHAR", "the sidecar that was asked; the last one if several were asked"),
+        Column(
+            "node", "VARCHAR", "the sidecar that was asked; the last one if several were asked", free=(_ANY_SIDECAR,)
+        ),
         Column("asked_ns", "BIGINT", "when it was asked"),
         Column("answered_ns", "BIGINT", "when it answered or failed; NULL if there was no time left to ask"),
         Column("status", "VARCHAR", "runtimeStatus; NULL if Dapr knows no such instance, or did not answer"),
@@ -258,15 +255,26 @@ FAULTS = Table(
     "faults",
     "one fault on one node",
     (
-        Column("step", "INTEGER", "number of the step in the plan, from 0; -1 if a node ended by itself"),
+        Column("step", "INTEGER", "number of the step in the plan, from 0; -1 if a node ended by itself", least=-1),
         Column("fault", "VARCHAR", "kind of fault: kill, latency, ...; `exit` if a node ended by itself"),
         Column("node", "VARCHAR", "the node or link that was hit"),
         Column("planned_ns", "BIGINT", "when it was planned; NULL if a node ended by itself"),
-        Column("begun_ns", "BIGINT", "when the harness began to apply it; NULL if it never did", later=True),
+        Column(
+            "begun_ns",
+            "BIGINT",
+            "when the harness began to apply it; NULL if it never did",
+            later=True,
+            free=(Free("older versions did not write it", ("empty",)),),
+        ),
         Column("applied_ns", "BIGINT", "when it was in force; NULL if it never was"),
         Column("felt_ns", "BIGINT", "when it was proved; NULL if it was not"),
         Column("healed_ns", "BIGINT", "when it was undone and proved clean; NULL if it was not"),
-        Column("proof", "VARCHAR", "JSON object: what proves it, or why it could not be proved or healed"),
+        Column(
+            "proof",
+            "VARCHAR",
+            "JSON object: what proves it, or why it could not be proved or healed",
+            free=(Free("what proves one fault of a kind could prove another of that kind", ("swapped",)),),
+        ),
     ),
 )
 
@@ -275,8 +283,20 @@ PHASES = Table(
     "one phase of the run",
     (
         Column("phase", "VARCHAR", "up, load, heal, settle, collect"),
-        Column("started_ns", "BIGINT", "start of the phase"),
-        Column("ended_ns", "BIGINT", "end of the phase; NULL if the run died in it"),
+        Column(
+            "started_ns",
+            "BIGINT",
+            "start of the phase",
+            free=(Free("nothing is recorded before the first phase", ("less",)),),
+        ),
+        Column(
+            "ended_ns",
+            "BIGINT",
+            "end of the phase; NULL if the run died in it",
+            free=(
+                Free("nothing is recorded after the last phase, and no verdict depends on its end", ("empty", "more")),
+            ),
+        ),
         Column("detail", "VARCHAR", "why it was cut short; NULL if it was not"),
     ),
 )
@@ -285,25 +305,28 @@ SAMPLES = Table(
     "samples",
     "one reading of one node during the run",
     (
-        Column("at_ns", "BIGINT", "when it was read"),
+        Column("at_ns", "BIGINT", "when it was read", free=(_MEASURED,)),
         Column("node", "VARCHAR", "the node; `engine` for counts over all instances"),
-        Column("metric", "VARCHAR", "cpu_percent (of one core), rss_bytes, in_flight (instances)"),
-        Column("value", "DOUBLE", "the reading"),
+        Column("metric", "VARCHAR", "cpu_percent (of one core), rss_bytes, in_flight (instances)", free=(_MEASURED,)),
+        Column("value", "DOUBLE", "the reading", free=(_MEASURED,)),
     ),
+    free=(_MEASURED,),
 )
 
 JOURNALS = Table(
     "journals",
     "one journal, or record of a tap, from which the tables above were made",
     (
-        Column("file", "VARCHAR", "its name in `journal/` or `taps/`"),
-        Column("bytes", "BIGINT", "its size"),
+        Column("file", "VARCHAR", "its name in `journal/` or `taps/`", free=(_LISTED,)),
+        Column("bytes", "BIGINT", "its size", free=(_LISTED,)),
         Column(
             "torn",
             "BIGINT",
             "incomplete lines or chunks, left by a writer that was killed; the reader skipped them",
+            free=(_LISTED,),
         ),
     ),
+    free=(_LISTED,),
 )
 
 TABLES = (

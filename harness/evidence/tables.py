@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.evidence.schema import Table
+from harness.evidence.columns import Table
 
 
 def path(folder: Path, table: Table) -> Path:

@@ -26,7 +26,7 @@ from harness.model.scenario import (
     Scenario,
     Topology,
 )
-from harness.model.selftest import Planted, SelfTest
+from harness.model.selftest import Cell, Planted, SelfTest
 from harness.model.stall import Stall, Stuck
 from harness.model.target import (
     Activity,
@@ -62,6 +62,7 @@ __all__ = [
     "ActivityPoint",
     "Aim",
     "Asked",
+    "Cell",
     "Checks",
     "DaprStart",
     "EffectPair",

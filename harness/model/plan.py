@@ -75,6 +75,7 @@ class Plan(Value):
     nodes: tuple[NodeName, ...]
     links: tuple[NodeName, ...]
     steps: tuple[Step, ...]
+    copies: int = Field(default=1, ge=1, description="of a run's evidence: more than 1 only if `harness synth` made it")
 
     @property
     def doubles_turns(self) -> bool:

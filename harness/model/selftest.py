@@ -27,6 +27,22 @@ class Planted(Value):
     )
 
 
+class Cell(Value):
+    """
+    One change of a run's evidence (`change` of a `column` of a `table`, in a row of the `kind`), and what named it.
+    `table` is empty if several tables were changed together.
+    """
+
+    table: str
+    column: str
+    change: str
+    kind: str = ""
+    named: str | None = Field(description="the first invariant that names it, or that the run lacks something then")
+    free: str | None = Field(
+        default=None, description="why nobody needs to name it; null if it is named, or if nobody knows why not"
+    )
+
+
 class SelfTest(Value):
     """
     The results of a self-test of the checker on the evidence of one run.

@@ -10,7 +10,7 @@ from typing import Literal
 
 from harness import names
 from harness.checkers.traces import Body, Call, Effect, Event, Struck, Trace
-from harness.evidence.schema import NEVER_NS
+from harness.evidence.columns import NEVER_NS
 from harness_reports import words
 
 CLIENT, SCHEDULER, STORE = "client", "scheduler", "store"

@@ -5,11 +5,11 @@
 -- source: target/workflows.py; the order is the input of its executionStarted event.
 -- witness: {instance_id}: {effect} has the quantity {quantity}, but {ordered} were ordered.
 WITH orders AS (
-    SELECT instance_id, json_extract(payload, '$.quantity')::BIGINT AS ordered
+    SELECT instance_id, json_extract(payload, '$.quantity')::DOUBLE AS ordered
     FROM history
     WHERE event = 'executionStarted'
 ), quantities AS (
-    SELECT instance_id, effect, position, json_extract(attributes, '$.quantity')::BIGINT AS quantity
+    SELECT instance_id, effect, position, json_extract(attributes, '$.quantity')::DOUBLE AS quantity
     FROM effects
     WHERE effect IN ('reserve', 'release', 'ship')
 )

@@ -9,16 +9,16 @@ WITH movements AS (
         instance_id,
         source,
         position,
-        json_extract(attributes, '$.available')::BIGINT AS available,
-        json_extract(attributes, '$.initial')::BIGINT AS initial,
-        json_extract(attributes, '$.quantity')::BIGINT * CASE effect WHEN 'reserve' THEN -1 ELSE 1 END AS change
+        json_extract(attributes, '$.available')::DOUBLE AS available,
+        json_extract(attributes, '$.initial')::DOUBLE AS initial,
+        json_extract(attributes, '$.quantity')::DOUBLE * CASE effect WHEN 'reserve' THEN -1 ELSE 1 END AS change
     FROM effects
     WHERE effect IN ('reserve', 'release')
 ), running AS (
     SELECT *, initial + sum(change) OVER (PARTITION BY source ORDER BY position) AS expected
     FROM movements
 )
-SELECT instance_id, source, position, available, expected::BIGINT AS expected
+SELECT instance_id, source, position, available, expected
 FROM running
 WHERE available IS DISTINCT FROM expected OR expected < 0
 ORDER BY source, position

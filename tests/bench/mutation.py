@@ -76,10 +76,7 @@ class Bench:
             file.name.removesuffix(".sql"): file.read_text() for file in files(checkers).joinpath("tables").iterdir()
         }
         clean = trials[0].database
-        self._needs = {
-            name: sandbox.tables_of(duckdb.default_connection(), sql)
-            for name, sql in (self.tables | self.queries).items()
-        }
+        self._needs = {name: sandbox.tables_of(sql) for name, sql in (self.tables | self.queries).items()}
         self.before = {name: _count(clean, query) for name, query in self.queries.items()}
 
     def invariant_killed(self, name: str, sql: str) -> bool:

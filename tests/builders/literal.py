@@ -9,11 +9,14 @@ import itertools
 import json
 
 from harness.evidence import schema
+from harness.load.arrivals import Arrival
 from harness.planning import plan, scenario, target
 
 MS = 1_000_000
 T0 = 1_790_000_000 * 1_000_000_000
+CLIENT = "locust-1"
 QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
+SHIPPING = {"provider": "kestrel", "price": 650}
 FAILED = object()
 """As an activity's result: it failed, and the next task is its second try."""
 
@@ -21,6 +24,11 @@ FAILED = object()
 def of(name=None, *, payload, **others):
     """An event's columns beyond those that all have."""
     return {"name": name, "payload": json.dumps(payload), **others}
+
+
+def request(instance, kind):
+    """What the client sends."""
+    return {"order_id": instance, "kind": kind, "sku": f"sku-{instance}", "quantity": 2}
 
 
 class Story:
@@ -32,7 +40,9 @@ class Story:
         self.attempts = itertools.count()
         for number, phase in enumerate(("up", "load", "heal", "settle", "collect")):
             start = T0 + (number - 1) * 60_000 * MS
-            self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + 59_000 * MS})
+            self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + 59_999 * MS})
+        for file in ("operations-1", "attempts-app-0", "phases"):
+            self.rows["journals"].append({"file": f"{file}.jsonl", "bytes": 1000, "torn": 0})
 
     def tick(self, ms=1):
         self.now += ms * MS
@@ -40,14 +50,16 @@ class Story:
 
     def call(self, instance, kind, outcome, status):
         invoked = self.tick(10)
-        row = {"op_id": f"c/{instance}", "instance_id": instance, "workflow": "order_v1", "kind": kind, "client": "c"}
+        row = {"op_id": f"{CLIENT}/{len(self.rows['operations']) + 1}", "client": CLIENT, "kind": kind}
+        row |= {"instance_id": instance, "workflow": "order_v1", "detail": None if outcome == "ok" else "no answer"}
         row |= {"node": "app-0", "try": 1, "intended_ns": invoked, "invoked_ns": invoked, "outcome": outcome}
         self.rows["operations"].append(row | {"status": status})
         return self.rows["operations"][-1]
 
     def effect(self, instance, name, source, **attributes):
         position = sum(row["source"] == source for row in self.rows["effects"])
-        row = {"instance_id": instance, "effect": name, "key": f"{instance}/{name}", "at_ns": self.tick()}
+        key = f"{instance}/{'ship' if name == 'cancel' else name}"
+        row = {"instance_id": instance, "effect": name, "key": key, "at_ns": self.tick()}
         self.rows["effects"].append(
             row | {"source": source, "position": position, "attributes": json.dumps(attributes)}
         )
@@ -55,7 +67,7 @@ class Story:
     def instance(self, instance, kind, tasks, result):
         """`tasks`: (activity, what its input adds, result, what it does in the world)."""
         call = self.call(instance, kind, "ok", 202)
-        order = {"order_id": instance, "kind": kind, "sku": f"sku-{instance}", "quantity": 2}
+        order = request(instance, kind)
         created = self.tick()
         history = [("workflowStarted", self.tick(), {}), ("executionStarted", created, of("order_v1", payload=order))]
         call["completed_ns"] = self.tick()
@@ -70,6 +82,7 @@ class Story:
                 deed()
             attempt = {"instance_id": instance, "activity": activity, "task_id": task, "node": "app-0"}
             attempt |= {"attempt_id": f"{next(self.attempts)}", "started_ns": begun, "ended_ns": self.tick()}
+            attempt |= {"detail": "no"} if answer is FAILED else {}
             outcome = "error" if answer is FAILED else "ok"
             self.rows["attempts"].append(attempt | {"outcome": outcome})
             turn = {"instance_id": instance, "node": "sidecar-0", "other": "sidecar-1", "past": len(history), "new": 2}
@@ -91,7 +104,10 @@ class Story:
             fired = self.tick(300)
             history.append(("workflowStarted", self.tick(), {}))
             history.append(("timerFired", fired, {"task_id": timer, "fire_at_ns": due}))
-        output = {"outcome": result, "order_id": instance}
+        quoted = any(activity == "quote_v1" for activity, *_ in tasks)
+        output = {"outcome": result, **{name: order[name] for name in ("order_id", "sku", "quantity")}}
+        output |= {"quotes": QUOTES if quoted else {}, "provider": "kestrel" if quoted else None}
+        output |= {"shipment": tasks[-1][2] if result == "completed" else None}
         history.append(("executionCompleted", self.tick(), of(event_id=next(ids), payload=output)))
         for position, (event, at_ns, others) in enumerate(history):
             row = {"instance_id": instance, "position": position, "event_id": -1, "event": event, "at_ns": at_ns}
@@ -115,10 +131,11 @@ class Story:
 
     def read(self):
         """Dapr's API is asked for everything that a client asked for."""
+        self.now = T0 + 180_000 * MS
         stored = {row["instance_id"]: row for row in self.rows["instances"]}
         for call in self.rows["operations"]:
             row = {"instance_id": call["instance_id"], "node": "sidecar-0"}
-            row |= {"asked_ns": self.tick(10_000), "answered_ns": self.tick()}
+            row |= {"asked_ns": self.tick(1_000), "answered_ns": self.tick()}
             if instance := stored.get(call["instance_id"]):
                 row |= {name: instance[name] for name in ("status", "workflow", "output", "created_ns")}
                 row["updated_ns"] = instance["completed_ns"]
@@ -143,24 +160,24 @@ class Story:
         def deed():
             self.effect(instance, "ship", "provider-0", provider="kestrel", price=650, quantity=2)
 
-        return ("register_shipment_v1", {}, answer, deed)
+        return ("register_shipment_v1", SHIPPING, answer, deed)
 
     def cancel(self, instance):
-        return ("cancel_shipment_v1", {}, None, lambda: self.effect(instance, "cancel", "provider-0"))
+        return ("cancel_shipment_v1", SHIPPING, None, lambda: self.effect(instance, "cancel", "provider-0"))
 
 
 def sound():
     story = Story()
     story.instance("a", "plain", [story.reserve("a"), *story.quotes(), story.ship("a", "k")], "completed")
-    refused = ("register_shipment_v1", {}, None, None)
-    nothing = ("cancel_shipment_v1", {}, None, None)
+    refused = ("register_shipment_v1", SHIPPING, None, None)
+    nothing = ("cancel_shipment_v1", SHIPPING, None, None)
     story.instance(
         "b", "refused", [story.reserve("b"), *story.quotes(), refused, nothing, story.release("b")], "compensated"
     )
     lost = [story.reserve("c"), *story.quotes(), story.ship("c", None), story.cancel("c"), story.release("c")]
     story.instance("c", "lost_for_good", lost, "compensated")
     story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected")
-    failed = ("register_shipment_v1", {}, FAILED, None)
+    failed = ("register_shipment_v1", SHIPPING, FAILED, None)
     retried = [story.reserve("e"), *story.quotes(), failed, story.ship("e", "k")]
     story.instance("e", "flaky", retried, "completed")
     story.call("u", "plain", "unknown", None)
@@ -213,9 +230,13 @@ LIES = {
     "forward_given_away": lambda r: change(r, "effects", {"instance_id": "c"}, key="a/ship"),
     "compensation_deleted": lambda r: drop(r, "effects", key="c/release"),
     "compensation_duplicated": lambda r: twice(r, "effects", {"position": 2}, key="c/release"),
-    "compensated_forward_deleted": lambda r: drop(r, "effects", key="c/ship"),
+    "compensated_forward_deleted": lambda r: drop(r, "effects", instance_id="c", effect="ship"),
     "compensation_first": lambda r: change(
-        r, "effects", {"at_ns": one(r, "effects", key="c/ship")["at_ns"] - 1}, key="c/cancel"
+        r,
+        "effects",
+        {"at_ns": one(r, "effects", instance_id="c", effect="ship")["at_ns"] - 1},
+        instance_id="c",
+        effect="cancel",
     ),
     "forwards_swapped": lambda r: change(
         r, "effects", {"at_ns": one(r, "effects", key="a/reserve")["at_ns"] - 1}, key="a/ship"
@@ -251,19 +272,19 @@ LIES = {
     "completed_twice": lambda r: append_event(r, "a", event="taskCompleted", task_id=0, payload="true"),
     "schedule_deleted": lambda r: r["history"].remove(events(r, "a")[2]),
     "answered_early": lambda r: change(
-        r, "operations", {"completed_ns": one(r, "operations", op_id="c/a")["invoked_ns"]}, op_id="c/a"
+        r, "operations", {"completed_ns": one(r, "operations", instance_id="a")["invoked_ns"]}, instance_id="a"
     ),
-    "answer_flipped_to_fail": lambda r: change(r, "operations", {"outcome": "fail"}, op_id="c/a"),
-    "unknown_flipped_to_ok": lambda r: change(r, "operations", {"outcome": "ok"}, op_id="c/u"),
-    "operation_deleted": lambda r: drop(r, "operations", op_id="c/a"),
-    "kind_changed": lambda r: change(r, "operations", {"kind": "refused"}, op_id="c/a"),
+    "answer_flipped_to_fail": lambda r: change(r, "operations", {"outcome": "fail"}, instance_id="a"),
+    "unknown_flipped_to_ok": lambda r: change(r, "operations", {"outcome": "ok"}, instance_id="u"),
+    "operation_deleted": lambda r: drop(r, "operations", instance_id="a"),
+    "kind_changed": lambda r: change(r, "operations", {"kind": "refused"}, instance_id="a"),
     "choice_changed": lambda r: change(
         r, "effects", {"attributes": '{"provider": "heron", "price": 700, "quantity": 2}'}, key="a/ship"
     ),
     "quantity_changed": lambda r: change(
         r, "effects", {"attributes": '{"quantity": 1, "initial": 9, "available": 7}'}, key="a/reserve"
     ),
-    "shipment_kept": lambda r: drop(r, "effects", key="c/cancel"),
+    "shipment_kept": lambda r: drop(r, "effects", instance_id="c", effect="cancel"),
 }
 
 
@@ -311,7 +332,7 @@ def renamed(rows):
 
 def refused_and_done(rows):
     """The engine has nothing of what was refused, and the ledger has."""
-    change(rows, "operations", {"outcome": "fail", "status": 400, "completed_ns": T0 + 120_000 * MS}, op_id="c/u")
+    change(rows, "operations", {"outcome": "fail", "status": 400, "completed_ns": T0 + 120_000 * MS}, instance_id="u")
     change(rows, "effects", {"instance_id": "u"}, key="a/ship")
 
 
@@ -320,7 +341,7 @@ def event_of(rows, instance, event, **facts):
 
 
 def job(instance):
-    last = T0 + 3_600_000 * MS
+    last = T0 + 200_000 * MS
     return {"instance_id": instance, "kind": "activity", "name": "run-activity", "task_id": 3, "listed_ns": last}
 
 
@@ -362,14 +383,14 @@ LIES |= {
         r, "instances", {"created_ns": one(r, "instances", instance_id="a")["created_ns"] - 1}, instance_id="a"
     ),
     "instance_renamed": lambda r: change(r, "instances", {"workflow": "order_v2"}, instance_id="a"),
-    "answer_misnamed": lambda r: change(r, "operations", {"outcome": "maybe"}, op_id="c/a"),
-    "answer_untimed": lambda r: change(r, "operations", {"completed_ns": None}, op_id="c/a"),
+    "answer_misnamed": lambda r: change(r, "operations", {"outcome": "maybe"}, instance_id="a"),
+    "answer_untimed": lambda r: change(r, "operations", {"completed_ns": None}, instance_id="a"),
     "answered_before_call": lambda r: change(
-        r, "operations", {"completed_ns": one(r, "operations", op_id="c/a")["invoked_ns"] - 1}, op_id="c/a"
+        r, "operations", {"completed_ns": one(r, "operations", instance_id="a")["invoked_ns"] - 1}, instance_id="a"
     ),
-    "asked_again": lambda r: twice(r, "operations", {"op_id": "c/a/2", "try": 2}, op_id="c/a"),
-    "operation_duplicated": lambda r: twice(r, "operations", op_id="c/a"),
-    "kind_undeclared": lambda r: change(r, "operations", {"kind": "odd"}, op_id="c/a"),
+    "asked_again": lambda r: twice(r, "operations", {"op_id": f"{CLIENT}/7", "try": 2}, instance_id="a"),
+    "operation_duplicated": lambda r: twice(r, "operations", instance_id="a"),
+    "kind_undeclared": lambda r: change(r, "operations", {"kind": "odd"}, instance_id="a"),
     "refused_and_done": refused_and_done,
     "reading_renamed": lambda r: change(r, "readings", {"workflow": "order_v2"}, instance_id="a"),
     "reading_moved": lambda r: change(r, "readings", {"created_ns": T0}, instance_id="a"),
@@ -381,5 +402,12 @@ def planned():
     """The plan that the run was made by."""
     read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
     made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
-    checks = read.checks.model_copy(update={"determinism": 1.0})
-    return made.model_copy(update={"tap": True, "scenario": read.model_copy(update={"checks": checks})})
+    checks = made.scenario.checks.model_copy(update={"determinism": 1.0})
+    return made.model_copy(update={"tap": True, "scenario": made.scenario.model_copy(update={"checks": checks})})
+
+
+def arrivals(*_):
+    """The starts of the run, as the plan's schedule would return them. Ids that a plan makes would be long."""
+    for number, call in enumerate(sound()["operations"]):  # all were sent to app-0
+        instance, kind = call["instance_id"], call["kind"]
+        yield Arrival(2 * number, (call["intended_ns"] - T0) / 1e9, instance, kind, request(instance, kind))

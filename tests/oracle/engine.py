@@ -80,6 +80,14 @@ def history_clock(one):
     )
 
 
+def history_causes(one):
+    events = [event["event"] for event in by_place(one.history)]
+    turns = [event["at_ns"] for event in named(one, "workflowStarted")]
+    return any(before == "workflowStarted" and after in ORDERED for before, after in itertools.pairwise(events)) or (
+        bool(turns) and any(event["at_ns"] > max(turns) + MS for event in named(one, *TAKEN))
+    )
+
+
 def history_ends(one):
     ends = named(one, "executionCompleted")
     if ends and any(event["position"] > min(end["position"] for end in ends) for event in one.history):
@@ -218,6 +226,7 @@ RULES = {
     rule.__name__: rule
     for rule in (
         *(history_begins, history_whole, history_tasks, history_turns, history_ids, history_clock, history_ends),
+        *(history_causes,),
         *(body_ran, result_after_body, body_scheduled, retried_too_often, retry_wait),
     )
 }

@@ -6,8 +6,12 @@ with something wrong in it.
 import itertools
 import json
 
+from harness.load.arrivals import Arrival
+
 MS = 1_000_000
 T0 = 1_790_000_000 * 1_000_000_000
+DAY = 86_400_000 * MS
+CLIENT = "locust-1"
 NAMES = {"reserve": "reserve_stock_v1", "ship": "register_shipment_v1", "cancel": "cancel_shipment_v1"}
 NAMES |= {"release": "release_stock_v1", "nothing": "quote_v1"}
 ENDS = ("completed", "compensated_early", "compensated_late", "rejected", "refused", "never_started")
@@ -21,10 +25,11 @@ class Writer:
         self.rows = {name: [] for name in ("operations", "attempts", "effects", "instances", "history", "phases")}
         self.now = T0
         self.numbers = itertools.count()
+        self.calls = itertools.count(1)
         self.places = itertools.count()
         for number, phase in enumerate(("up", "load", "heal", "settle", "collect")):
-            start = T0 + (number - 1) * 86_400_000 * MS
-            self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + MS})
+            start = T0 + (number - 1) * DAY
+            self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + DAY})
 
     def tick(self):
         self.now += self.random.randint(1, 40) * MS
@@ -34,15 +39,21 @@ class Writer:
         """The tries of one start; only one that is unknown is tried again, on the other replica."""
         for number, outcome in enumerate(outcomes, 1):
             invoked = self.tick()
-            row = {"op_id": f"c/{next(self.numbers)}", "instance_id": instance, "workflow": "order_v1", "kind": kind}
-            row |= {"client": "c", "node": f"app-{number % 2}", "try": number, "intended_ns": invoked}
-            row |= {"invoked_ns": invoked, "outcome": outcome, "status": {"ok": 202, "fail": 400}.get(outcome)}
+            row = {"op_id": f"{CLIENT}/{next(self.calls)}", "instance_id": instance, "kind": kind}
+            row |= {"workflow": "order_v1"}
+            row |= {"client": CLIENT, "node": f"app-{number % 2}", "try": number, "intended_ns": invoked}
+            row |= {
+                "detail": None if outcome == "ok" else "no answer",
+                "invoked_ns": invoked,
+                "outcome": outcome,
+                "status": {"ok": 202, "fail": 400}.get(outcome),
+            }
             self.rows["operations"].append(row)
             yield row
 
     def effect(self, instance, name):
         row = {"instance_id": instance, "effect": name, "key": f"{instance}/{name}", "at_ns": self.tick()}
-        row |= {"source": "world", "position": next(self.places), "attributes": "{}"}
+        row |= {"source": "provider-0", "position": next(self.places), "attributes": "{}"}
         self.rows["effects"].append(row)
 
     def body(self, instance, task, effect, *, done=False, well=True):
@@ -80,7 +91,7 @@ class Writer:
             done = self.body(instance, task, effect, done=done, well=False)
             failed = self.now
             self.event(history, "workflowStarted")
-            history.append({"event": "taskFailed", "at_ns": failed, "task_id": task})
+            history.append({"event": "taskFailed", "at_ns": failed, "task_id": task, "error": "RuntimeError: no"})
             timer, due = next(ids), history[-2]["at_ns"] + int(min(0.3 * 2**number, 2) * 1_000_000_000)
             self.event(history, "timerCreated", task_id=timer, event_id=timer, call_id=call, fire_at_ns=due)
             self.now = max(self.now, due)
@@ -148,6 +159,15 @@ def correct(random, count):
     for rows in writer.rows.values():
         random.shuffle(rows)
     return writer.rows
+
+
+def arrivals(rows):
+    """The starts of a run, as the plan's schedule would return them."""
+    firsts = sorted(
+        (row["intended_ns"], row["instance_id"], row["kind"]) for row in rows["operations"] if row["try"] == 1
+    )
+    for number, (intended_ns, instance, kind) in enumerate(firsts):
+        yield Arrival(2 * number + 1, (intended_ns - T0) / 1e9, instance, kind, {})
 
 
 CHANGES = {

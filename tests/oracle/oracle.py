@@ -146,6 +146,21 @@ def effect_in_body(one):
     return any(not any(may_have_made(body, row["at_ns"]) for body in one.bodies) for row in one.effects)
 
 
+MAKERS = {"reserve_stock_v1": "reserve", "register_shipment_v1": "ship"}
+MAKERS |= {"cancel_shipment_v1": "cancel", "release_stock_v1": "release"}
+
+
+def effect_of_activity(one):
+    """Is there an effect that no body of its own activity can have made?"""
+
+    def may_have_made(body, effect):
+        if MAKERS.get(body.get("activity")) != effect["effect"] or body["started_ns"] > effect["at_ns"]:
+            return False
+        return body["outcome"] != "ok" or (body["ended_ns"] is not None and body["ended_ns"] >= effect["at_ns"])
+
+    return any(not any(may_have_made(body, row) for body in one.bodies) for row in one.effects)
+
+
 def ran_again(one):
     return (
         one.stored is not None
@@ -157,7 +172,7 @@ def ran_again(one):
 
 
 CLASSES = {name: globals()[name] for name in VIOLATIONS}
-OTHERS = {"late_effect": late_effect, "effect_in_body": effect_in_body, "ran_again": ran_again, **engine.RULES}
+OTHERS = {rule.__name__: rule for rule in (late_effect, effect_in_body, effect_of_activity, ran_again)} | engine.RULES
 
 
 def instances(rows):

@@ -19,6 +19,7 @@ LAYERS = [
     {"harness.rundir"},
     {"harness.last"},
     {"harness.pack"},
+    {"harness.evidence.columns"},
     {"harness.backends", "harness.evidence.schema"},
     {"harness.evidence.tables"},
     {"harness.faults"},

@@ -5,8 +5,8 @@
 -- is a sum of 64-bit hashes. The probability that among a million histories two different ones have the same outline is
 -- less than 1 in 10 million.
 --
--- timely means: in the order of positions, the times of the events that the engine writes itself never go back, and no
--- event is before the start or after the last of these events.
+-- timely means: in the order of positions, the times of the events that the engine writes itself never go back, no event
+-- is before the start or after the last of these events, and none is taken in that is younger than the last turn.
 WITH events AS (
     SELECT
         *,
@@ -23,6 +23,7 @@ WITH events AS (
         list(position) AS positions,
         list(at_ns) FILTER (WHERE written) AS times,
         max(at_ns) FILTER (WHERE NOT written) AS last_taken_ns,
+        max(at_ns) FILTER (WHERE event = 'workflowStarted') AS last_turn_ns,
         min(at_ns) AS first_ns,
         min(at_ns) FILTER (WHERE event = 'executionStarted') AS created_ns
     FROM events
@@ -35,7 +36,7 @@ SELECT
     created_ns,
     CASE WHEN positions = range(events) THEN TRUE ELSE list_sort(positions) = range(events) END AS whole,
     coalesce(
-        positions = range(events) AND times = list_sort(times) AND first_ns = created_ns AND last_taken_ns <= times[-1],
+        positions = range(events) AND times = list_sort(times) AND first_ns = created_ns AND last_taken_ns <= last_turn_ns,
         FALSE
     ) AS timely
 FROM gathered

@@ -44,6 +44,7 @@ WITH examples AS (
         coalesce(bit_or(bit) FILTER (WHERE event = 'taskCompleted'), 0) AS completed,
         coalesce(bit_or(place) FILTER (WHERE written AND event <> 'workflowStarted'), 0) AS ordered_at,
         coalesce(bit_or(place) FILTER (WHERE NOT written), 0) AS taken_at,
+        coalesce(bit_or(place) FILTER (WHERE event = 'workflowStarted'), 0) AS turns_at,
         count_if(written AND event_id >= 0) AS numbered,
         bit_or(own_bit) FILTER (WHERE written) AS ids,
         max(event_id) FILTER (WHERE written AND event <> 'executionCompleted') AS last_id,
@@ -70,6 +71,7 @@ SELECT
         AND coalesce(fired, 0) & ~coalesce(timers, 0) = 0
         AND gathered.events <= 62
         AND (ordered_at << 1) & taken_at = 0
+        AND (turns_at << 1) & ordered_at = 0
         AND bit_count(coalesce(ids, 0)) = numbered
         AND (end_id IS NULL OR end_id < 0 OR end_id > coalesce(last_id, -1)),
         FALSE

@@ -256,8 +256,8 @@ def late_scheduler(rows):
     first = min(row["invoked_ns"] for row in rows["operations"])
     back = first - 19_990 * MS
     rows["faults"].append(fault("kill", "scheduler-0", back - 2000 * MS, back))
-    call = one(rows, "operations", op_id="c/u")
-    rows["operations"].append({**call, "op_id": "c/v", "instance_id": "v", "invoked_ns": back + 1000 * MS})
+    call = one(rows, "operations", instance_id="u")
+    rows["operations"].append({**call, "op_id": "locust-1/7", "instance_id": "v", "invoked_ns": back + 1000 * MS})
 
 
 def ordered_twice(rows, error="NonDeterminismError: no"):
@@ -508,7 +508,7 @@ def scheduler_back_at_once(rows):
 def scheduler_not_asked(rows):
     """Nobody asked for anything for twenty seconds."""
     late_scheduler(rows)
-    drop(rows, "operations", op_id="c/v")
+    drop(rows, "operations", instance_id="v")
 
 
 def everything_late(rows):

@@ -8,16 +8,24 @@ import shutil
 import pytest
 
 from harness.checkers import invariant
+from harness.checkers.database import open_database
+from harness.checkers.examining import examine
 from harness.checkers.judge import judge
+from harness.checkers.telling import Telling
 from harness.evidence import schema, tables
+from harness.evidence.columns import Table
 from harness.planning import target
 from harness.runtime import shipped
-from tests.builders.literal import LIES, change, sound
+from tests.builders import literal
+from tests.builders.literal import change, sound
+from tests.builders.record_lies import RECORD_LIES
 
+LIES = literal.LIES | RECORD_LIES
+
+TEXTS = invariant.load(invariant.GENERAL) | invariant.load(target.load(shipped.TARGET).invariants)
 PAIRS = [
     (name, lie)
-    for folder in (invariant.GENERAL, target.load(shipped.TARGET).invariants)
-    for name, text in invariant.load(folder).items()
+    for name, text in TEXTS.items()
     for lie in invariant.parse(text).catches
     if lie not in target.load(shipped.TARGET).defects
 ]
@@ -32,9 +40,9 @@ def _truth(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(name="judged", scope="module")
-def _judged(planned, truth, tmp_path_factory):
-    """Lie (or None) -> the verdict on the run with that lie; each is judged once."""
+@pytest.fixture(name="planted", scope="module")
+def _planted(truth, tmp_path_factory):
+    """Lie (or None) -> the evidence of the run with that lie."""
 
     @functools.cache
     def of(lie):
@@ -45,9 +53,15 @@ def _judged(planned, truth, tmp_path_factory):
         for table in schema.TABLES:
             if rows[table.name] != true[table.name]:
                 tables.write(folder, table, rows[table.name])
-        return judge("run", planned, folder)
+        return folder
 
     return of
+
+
+@pytest.fixture(name="judged", scope="module")
+def _judged(planned, planted):
+    """Lie (or None) -> the verdict on the run with that lie; each is judged once."""
+    return functools.cache(lambda lie: judge("run", planned, planted(lie)))
 
 
 def test_a_sound_run_holds(judged):
@@ -73,13 +87,12 @@ def test_a_task_whose_only_execution_was_forgotten_is_the_engines_doing(judged):
 
 
 @pytest.mark.parametrize(("name", "lie"), PAIRS, ids=[f"{name}-{lie}" for name, lie in PAIRS])
-def test_a_lie_is_caught_by_the_invariant_that_names_it(judged, name, lie):
-    verdict = judged(lie)
-    found = next(finding for finding in verdict.findings if finding.name == name)
+def test_a_lie_is_caught_by_the_invariant_that_names_it(planned, planted, name, lie):
+    with open_database(planned, planted(lie)) as database:
+        found = examine(database, Telling(0), name, TEXTS[name], "general")
 
     assert found.result != "HOLDS"
     assert found.violations > 0, found.reason
-    assert verdict.result != "HOLDS"
 
 
 def test_every_lie_is_named_by_some_invariant_and_every_invariant_names_one():
@@ -107,7 +120,7 @@ def test_evidence_that_is_missing_is_unknown(planned, truth, tmp_path, table):
 
 def test_a_column_that_came_later_is_null_in_older_files(planned, truth, tmp_path):
     shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
-    older = schema.Table("history", "", tuple(column for column in schema.HISTORY.columns if not column.later))
+    older = Table("history", "", tuple(column for column in schema.HISTORY.columns if not column.later))
     tables.write(tmp_path, older, [{name: row.get(name) for name in older.types} for row in sound()["history"]])
 
     findings = {finding.name: finding.result for finding in judge("run", planned, tmp_path).findings}

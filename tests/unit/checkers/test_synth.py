@@ -2,17 +2,19 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from harness import cli, rundir
-from harness.checkers import synth
+from harness.checkers import planned, synth
 from harness.checkers.judge import judge
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import manifest, schema, tables
 from harness.planning import plan, scenario, target
 from harness.rundir import RunDir
+from tests.builders import literal
 from tests.builders.literal import one, sound
 
 
@@ -25,10 +27,17 @@ def shared():
             attributes = {"quantity": 2, "initial": 9, "available": available}
             position = effect["position"] + 1
             effect |= {"source": "stock-sku-a", "position": position, "attributes": json.dumps(attributes)}
-    for event in rows["history"]:
-        if event.get("payload"):
-            event["payload"] = event["payload"].replace("sku-c", "sku-a")
+    for table, column in (("history", "payload"), ("instances", "output"), ("readings", "output")):
+        for row in rows[table]:
+            if row.get(column):
+                row[column] = row[column].replace("sku-c", "sku-a")
     return rows
+
+
+def asked_for():
+    """The starts of that run."""
+    for each in literal.arrivals():
+        yield replace(each, body={**each.body, "sku": each.body["sku"].replace("sku-c", "sku-a")})
 
 
 @pytest.fixture(name="real")
@@ -58,7 +67,8 @@ def number(rows):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_run_that_holds_gives_a_run_that_holds(real, tmp_path, seed):
+def test_a_run_that_holds_gives_a_run_that_holds(real, tmp_path, seed, monkeypatch):
+    monkeypatch.setattr(planned, "schedule", lambda *_: asked_for())
     rows = shared()
 
     run, made, measures = synth.make(real(rows), 3 * number(rows) + 2, seed, tmp_path / "made")

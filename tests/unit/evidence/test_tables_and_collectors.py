@@ -16,6 +16,7 @@ from harness.backends import ports
 from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, journals, ledgers, schema, tables
+from harness.evidence.columns import NEVER_NS
 from harness.evidence.engine import Engine, State
 from harness.journal import Journals
 from harness.model import HttpLedger, Program
@@ -188,7 +189,7 @@ def test_a_timer_of_the_year_9999_is_kept_as_never_due(redis_at, paying, tmp_pat
     tables.write(tmp_path, schema.HISTORY, history)
 
     (kept,) = duckdb.sql(f"SELECT max(fire_at_ns) FROM '{tables.path(tmp_path, schema.HISTORY)}'").fetchall()[0]
-    assert kept == schema.NEVER_NS
+    assert kept == NEVER_NS
     assert datetime.fromtimestamp(kept / 1e9, UTC).year == 2200
 
 

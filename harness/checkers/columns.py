@@ -1,0 +1,324 @@
+"""
+How well every column is guarded: systematic changes of a run's evidence, one at a time, each judged.
+
+A change contradicts what happened: a value is emptied, moved, foreign or exchanged with that of another row; a row is
+gone or there twice; a whole table is empty or moved by an hour; one instance is gone from all tables, or two are
+exchanged in all of them. Nothing is said of the manifest, as if it had been signed again. What no invariant names is
+free, and the schema says why (`Column.free`, `Table.free`).
+
+In a table whose rows are of several kinds (`_KINDS`), a value is changed in one row of each kind.
+"""
+
+# ruff: noqa: S608 - the names are those of the schema
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import duckdb
+
+from harness.checkers import invariant, memory, recovery, sandbox, sufficiency
+from harness.checkers.database import Database, UnansweredError, connected, derived
+from harness.checkers.invariant import Invariant
+from harness.checkers.offers import offered
+from harness.evidence.columns import Column, Table
+from harness.evidence.schema import OPERATIONS, TABLES
+from harness.evidence.tables import path
+from harness.model import Cell, Plan
+
+_KINDS = {
+    "operations": "outcome",
+    "attempts": "activity",
+    "effects": "effect",
+    "instances": "outcome",
+    "history": "event",
+    "jobs": "kind",
+    "faults": "fault",
+    "phases": "phase",
+    "samples": "metric",
+}
+_HOUR_NS = 3_600_000_000_000
+_EMPTY, _FOREIGN = "NULL", "'nobody'"
+_TEXT = {"empty": _EMPTY, "blank": "''", "foreign": _FOREIGN}
+_NUMBER = {"empty": _EMPTY, "zero": "0", "negative": "-1", "more": '"{0}" + 1'}
+_LARGEST = {"INTEGER": "2147483647", "BIGINT": "9223372036854775807", "DOUBLE": "1e300"}
+_ROW, _WHOLE, _JOINT = "a row", "the table", "all tables"
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    One change of `table` (None: of all tables). `column` is the column, or what is changed in place of one. The change
+    is made in the row `line`; `other` is the row with which it is exchanged.
+    """
+
+    table: Table | None
+    column: str
+    name: str
+    kind: str = ""
+    line: int = 0
+    other: int = 0
+
+
+def changes(evidence: Path) -> Iterator[Change]:
+    """
+    Return every change that can be made in the evidence in this folder. A change that would change nothing is left out.
+    """
+    with duckdb.connect() as connection:
+        for table in _there(evidence):
+            rows = connection.read_parquet(str(path(evidence, table)), file_row_number=True)
+            rows.create_view("rows", replace=True)
+            for column in table.columns:
+                if column.name in rows.columns:
+                    yield from _of_column(connection, table, column)
+            yield from _of_rows(connection, table)
+    yield Change(None, _JOINT, "instance gone")
+    yield Change(None, _JOINT, "instances exchanged")
+
+
+def _there(evidence: Path) -> list[Table]:
+    """
+    Return the tables that this evidence has.
+    """
+    return [table for table in TABLES if path(evidence, table).is_file()]
+
+
+def _of_column(connection: duckdb.DuckDBPyConnection, table: Table, column: Column) -> Iterator[Change]:
+    kind = f'"{_KINDS[table.name]}"' if table.name in _KINDS else "''"
+    victims = connection.execute(
+        f"""
+        SELECT {kind} AS victim_kind, file_row_number AS victim, "{column.name}" AS victim_value
+        FROM rows
+        QUALIFY
+            row_number() OVER (PARTITION BY {kind} ORDER BY "{column.name}" IS NULL, file_row_number)
+            = 1 + count("{column.name}") OVER (PARTITION BY {kind}) // 3
+        ORDER BY ALL
+        """
+    ).fetchall()
+    for of, line, value in victims:
+        for name, new in _values(column).items():
+            differs = f'SELECT {new} IS DISTINCT FROM "{column.name}" FROM rows WHERE file_row_number = ?'
+            if connection.execute(differs, [line]).fetchone() == (True,):
+                yield Change(table, column.name, name, of or "", line)
+        others = connection.execute(
+            f'SELECT min(file_row_number) FROM rows WHERE {kind} IS NOT DISTINCT FROM ? AND "{column.name}" <> ?',
+            [of, value],
+        ).fetchone()
+        if others is not None and others[0] is not None:
+            yield Change(table, column.name, "swapped", of or "", line, others[0])
+
+
+def _values(column: Column) -> dict[str, str]:
+    """
+    Return the new values of a column by the name of the change, as SQL.
+    """
+    if column.type == "VARCHAR":
+        return _TEXT
+    if column.type == "BOOLEAN":
+        return {"empty": _EMPTY, "flipped": f'NOT "{column.name}"'}
+    found = {name: new.format(column.name) for name, new in _NUMBER.items()} | {"largest": _LARGEST[column.type]}
+    if column.name.endswith("_ns"):
+        later = f'"{column.name}" + {_HOUR_NS}'
+        found = {**found, "more": later, "less": f'"{column.name}" - {_HOUR_NS}'}
+    return found
+
+
+def _of_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[Change]:
+    kind = f'"{_KINDS[table.name]}"' if table.name in _KINDS else "''"
+    lines = connection.execute(
+        f"SELECT {kind} AS sort, quantile_disc(file_row_number, 0.4) FROM rows GROUP BY sort ORDER BY ALL"
+    ).fetchall()
+    for of, line in lines:
+        yield Change(table, _ROW, "gone", of or "", line)
+        yield Change(table, _ROW, "twice", of or "", line)
+    if lines:
+        yield Change(table, _WHOLE, "empty")
+        if any(column.name.endswith("_ns") for column in table.columns):
+            yield Change(table, _WHOLE, "an hour later")
+
+
+def tried(plan: Plan, evidence: Path, of_target: Path, made: Iterable[Change]) -> Iterator[Cell]:
+    """
+    Make each of the changes in a copy of the evidence, and return what became of it, in the order of `made`.
+    `of_target` is the folder of the target's invariants.
+    """
+    texts = invariant.load(invariant.GENERAL) | (invariant.load(of_target) if of_target.is_dir() else {})
+    asked = {name: invariant.parse(text) for name, text in texts.items()}
+    with tempfile.TemporaryDirectory(prefix="harness-columns-") as scratch:
+        copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))
+        with memory.bounded(), connected(plan, copy) as (connection, missing):
+            database = Database(connection, missing)
+            offers = offered(plan, database)
+            applicable = {name: each for name, each in asked.items() if offers.issuperset(each.needs)}
+            trial = _Trial(connection, database, plan, applicable)
+            for change in made:
+                changed = [table for table in _there(evidence) if change.table in (None, table)]
+                _make(change, copy)
+                named = trial.named(frozenset(table.name for table in changed))
+                for table in changed:
+                    shutil.copy(path(evidence, table), path(copy, table))
+                yield Cell(
+                    table="" if change.table is None else change.table.name,
+                    column=change.column,
+                    change=change.name,
+                    kind=change.kind,
+                    named=named,
+                    free=None if named else _reason(change),
+                )
+
+
+class _Trial:
+    """
+    The database of one run, whose files change. After each change only the derived tables are made again that it
+    concerns, and only the invariants are asked that it concerns, until one names it.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, database: Database, plan: Plan, asked: Mapping[str, Invariant]
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._plan = plan
+        self._asked = asked
+        self._derived = derived()
+        needs = {name: sandbox.tables_of(sql) for name, sql in self._derived.items()}
+        self._order = [name for name in TopologicalSorter(needs).static_order() if name in needs]
+        self._bases: dict[str, frozenset[str]] = {}
+        for name in self._order:
+            self._bases[name] = frozenset().union(*(self._bases.get(each, {each}) for each in needs[name]))
+        self._stale = set(self._order)
+        self._before = dict(self._counts(asked))
+        self._lacking = set(self._reasons())
+
+    def named(self, changed: frozenset[str]) -> str | None:
+        """
+        Return which invariant names what is in the files now, or that it makes the run lack something; None if nothing
+        does. `changed` are the tables that are not as they were.
+        """
+        self._stale |= {name for name in self._order if self._bases[name] & changed}
+        concerned = [name for name, each in self._asked.items() if self._all_bases(each) & changed]
+        found = next((name for name, count in self._counts(concerned) if count > self._before[name]), None)
+        if found is None and set(self._reasons()) - self._lacking:
+            found = "what the run lacks"
+        self._stale |= {name for name in self._order if self._bases[name] & changed}
+        return found
+
+    def _all_bases(self, each: Invariant) -> frozenset[str]:
+        tables = sandbox.tables_of(each.query) | sandbox.tables_of(each.examined)
+        return frozenset().union(*(self._bases.get(table, {table}) for table in tables))
+
+    def _counts(self, names: Iterable[str]) -> Iterator[tuple[str, float]]:
+        """
+        Return for each invariant the number of rows against it; infinity if it cannot be told.
+        """
+        broken = self._derive()
+        for name in names:
+            each = self._asked[name]
+            try:
+                count: float = self._database.first(each.query, 0)[1]
+                if broken or (count == 0 and self._database.scalar(each.examined) == 0):
+                    count = math.inf
+            except UnansweredError:
+                count = math.inf
+            yield name, count
+
+    def _derive(self) -> bool:
+        """
+        Make the derived tables that are stale. Return whether one cannot be made.
+        """
+        stale = [name for name in self._order if name in self._stale]
+        self._stale.clear()
+        try:
+            for name in stale:
+                self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {self._derived[name]}')
+        except duckdb.Error:
+            return True
+        return False
+
+    def _reasons(self) -> list[str]:
+        self._derive()
+        try:
+            kinds = self._database.rows("SELECT class, count(*) AS instances FROM classes GROUP BY class")
+            faults = recovery.findings(self._database)
+            classes = {row["class"]: row["instances"] for row in kinds}
+            return list(sufficiency.reasons(self._database, self._plan, classes, faults))
+        except UnansweredError as error:
+            return [str(error)]
+
+
+def _reason(change: Change) -> str | None:
+    """
+    Return why nobody needs to name a change; None if there is no reason.
+    """
+    if change.table is None:
+        return None
+    column = next((column for column in change.table.columns if column.name == change.column), None)
+    free = change.table.free if column is None else column.free
+    return next((each.reason for each in free if change.name in each.changes or not each.changes), None)
+
+
+def _make(change: Change, evidence: Path) -> None:
+    """
+    Change the tables in the folder `evidence`.
+    """
+    with duckdb.connect() as connection:
+        if change.table is not None:
+            _rewrite(connection, path(evidence, change.table), change.table, _sql(change, change.table))
+            return
+        ids = connection.read_parquet(str(path(evidence, OPERATIONS))).filter("outcome = 'ok' AND client <> 'canary'")
+        first, second = (
+            "'" + value.replace("'", "''") + "'"
+            for (value,) in ids.order("invoked_ns").limit(2).select("instance_id").fetchall()
+        )
+        for table in _there(evidence):
+            if "instance_id" in table.types:
+                exchanged = (
+                    f"CASE instance_id WHEN {first} THEN {second} WHEN {second} THEN {first} ELSE instance_id END"
+                )
+                _rewrite(
+                    connection,
+                    path(evidence, table),
+                    table,
+                    f"SELECT * FROM rows WHERE instance_id <> {first}"
+                    if change.name == "instance gone"
+                    else f"SELECT * REPLACE ({exchanged} AS instance_id) FROM rows",
+                )
+
+
+def _sql(change: Change, table: Table) -> str:
+    """
+    Return a query over `rows`, the rows of a table with the number of each line, that makes a change.
+    """
+    match change.name:
+        case "gone":
+            return f"SELECT * FROM rows WHERE line <> {change.line}"
+        case "twice":
+            return f"SELECT * FROM rows UNION ALL SELECT * FROM rows WHERE line = {change.line}"
+        case "empty" if change.column == _WHOLE:
+            return "SELECT * FROM rows WHERE FALSE"
+        case "an hour later":
+            later = (f'"{name}" + {_HOUR_NS} AS "{name}"' for name in table.types if name.endswith("_ns"))
+            return f"SELECT * REPLACE ({', '.join(later)}) FROM rows"
+        case "swapped":
+            value = f'(SELECT "{change.column}" FROM rows AS others WHERE others.line = '
+            new = f"WHEN {change.line} THEN {value}{change.other}) WHEN {change.other} THEN {value}{change.line})"
+        case _:
+            column = next(column for column in table.columns if column.name == change.column)
+            new = f"WHEN {change.line} THEN {_values(column)[change.name]}"
+    return f'SELECT * REPLACE (CASE line {new} ELSE "{change.column}" END AS "{change.column}") FROM rows'
+
+
+def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, table: Table, sql: str) -> None:
+    """
+    Write what a query over `rows` returns in place of a table.
+    """
+    lines = "SELECT * RENAME (file_row_number AS line) FROM read_parquet(?, file_row_number = true)"
+    connection.execute(f"CREATE OR REPLACE TABLE rows AS {lines}", [str(file)])
+    there = connection.table("rows").columns
+    kept = (f'"{name}"::{type_} AS "{name}"' for name, type_ in table.types.items() if name in there)
+    connection.sql(f"SELECT {', '.join(kept)} FROM ({sql})").write_parquet(str(file))

@@ -1,0 +1,30 @@
+-- claim: Each sample is of a node of the run, and each node and journal is told of once at a time.
+-- severity: unknown
+-- examined: SELECT (SELECT count(*) FROM samples) + (SELECT count(*) FROM journals)
+-- catches: sample_of_stranger, sample_duplicated, journal_unknown
+-- source: harness/running/observer.py and harness/journal.py.
+-- witness: {what} {name:or} {fault}.
+SELECT 'a sample of' AS what, node AS name, 'is of nothing that is measured: ' || coalesce(metric, 'nothing') AS fault
+FROM samples
+WHERE metric IS NULL
+    OR node IS NULL
+    OR metric NOT IN ('cpu_percent', 'rss_bytes', 'in_flight')
+    OR (metric = 'in_flight') <> (node = 'engine')
+    OR (node NOT IN ('engine', 'toxiproxy') AND node NOT IN (SELECT node FROM nodes))
+UNION ALL
+SELECT 'the node', node, 'was measured ' || count(*) || ' times at once (' || metric || ')'
+FROM samples
+GROUP BY at_ns, node, metric
+HAVING count(*) > 1
+UNION ALL
+SELECT 'the journal', file, 'is none of a run, or is told of ' || count(*) || ' times'
+FROM journals
+GROUP BY file
+HAVING count(*) > 1
+    OR file IS NULL
+    OR NOT regexp_matches(file, '^(operations|attempts)-.+\.jsonl$|^(faults|points|phases|load|samples)\.jsonl$|^.+-\d+\.tap$')
+UNION ALL
+SELECT 'the journal', needed.file, 'is missing'
+FROM (VALUES ('phases.jsonl')) AS needed(file)
+WHERE needed.file NOT IN (SELECT file FROM journals WHERE file IS NOT NULL)
+ORDER BY what, name, fault

@@ -1,0 +1,81 @@
+"""
+What the plan decides of a run, as tables: the arrivals, how long each fault is held, who makes which effect, where the
+ledgers are, and what the nodes are called.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import duckdb
+
+from harness.load.arrivals import schedule
+from harness.model import HttpLedger, Plan
+
+_MOST = 1_000_000
+"""Arrivals of a plan. A run has a few thousand."""
+_FIELD = re.compile(r"[A-Za-z_]\w*")
+"""A JMESPath that is the name of one field."""
+
+
+def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
+    """
+    Make the tables arrivals(number, instance_id, kind, at_ns, body), holds(step, hold_ns), makers(workflow, activity,
+    effect), sources(node, prefix), nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries,
+    copies, replicas).
+
+    Return the name of each that cannot be made -> why.
+    """
+    target, load = plan.target, plan.scenario.load
+    _table(
+        connection, "holds(step INTEGER, hold_ns BIGINT)", [(step.step, round(step.hold * 1e9)) for step in plan.steps]
+    )
+    makers = [
+        (workflow, activity, each.effect)
+        for workflow, about in target.workflows.items()
+        for activity, each in about.activities.items()
+    ]
+    _table(connection, "makers(workflow VARCHAR, activity VARCHAR, effect VARCHAR)", makers)
+    sources = [
+        (f"{ledger.service}-0", None) if isinstance(ledger, HttpLedger) else (None, ledger.prefix)
+        for ledger in target.ledgers
+    ]
+    _table(connection, "sources(node VARCHAR, prefix VARCHAR)", sources)
+    _table(connection, "nodes(node VARCHAR)", [(node,) for node in plan.nodes])
+    fields = [
+        (workflow, about.outcome)
+        for workflow, about in target.workflows.items()
+        if about.outcome is not None and _FIELD.fullmatch(about.outcome)
+    ]
+    _table(connection, "outcome_fields(workflow VARCHAR, field VARCHAR)", fields)
+    promised = [(round(load.duration * 1e9), load.retries, plan.copies, plan.scenario.topology.replicas)]
+    _table(connection, "promised(duration_ns BIGINT, retries BIGINT, copies BIGINT, replicas BIGINT)", promised)
+    arrivals = "arrivals(number BIGINT, instance_id VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
+    try:
+        planned = list(islice(schedule(load, plan.workflow, plan.seed), _MOST + 1))
+    except (ArithmeticError, LookupError, ValueError) as error:
+        return {"arrivals": f"when the plan starts what cannot be told: {error!r}"}
+    if len(planned) > _MOST:
+        return {"arrivals": f"the plan has more than {_MOST:,} arrivals"}
+    _table(
+        connection,
+        arrivals,
+        [(each.number, each.instance_id, each.kind, round(each.at * 1e9), json.dumps(each.body)) for each in planned],
+    )
+    return {}
+
+
+def _table(connection: duckdb.DuckDBPyConnection, schema: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """
+    Make a table with these rows. They are handed over column by column, because an INSERT for each takes a millisecond.
+    """
+    connection.execute(f"CREATE TABLE {schema}")
+    name, _, columns = schema.rstrip(")").partition("(")
+    types = [column.split()[-1] for column in columns.split(", ")]
+    lists = ", ".join(f"unnest(?::{type_}[])" for type_ in types)
+    if rows:
+        connection.execute(f"INSERT INTO {name} SELECT {lists}", [list(column) for column in zip(*rows, strict=True)])

@@ -1,0 +1,24 @@
+-- claim: An order waits for everything that it asks for: when it has ended, each of its tasks has a result or has failed, and no timer is left.
+-- layer: app
+-- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED'
+-- catches: result_deleted
+-- source: target/workflows.py (each call is yielded, or is one of a list that when_all waits for).
+-- witness: {instance_id} has ended, and {what} {task_id} ({name:or}) has no result.
+WITH ended AS (
+    SELECT instance_id
+    FROM instances
+    WHERE status = 'COMPLETED'
+), ordered AS (
+    SELECT instance_id, task_id, name, CASE event WHEN 'taskScheduled' THEN 'task' ELSE 'timer' END AS what
+    FROM history
+    WHERE event IN ('taskScheduled', 'timerCreated')
+), over AS (
+    SELECT instance_id, task_id, CASE event WHEN 'timerFired' THEN 'timer' ELSE 'task' END AS what
+    FROM history
+    WHERE event IN ('taskCompleted', 'taskFailed', 'timerFired')
+)
+SELECT ordered.instance_id, ordered.task_id, ordered.name, ordered.what
+FROM ordered
+JOIN ended ON ended.instance_id = ordered.instance_id
+ANTI JOIN over ON over.instance_id = ordered.instance_id AND over.task_id = ordered.task_id AND over.what = ordered.what
+ORDER BY ordered.instance_id, ordered.task_id, ordered.what

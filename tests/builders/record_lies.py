@@ -1,0 +1,121 @@
+"""More lies about the literal run: records that contradict themselves, the plan, or each other."""
+
+from tests.builders.literal import BODY, CLIENT, MS, T0, append_event, change, drop, event_of, events, one, twice
+
+HOUR = 3_600_000 * MS
+
+
+def fault(rows, **facts):
+    """A kill that went as planned, but for these facts."""
+    at = T0 + 10_000 * MS
+    row = {"step": 0, "fault": "kill", "node": "sidecar-0", "planned_ns": at, "begun_ns": at + MS}
+    row |= {"applied_ns": at + 2 * MS, "felt_ns": at + 3 * MS, "healed_ns": at + 2_000 * MS, "proof": '{"pid": 7}'}
+    rows["faults"].append(row | facts)
+    return rows["faults"][-1]
+
+
+def moved(rows, table, column, by, **facts):
+    row = one(rows, table, **facts)
+    row[column] = row[column] + by
+
+
+def all_moved(rows):
+    for phase in rows["phases"]:
+        phase["started_ns"] += HOUR
+        phase["ended_ns"] += HOUR
+
+
+def swapped(rows, column, first, second):
+    """Two effects exchange the values of a column."""
+    one_of, other = one(rows, "effects", **first), one(rows, "effects", **second)
+    one_of[column], other[column] = other[column], one_of[column]
+
+
+def shuffled(rows):
+    """The provider's ledger tells its first two effects the wrong way round."""
+    first, second = (one(rows, "effects", source="provider-0", position=place) for place in (0, 1))
+    first["position"], second["position"] = 1, 0
+
+
+def exchanged(rows):
+    """Two orders have each other's output, in the history, too, and as Dapr reads it."""
+    outputs = {name: one(rows, "instances", instance_id=name)["output"] for name in ("a", "e")}
+    for name, output in zip(("a", "e"), (outputs["e"], outputs["a"]), strict=True):
+        change(rows, "instances", {"output": output}, instance_id=name)
+        change(rows, "readings", {"output": output}, instance_id=name)
+        event_of(rows, name, "executionCompleted")["payload"] = output
+
+
+def without_cause(rows):
+    """A result is gone, and what comes after it is numbered anew."""
+    result = event_of(rows, "a", "taskCompleted", task_id=0)
+    for event in events(rows, "a"):
+        event["position"] -= event["position"] > result["position"]
+    rows["history"].remove(result)
+    counted = one(rows, "instances", instance_id="a")
+    counted["history_length"] = counted["history_rows"] = counted["history_rows"] - 1
+
+
+def result_lost(rows):
+    """The same of a result that came together with another."""
+    append_event(rows, "b", event="taskScheduled", name="quote_v1", task_id=90, event_id=90, payload="{}")
+
+
+def sample(**facts):
+    at = T0 + 20_000 * MS
+    return {"at_ns": at, "node": "app-0", "metric": "cpu_percent", "value": 1.0} | facts
+
+
+RECORD_LIES = {
+    "value_emptied": lambda r: change(r, "effects", {"key": None}, key="a/reserve"),
+    "number_out_of_range": lambda r: change(r, "instances", {"inbox_length": -1, "inbox_rows": -1}, instance_id="a"),
+    "time_out_of_range": lambda r: change(r, "readings", {"asked_ns": 0}, instance_id="a"),
+    "phase_moved": lambda r: moved(r, "phases", "ended_ns", HOUR, phase="settle"),
+    "phase_duplicated": lambda r: twice(r, "phases", phase="heal"),
+    "phase_renamed": lambda r: change(r, "phases", {"phase": "warm up"}, phase="up"),
+    "phases_all_moved": all_moved,
+    "fault_late": lambda r: fault(r, begun_ns=T0 + 30_000 * MS, applied_ns=T0 + 30_001 * MS, felt_ns=T0 + 30_002 * MS),
+    "fault_out_of_order": lambda r: fault(r, healed_ns=T0 + 10_001 * MS),
+    "fault_too_short": lambda r: fault(r, felt_ns=None, healed_ns=T0 + 10_000 * MS),
+    "fault_duplicated": lambda r: [fault(r), fault(r)],
+    "fault_unproved": lambda r: fault(r, proof="{}"),
+    "arrival_moved": lambda r: moved(r, "operations", "intended_ns", -5 * MS, instance_id="a"),
+    "arrival_unplanned": lambda r: twice(
+        r, "operations", {"op_id": f"{CLIENT}/7", "instance_id": "x"}, instance_id="u"
+    ),
+    "call_renumbered": lambda r: change(r, "operations", {"op_id": f"{CLIENT}/9"}, instance_id="a"),
+    "call_to_nobody": lambda r: change(r, "operations", {"node": "app-7"}, instance_id="a"),
+    "call_undue": lambda r: moved(r, "operations", "intended_ns", 5 * MS, instance_id="a"),
+    "call_of_stranger": lambda r: change(r, "operations", {"client": "c", "op_id": "c/1"}, instance_id="a"),
+    "body_of_nobody": lambda r: twice(r, "attempts", {"instance_id": "x", "attempt_id": "x"}, **BODY),
+    "body_ends_first": lambda r: moved(r, "attempts", "started_ns", 50 * MS, **BODY),
+    "body_half_told": lambda r: twice(r, "attempts", {"attempt_id": "x", "outcome": None}, **BODY),
+    "body_elsewhere": lambda r: change(r, "attempts", {"node": "sidecar-0"}, **BODY),
+    "failure_without_body": lambda r: drop(r, "attempts", instance_id="e", outcome="error"),
+    "ledger_shuffled": shuffled,
+    "ledger_unknown": lambda r: change(r, "effects", {"source": "provider-9", "position": 0}, key="a/reserve"),
+    "key_shared": lambda r: change(r, "effects", {"key": "e/ship"}, key="a/ship"),
+    "attributes_broken": lambda r: change(r, "effects", {"attributes": "no JSON"}, key="a/ship"),
+    "ended_without_end": lambda r: change(r, "instances", {"status": "RUNNING", "output": None}, instance_id="a"),
+    "reading_missing": lambda r: drop(r, "readings", instance_id="a"),
+    "reading_duplicated": lambda r: twice(r, "readings", instance_id="a"),
+    "reading_answered_first": lambda r: moved(r, "readings", "answered_ns", -5_000 * MS, instance_id="a"),
+    "reading_half_told": lambda r: change(r, "readings", {"updated_ns": T0}, instance_id="u"),
+    "sample_of_stranger": lambda r: r["samples"].append(sample(node="app-7")),
+    "sample_duplicated": lambda r: r["samples"].extend([sample(), sample(value=2.0)]),
+    "journal_unknown": lambda r: r["journals"].append({"file": "diary.txt", "bytes": 1, "torn": 0}),
+    "result_after_turn": lambda r: event_of(r, "a", "taskCompleted", task_id=4).update(
+        at_ns=events(r, "a")[-1]["at_ns"] + 5 * MS
+    ),
+    "turn_without_cause": without_cause,
+    "event_unknown": lambda r: event_of(r, "a", "workflowStarted", position=3).update(event="odd"),
+    "event_half_told": lambda r: event_of(r, "e", "taskFailed").update(error=None),
+    "effect_elsewhere": lambda r: moved(r, "effects", "at_ns", -4 * MS, key="a/ship"),
+    "result_deleted": result_lost,
+    "order_changed": lambda r: event_of(r, "a", "executionStarted").update(payload='{"order_id": "a"}'),
+    "task_input_changed": lambda r: event_of(r, "a", "taskScheduled", task_id=0).update(payload='{"order_id": "b"}'),
+    "output_swapped": exchanged,
+    "result_falsified": lambda r: event_of(r, "a", "taskCompleted", task_id=0).update(payload="false"),
+    "key_swapped": lambda r: swapped(r, "key", {"key": "a/ship"}, {"key": "e/ship"}),
+    "effect_of_another_stock": lambda r: change(r, "effects", {"source": "stock-sku-x"}, key="a/reserve"),
+}
