@@ -97,7 +97,8 @@ class TurnTwice(Row):
     """
     A turn was executed twice. `node` is the sidecar whose turn it is, `other` the one whose application executed the
     twin; `past` and `new` are the numbers of events that the turn knew and took in. `same` is None, and so is `other`,
-    if one of the two gave no answer. `first` and `second` have what only one of them ordered.
+    if one of the two gave no answer. `difference` tells the first difference in words; `first` and `second` have what
+    only one of them ordered.
     """
 
     instance_id: str
@@ -106,6 +107,7 @@ class TurnTwice(Row):
     past: int
     new: int
     same: bool | None
+    difference: str | None
     first: str | None
     second: str | None
 

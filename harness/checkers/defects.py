@@ -94,9 +94,7 @@ DEFECTS: dict[str, Defect] = {
     "delivery_deleted": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", gone=True),
     "delivery_invented": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", twice=True),
     "delivery_invented/elsewhere": Defect(DELIVERIES, f"{_COMPLETED} AND outcome = 'ok'", new={"node": "'app-7'"}),
-    "turn_differs": Defect(
-        TURNS, f"{_COMPLETED} AND same", new={"same": "FALSE", "first": "'one'", "second": "'another'"}
-    ),
+    "turn_differs": Defect(TURNS, f"{_COMPLETED} AND same", new={"same": "FALSE", "difference": "'one'"}),
     "instance_deleted": Defect(INSTANCES, _COMPLETED, gone=True),
     "instance_duplicated": Defect(INSTANCES, _COMPLETED, twice=True),
     "instance_moved": Defect(INSTANCES, _COMPLETED, new={"created_ns": "1"}),

@@ -126,6 +126,7 @@ TURNS = Table(
         Column("past", "INTEGER", "how many events the turn knew"),
         Column("new", "INTEGER", "how many events the turn took in"),
         Column("same", "BOOLEAN", "whether both ordered the same; NULL if one of the two gave no answer in 20 s"),
+        Column("difference", "VARCHAR", "the first difference, in words; NULL if both ordered the same"),
         Column("first", "VARCHAR", "what only the first execution ordered, JSON; NULL if both ordered the same"),
         Column("second", "VARCHAR", "what only the second execution ordered, JSON; NULL if both ordered the same"),
         Column("turned_ns", "BIGINT", "when both answers were there"),

@@ -23,6 +23,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import grpc
@@ -42,6 +43,8 @@ _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 _OF_CONNECTION = ("user-agent", "grpc-")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _MOST_LETTERS = 2000
+_MOST_DIFFERENT, _BEFORE = 120, 60
+"""Letters that tell a difference, and how many of them come before it."""
 
 
 def orders(answer: Any) -> list[str]:
@@ -225,6 +228,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
             "past": len(turn.pastEvents),
             "new": len(turn.newEvents),
             "same": None,
+            "difference": None,
             "first": None,
             "second": None,
         }
@@ -232,11 +236,42 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
             one, two = orders(first), orders(second)
             row["same"] = one == two
             if one != two:
+                row["difference"] = difference(one, two)
                 row["first"] = _told([action for action in one if action not in two])
                 row["second"] = _told([action for action in two if action not in one])
         line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
         if os.write(self._journal, line) != len(line):
             raise OSError("a line of the acting tap's journal was not written completely")
+
+
+def difference(one: list[str], two: list[str]) -> str:
+    """
+    Return in words the first thing that only one of two executions ordered, from where the two begin to differ.
+    """
+    pairs = zip_longest(
+        [action for action in one if action not in two], [action for action in two if action not in one]
+    )
+    first, second = next(pairs, (None, None))
+    if first == second:
+        return "they ordered the same in another order"
+    told = [_in_words(first), _in_words(second)]
+    if told[0] == told[1]:
+        told = [str(first), str(second)]
+    begin = max(0, len(os.path.commonprefix(told)) - _BEFORE)
+    cut = ["..." * (begin > 0) + text[begin : begin + _MOST_DIFFERENT] for text in told]
+    return f"the first ordered {cut[0]}, the second {cut[1]}"
+
+
+def _in_words(action: str | None) -> str:
+    """
+    Return what an action orders: the activity, timer or other thing, and its input or result.
+    """
+    if action is None:
+        return "nothing more"
+    kind, body = next(
+        (name, body) for name, body in json.loads(action).items() if isinstance(body, dict) and name != "router"
+    )
+    return f"{body.get('name', kind)} with {body.get('input', body.get('result', body.get('fireAt', 'nothing')))}"
 
 
 def _told(actions: list[str]) -> str:

@@ -249,7 +249,7 @@ LIES = {
     "attempt_duplicated": lambda r: twice(r, "attempts", instance_id="a", activity="register_shipment_v1"),
     "delivery_deleted": lambda r: drop(r, "deliveries", instance_id="a", activity="register_shipment_v1"),
     "delivery_invented": lambda r: twice(r, "deliveries", instance_id="a", activity="register_shipment_v1"),
-    "turn_differs": lambda r: r["turns"][0].update(same=False, first="[1]", second="[2]"),
+    "turn_differs": lambda r: r["turns"][0].update(same=False, difference="one, then two"),
     "instance_deleted": lambda r: drop(r, "instances", instance_id="a"),
     "instance_duplicated": lambda r: twice(r, "instances", instance_id="a"),
     "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),

@@ -4,8 +4,8 @@
 -- catches: turn_differs, random_number, clock, set_order, global_counter
 -- needs: determinism
 -- source: the engine runs the code of a workflow again from its history, on any replica (Dapr documentation, workflow features and concepts, "Workflow determinism and code restraints"). The answer of the second execution is kept from the engine (docs/tap.md).
--- witness: {instance_id}: the turn that took in {new} events after {past} was executed by {node} and by {other:or}. Only the first ordered {first:or}. Only the second ordered {second:or}.
-SELECT instance_id, node, other, past, new, first, second, turned_ns
+-- witness: {instance_id}: the turn that took in {new} events after {past} was executed by {node} and by {other:or}, and they differ: {difference:or}.
+SELECT instance_id, node, other, past, new, difference, first, second, turned_ns
 FROM turns
 WHERE NOT same
 ORDER BY instance_id, past, node, turned_ns

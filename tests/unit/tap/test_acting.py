@@ -139,8 +139,8 @@ def test_a_turn_is_executed_twice_and_answered_once_with_its_own_token(journal):
     assert len(set(seen)) == 2
     assert (answer.completionToken, answer.instanceId) == ("theirs", "a")
     assert [action.scheduleTask.name for action in answer.actions] == ["reserve", "ship"]
-    about = ("instance_id", "node", "other", "past", "new", "same", "first", "second")
-    assert tuple(row[name] for name in about) == ("a", "sidecar-0", "sidecar-0", 1, 1, True, None, None)
+    about = ("instance_id", "node", "other", "past", "new", "same", "difference", "first", "second")
+    assert tuple(row[name] for name in about) == ("a", "sidecar-0", "sidecar-0", 1, 1, True, None, None, None)
 
 
 def test_what_only_one_of_them_ordered_is_kept_side_by_side(journal):
@@ -151,6 +151,10 @@ def test_what_only_one_of_them_ordered_is_kept_side_by_side(journal):
     assert row["same"] is False
     ordered = {json.loads(row[which])["scheduleTask"]["name"] for which in ("first", "second")}
     assert ordered == {"heron", "swift"}
+    assert row["difference"] in (
+        "the first ordered heron with nothing, the second swift with nothing",
+        "the first ordered swift with nothing, the second heron with nothing",
+    )
 
 
 def test_without_a_share_nothing_is_touched(journal):
@@ -245,3 +249,18 @@ def test_where_an_error_came_from_is_no_difference():
 
     two.actions[0].completeWorkflow.failureDetails.errorType = "ValueError"
     assert acting.orders(one) != acting.orders(two)
+
+
+def test_a_difference_is_told_from_where_it_begins():
+    def action(text):
+        return json.dumps({"id": 1, "router": {}, "scheduleTask": {"name": "quote", "input": text}})
+
+    one, two = action("a" * 500 + "1" * 500), action("a" * 500 + "2" * 500)
+
+    told = acting.difference([one, "same"], [two, "same"])
+    assert told == f"the first ordered ...{'a' * 60}{'1' * 60}, the second ...{'a' * 60}{'2' * 60}"
+    assert acting.difference([one], []).endswith("the second nothing more")
+    assert acting.difference([one, two], [two, one]) == "they ordered the same in another order"
+    later = json.dumps({"id": 2, "scheduleTask": {"name": "quote", "input": "b"}})
+    sooner = json.dumps({"id": 1, "scheduleTask": {"name": "quote", "input": "b"}})
+    assert '"id": 2' in acting.difference([later], [sooner])
