@@ -257,7 +257,7 @@ def difference(one: list[str], two: list[str]) -> str:
     told = [_in_words(first), _in_words(second)]
     if told[0] == told[1]:
         told = [str(first), str(second)]
-    begin = max(0, len(os.path.commonprefix(told)) - _BEFORE)
+    begin = max(0, len(os.path.commonprefix(told)) - _BEFORE)  # noqa: RUF071 - letter by letter is meant
     cut = ["..." * (begin > 0) + text[begin : begin + _MOST_DIFFERENT] for text in told]
     return f"the first ordered {cut[0]}, the second {cut[1]}"
 
@@ -268,9 +268,8 @@ def _in_words(action: str | None) -> str:
     """
     if action is None:
         return "nothing more"
-    kind, body = next(
-        (name, body) for name, body in json.loads(action).items() if isinstance(body, dict) and name != "router"
-    )
+    parts = json.loads(action)
+    kind, body = next((name, parts[name]) for name in parts if name not in ("id", "router"))
     return f"{body.get('name', kind)} with {body.get('input', body.get('result', body.get('fireAt', 'nothing')))}"
 
 
