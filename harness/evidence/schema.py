@@ -5,6 +5,8 @@ Every table is one Parquet file, `evidence/<table>.parquet`. Times are integer n
 
 A column is (name, DuckDB type, meaning). NULL is allowed only where the meaning says so, and numbers are within a
 range. A column with `later` is missing in the files of older versions; the reader then gives NULL for it.
+
+Longer than most modules, because it is a list of columns and nothing else.
 """
 
 from __future__ import annotations
