@@ -16,8 +16,6 @@ def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     Raise UsageError if a fault of the plan needs a power that the backend does not have, if the plan asks for a tap
     that acts where the backend has none, or if the target's components lead out of a run of processes.
     """
-    if plan.scenario.checks.determinism and backend not in TAPPED:
-        raise UsageError(f"checks.determinism needs a tap (docs/tap.md), which the backend {backend} does not have")
     if backend is BackendName.PROCESSES:
         components.prepared(plan.target)
     for step in plan.steps:
@@ -26,3 +24,5 @@ def refuse_unservable(plan: Plan, backend: BackendName) -> None:
             raise UsageError(
                 f"fault {step.fault} needs the power {needs.__name__}, which the backend {backend} does not have"
             )
+    if plan.scenario.checks.determinism and backend not in TAPPED:
+        raise UsageError(f"checks.determinism needs a tap (docs/tap.md), which the backend {backend} does not have")

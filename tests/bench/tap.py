@@ -101,6 +101,7 @@ def measure(folder: Path, say: Callable[[str], None]) -> Table:
     finally:
         over.set()
         running.down()
+    run.journals.phases.touch()
     began = time.process_time()
     heard = conversation.read(run.taps)
     decoding = time.process_time() - began
