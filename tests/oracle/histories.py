@@ -22,7 +22,10 @@ class Writer:
 
     def __init__(self, random):
         self.random = random
-        self.rows = {name: [] for name in ("operations", "attempts", "effects", "instances", "history", "phases")}
+        self.rows = {
+            name: [] for name in ("operations", "attempts", "effects", "instances", "history", "phases", "journals")
+        }
+        self.rows["journals"].append({"file": "phases.jsonl", "bytes": 1000, "torn": 0})
         self.now = T0
         self.numbers = itertools.count()
         self.calls = itertools.count(1)

@@ -22,7 +22,7 @@ SEEDS = range(4)
 
 @pytest.fixture(name="planned", scope="module")
 def _planned():
-    overrides = ["checks.minimum={instances: 1}", "checks.ends={scarce: [refused]}"]
+    overrides = ["checks.minimum={instances: 1}", "checks.ends={scarce: [refused]}", "load.retries=2"]
     read = scenario.load(scenario.find("baseline"), overrides)
     made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
     # These histories are about the general invariants alone.
