@@ -56,10 +56,10 @@ def load(folder: Traversable | Path) -> dict[str, str]:
     """
     The text of every .sql file of `folder` by its name without the ending, in order of name.
 
-    Raises OSError if the folder cannot be read.
+    Raises OSError if the folder cannot be read. What is not UTF-8 becomes U+FFFD.
     """
     found = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
-    return {name.removesuffix(".sql"): found[name].read_text(encoding="utf-8") for name in sorted(found)}
+    return {name.removesuffix(".sql"): found[name].read_bytes().decode("utf-8", "replace") for name in sorted(found)}
 
 
 def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from pydantic import ValidationError
+
 from harness.checkers import invariant, levels, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.examining import examine, unknown
@@ -201,8 +203,11 @@ def _circumstances(
             tuple(sufficiency.reasons(database, plan, classes, faults)),
             tuple(levels.missed(database, plan, faults)),
         )
-    except UnansweredError as error:
-        return (), (f"whether the faults hit and the run was thick enough cannot be told: {error}",), ()
+    except (UnansweredError, ValidationError) as error:
+        why = (
+            f"a row of the faults is none: {error.errors()[0]['msg']}" if isinstance(error, ValidationError) else error
+        )
+        return (), (f"whether the faults hit and the run was thick enough cannot be told: {why}",), ()
 
 
 def _violated(findings: Sequence[Finding]) -> Iterator[str]:

@@ -274,10 +274,12 @@ def _seconds(at_ns: int | None, since_ns: int | None) -> float | None:
 
 def _proof(text: str | None) -> dict[str, Any]:
     """
-    Return the proof as a mapping. A proof that is not a JSON object becomes the value of `text`.
+    Return the proof as a mapping. A proof that is not a JSON object, or that no file could hold, becomes the value of
+    `text`.
     """
     try:
         proof = json.loads(text or "{}")
-    except ValueError:
+        json.dumps(proof, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         proof = text
     return proof if isinstance(proof, dict) else {"text": proof}

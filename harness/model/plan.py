@@ -43,8 +43,8 @@ class Step(Value):
     step: int
     fault: str
     nodes: tuple[NodeName, ...] = Field(min_length=1)
-    at: float
-    hold: float
+    at: float = Field(ge=0, le=10**6)
+    hold: float = Field(ge=0, le=10**6)
     settings: Mapping[str, JsonValue]
     aim: Aim | None = None
 

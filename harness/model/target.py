@@ -76,6 +76,10 @@ def placeholders(body: JsonValue) -> frozenset[str]:
     return frozenset(PLACEHOLDER.findall(body)) if isinstance(body, str) else frozenset()
 
 
+Status = Annotated[int, Field(ge=100, le=599)]
+"""An HTTP status."""
+
+
 class HttpStart(Value):
     """
     Start by an HTTP route of the app: which statuses accept the start, and which clearly refuse it.
@@ -86,8 +90,8 @@ class HttpStart(Value):
 
     http: str
     id: str | None = Field(default=None, description="JMESPath: where the JSON answer has the instance id")
-    accepted: tuple[int, ...] = (200, 201, 202)
-    refused: tuple[int, ...] = (400, 404, 409, 422, 429)
+    accepted: tuple[Status, ...] = (200, 201, 202)
+    refused: tuple[Status, ...] = (400, 404, 409, 422, 429)
 
 
 class DaprStart(Value):
@@ -181,7 +185,7 @@ class Retry(Value):
     `first` * `backoff` ** (n - 1) seconds, but at most `max`. A backoff of 1 is a constant wait.
     """
 
-    attempts: int = Field(ge=1, description="the most tries of one call, including the first")
+    attempts: int = Field(ge=1, le=10**6, description="the most tries of one call, including the first")
     first: Seconds = 0.0
     backoff: float = Field(default=1.0, ge=1, le=100)
     max: Seconds | None = None

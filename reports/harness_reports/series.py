@@ -72,7 +72,7 @@ class Axis:
         """
         lines: dict[str, list[float | None]] = {}
         for row in rows:
-            number = int(row["bin"])
+            number = -1 if row["bin"] is None else int(row["bin"])  # a row without a time is in no bin
             if 0 <= number < self.bins:
                 line = lines.setdefault(row["line"] or "nothing", [empty] * self.bins)
                 line[number] = (line[number] or 0) + row["value"]

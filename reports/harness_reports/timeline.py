@@ -179,7 +179,11 @@ def _events(events: Sequence[Event], at: Clock) -> Iterator[Entry]:
             bad=event.event == "taskFailed" or event.error is not None,
         )
         if event.event == "timerCreated":
-            ends = (each.at_ns for each in fired if each.task_id == event.task_id and each.position > event.position)
+            ends = (
+                each.at_ns
+                for each in fired
+                if each.task_id == event.task_id and (each.position or 0) > (event.position or 0)
+            )
             end_ns = next(ends, None)
             due = "" if event.fire_at_ns is None else f", due at {words.at(at(event.fire_at_ns))}"
             if event.fire_at_ns is not None and event.fire_at_ns >= NEVER_NS:

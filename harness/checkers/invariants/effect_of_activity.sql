@@ -1,6 +1,6 @@
 -- claim: Every effect was made by the activity that makes such effects: while a body of it ran, or after one was interrupted or failed.
 -- layer: app
--- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM effects WHERE effect IN (SELECT effect FROM makers)) ELSE 0 END
+-- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM effects) ELSE 0 END
 -- catches: effect_elsewhere
 -- needs: attempts, effects
 -- source: target.yaml says which activity makes which effect. An effect of which it does not say that is not looked at here.
