@@ -41,7 +41,7 @@ def check(
         claim="Two instances, one on each replica, end as target.yaml says.",
         target=file.resolve(),
         load=Load(rate=0, duration=0),
-        checks=Checks(settle=20),
+        checks=Checks(settle=20, determinism=1.0),
     )
     plan = planning.make(scenario, described, seed=1, dapr_version=dapr_version or DAPR)
     place = pipeline.Place()
