@@ -21,7 +21,7 @@ import duckdb
 
 from harness.checkers import limits, memory, planned, sandbox
 from harness.evidence.reader import make_views
-from harness.evidence.schema import OF_TAP, TABLES, TURNS
+from harness.evidence.schema import OF_BALANCES, OF_TAP, TABLES, TURNS
 from harness.model import Plan
 
 Row = dict[str, Any]
@@ -247,7 +247,8 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        without = (*(() if plan.tap else OF_TAP), *(() if plan.doubles_turns else (TURNS,)))
+        optional = ((plan.target.balances, OF_BALANCES), (plan.tap, OF_TAP), (plan.doubles_turns, (TURNS,)))
+        without = [table for is_there, of in optional if not is_there for table in of]
         missing = make_views(connection, evidence, (table for table in TABLES if table not in without))
         for table in without:
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())

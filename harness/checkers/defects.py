@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from harness.evidence.columns import Table
 from harness.evidence.schema import (
     ATTEMPTS,
+    BALANCES,
     DELIVERIES,
     EFFECTS,
     HISTORY,
     INSTANCES,
     JOBS,
     JOURNALS,
+    MOVES,
     OPERATIONS,
     PHASES,
     READINGS,
@@ -104,6 +106,8 @@ DEFECTS: dict[str, Defect] = {
     "status_failed/canceled": Defect(INSTANCES, _COMPLETED, new={"status": "'CANCELED'"}),
     "status_lost": Defect(INSTANCES, _COMPLETED, new={"status": "NULL"}),
     "end_undone": Defect(INSTANCES, _COMPLETED, new={"status": "'RUNNING'", "completed_ns": "NULL"}),
+    "balance_shifted": Defect(BALANCES, "TRUE", new={"ended": "ended + 1000000"}),
+    "move_deleted": Defect(MOVES, f"{_COMPLETED} AND amount <> 0", gone=True),
     "outcome_undeclared": Defect(INSTANCES, _COMPLETED, new={"outcome": "'no such outcome'"}),
     "outcome_flipped": Defect(INSTANCES, f"{_COMPLETED} AND rejecting IS NOT NULL", new={"outcome": "rejecting"}),
     "outcome_flipped/completed": Defect(INSTANCES, "instance_id = compensated", new={"outcome": "completing"}),

@@ -13,7 +13,7 @@ from harness.checkers.database import Database, UnansweredError
 from harness.model import NotApplicable, Plan
 
 TAP, ATTEMPTS_FILE, ATTEMPTS, DETERMINISM = "tap", "attempts_file", "attempts", "determinism"
-EFFECTS, COMPENSATIONS, ORDER = "effects", "compensations", "order"
+EFFECTS, COMPENSATIONS, ORDER, BALANCES = "effects", "compensations", "order", "balances"
 RETRIES, CALL_IDS = "retries", "call_ids"
 
 _ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
@@ -47,6 +47,9 @@ OFFERS: Mapping[str, Offer] = {
     EFFECTS: Offer("what the outside world kept", "`effects` and `ledgers` in target.yaml"),
     COMPENSATIONS: Offer("what undoes an effect", "the `compensation` of an effect in target.yaml, if it has one"),
     ORDER: Offer("in which order effects come", "a second effect in target.yaml, if there is one"),
+    BALANCES: Offer(
+        "what numbers are left in the state store", "`balances` in target.yaml, if effects leave only a number"
+    ),
     RETRIES: Offer("how activities are tried again", "`retries` in target.yaml"),
     CALL_IDS: Offer(
         "which tries belong to one call", "an SDK that gives all tries of a call one id (taskExecutionId), as Python's"
@@ -69,6 +72,7 @@ def offered(plan: Plan, database: Database) -> frozenset[str]:
         EFFECTS: bool(target.effects),
         COMPENSATIONS: undone,
         ORDER: undone or len(target.effects) > 1,
+        BALANCES: bool(target.balances),
         RETRIES: bool(target.retries),
         CALL_IDS: _has(database, _ANY_CALL_ID, untold=True),
     }
@@ -80,7 +84,7 @@ def rests_on(offers: Collection[str]) -> tuple[str, ...]:
     Say on which witnesses a verdict rests.
     """
     always = ("what clients were told", "what the engine stored")
-    return (*always, *(OFFERS[name].tells for name in (EFFECTS, ATTEMPTS) if name in offers))
+    return (*always, *(OFFERS[name].tells for name in (EFFECTS, BALANCES, ATTEMPTS) if name in offers))
 
 
 def not_applicable(lacking: Mapping[str, tuple[str, ...]]) -> Iterator[NotApplicable]:

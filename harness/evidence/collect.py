@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 import structlog
 
 from harness.backends.endpoints import Endpoints
-from harness.evidence import api, conversation, jobs, journals, ledgers, tables
+from harness.evidence import api, balances, conversation, jobs, journals, ledgers, tables
 from harness.evidence.columns import Table
 from harness.evidence.conversation import Conversation
 from harness.evidence.engine import Engine
 from harness.evidence.schema import (
     API_CALLS,
     ATTEMPTS,
+    BALANCES,
     DELIVERIES,
     EFFECTS,
     FAULTS,
@@ -23,6 +24,7 @@ from harness.evidence.schema import (
     INSTANCES,
     JOBS,
     JOURNALS,
+    MOVES,
     OPERATIONS,
     PHASES,
     READINGS,
@@ -72,8 +74,10 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
         missing += _table(run, INSTANCES, instances)
         if not missing:
             missing += _table(run, HISTORY, lambda: iter(histories))
+            missing += _table(run, MOVES, lambda: balances.moves(target, histories))
     finally:
         engine.close()
+    missing += _table(run, BALANCES, lambda: balances.kept(target, endpoints))
     missing += _table(run, JOBS, lambda: jobs.left(target, endpoints.scheduler))
     return missing + _table(run, EFFECTS, lambda: ledgers.effects(target, endpoints))
 

@@ -332,6 +332,28 @@ JOURNALS = Table(
     free=(_LISTED,),
 )
 
+BALANCES = Table(
+    "balances",
+    "one number in the state store that effects move; none if the target declares no balances",
+    (
+        Column("balance", "VARCHAR", "name of the balance, as target.yaml declares it"),
+        Column("key", "VARCHAR", "key of its document"),
+        Column("began", "DOUBLE", "what it was at the start"),
+        Column("ended", "DOUBLE", "what it was after everything had settled"),
+    ),
+)
+
+MOVES = Table(
+    "moves",
+    "by how much an instance moves a balance if it completes, as its input says",
+    (
+        _INSTANCE,
+        Column("balance", "VARCHAR", "name of the balance, as target.yaml declares it"),
+        Column("key", "VARCHAR", "key of the document whose number it moves"),
+        Column("amount", "DOUBLE", "by how much; less than 0 if it makes the number smaller"),
+    ),
+)
+
 TABLES = (
     OPERATIONS,
     ATTEMPTS,
@@ -339,6 +361,8 @@ TABLES = (
     API_CALLS,
     TURNS,
     EFFECTS,
+    BALANCES,
+    MOVES,
     INSTANCES,
     HISTORY,
     READINGS,
@@ -351,3 +375,6 @@ TABLES = (
 
 OF_TAP = (DELIVERIES, API_CALLS)
 """The tables that a run has only if its plan has a tap; `turns` only if that acts, too."""
+
+OF_BALANCES = (BALANCES, MOVES)
+"""The tables that a run has only if its target declares balances."""

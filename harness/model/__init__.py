@@ -30,6 +30,7 @@ from harness.model.selftest import Cell, Planted, SelfTest
 from harness.model.stall import Stall, Stuck
 from harness.model.target import (
     Activity,
+    Balance,
     DaprStart,
     EffectPair,
     HttpLedger,
@@ -62,6 +63,7 @@ __all__ = [
     "ActivityPoint",
     "Aim",
     "Asked",
+    "Balance",
     "Cell",
     "Checks",
     "DaprStart",

@@ -210,6 +210,23 @@ class StateLedger(Value):
     field: str
 
 
+class Balance(Value):
+    """
+    A number in documents of the state store that effects move. Each instance that completes moves the number of one
+    key, once.
+
+    `value` finds the number in a document, `key` and `amount` find in an instance's input which key it moves and by how
+    much (JMESPath).
+    """
+
+    keys: tuple[str, ...] = Field(min_length=1)
+    value: str
+    start: float = Field(description="what the number is where there is no document yet")
+    key: str
+    amount: str
+    moves: Literal["down", "up"] = "down"
+
+
 class Target(Value):
     """
     A durable workflow application as the harness sees it: `target.yaml`. After loading, all paths are absolute.
@@ -235,6 +252,7 @@ class Target(Value):
         default=(), max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )
     ledgers: tuple[HttpLedger | StateLedger, ...] = ()
+    balances: Mapping[str, Balance] = Field(default={}, description="name -> numbers that must add up in the end")
     defects: Mapping[str, str] = {}
     invariants: Path | None = None
     known: Path | None = Field(default=None, description="folder of known findings of the team's own, .sql files")

@@ -71,6 +71,9 @@ def _check(document: Document, target: Target) -> None:
     _check_effects(document, target)
     _check_services(document, target)
     _check_ledgers(document, target)
+    for name, balance in target.balances.items():
+        for field in ("value", "key", "amount"):
+            _check_expression(document, ("balances", name, field), getattr(balance, field))
     for name, workflow in target.workflows.items():
         _check_ends(document, target, name, workflow)
         _check_meanings(document, target, name, workflow)

@@ -10,6 +10,7 @@ import json
 
 from harness.evidence import schema
 from harness.load.arrivals import Arrival
+from harness.model import Balance
 from harness.planning import plan, scenario, target
 
 MS = 1_000_000
@@ -168,6 +169,8 @@ class Story:
 
 def sound():
     story = Story()
+    story.rows["balances"].append({"balance": "stock", "key": "sku-a", "began": 10.0, "ended": 8.0})
+    story.rows["moves"].append({"instance_id": "a", "balance": "stock", "key": "sku-a", "amount": -2.0})
     story.instance("a", "plain", [story.reserve("a"), *story.quotes(), story.ship("a", "k")], "completed")
     refused = ("register_shipment_v1", SHIPPING, None, None)
     nothing = ("cancel_shipment_v1", SHIPPING, None, None)
@@ -255,6 +258,8 @@ LIES = {
     "instance_moved": lambda r: change(r, "instances", {"created_ns": T0}, instance_id="a"),
     "status_failed": lambda r: change(r, "instances", {"status": "FAILED"}, instance_id="a"),
     "status_lost": lambda r: change(r, "instances", {"status": None}, instance_id="a"),
+    "balance_shifted": lambda r: change(r, "balances", {"ended": 9.0}, balance="stock"),
+    "move_deleted": lambda r: drop(r, "moves", instance_id="a"),
     "outcome_undeclared": lambda r: change(r, "instances", {"outcome": "perhaps"}, instance_id="a"),
     "outcome_flipped": lambda r: change(r, "instances", {"outcome": "rejected"}, instance_id="a"),
     "output_changed": lambda r: change(r, "instances", {"output": "{}"}, instance_id="a"),
@@ -403,7 +408,10 @@ def planned():
     read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
     made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
     checks = made.scenario.checks.model_copy(update={"determinism": 1.0})
-    return made.model_copy(update={"tap": True, "scenario": made.scenario.model_copy(update={"checks": checks})})
+    stock = Balance(keys=["sku-a"], value="@", start=10, key="sku", amount="quantity")
+    described = made.target.model_copy(update={"balances": {"stock": stock}})
+    scenario_made = made.scenario.model_copy(update={"checks": checks})
+    return made.model_copy(update={"tap": True, "scenario": scenario_made, "target": described})
 
 
 def arrivals(*_):

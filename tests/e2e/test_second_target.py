@@ -35,6 +35,14 @@ def test_one_that_is_not_idempotent_is_violated_by_the_general_invariants(harnes
     assert duplicated["witnesses"][0]["instance_id"] in duplicated["witnesses"][0]["sentence"]
 
 
+def test_an_application_that_was_left_unchanged_is_judged_by_what_can_be_seen_from_outside(harness):
+    finished = harness.run("tests/targets/tutorial_calm.yaml", check=1)
+
+    violated = [each["name"] for each in finished.verdict["findings"] if each["result"] != "HOLDS"]
+    assert violated == ["balances"], "its updates of the stock are lost where two orders meet"
+    assert finished.verdict["not_applicable"]
+
+
 def test_locust_in_charge_does_the_same_run(harness):
     finished = harness(
         *("-f", "scenarios", "--headless", "--only-summary", "-t", "6s"),
