@@ -338,8 +338,8 @@ BALANCES = Table(
     (
         Column("balance", "VARCHAR", "name of the balance, as target.yaml declares it"),
         Column("key", "VARCHAR", "key of its document"),
-        Column("began", "DOUBLE", "what it was at the start"),
-        Column("ended", "DOUBLE", "what it was after everything had settled"),
+        Column("began", "DOUBLE", "what it was at the start", least=-(10**15)),
+        Column("ended", "DOUBLE", "what it was after everything had settled", least=-(10**15)),
     ),
 )
 
@@ -350,7 +350,7 @@ MOVES = Table(
         _INSTANCE,
         Column("balance", "VARCHAR", "name of the balance, as target.yaml declares it"),
         Column("key", "VARCHAR", "key of the document whose number it moves"),
-        Column("amount", "DOUBLE", "by how much; less than 0 if it makes the number smaller"),
+        Column("amount", "DOUBLE", "by how much; less than 0 if it makes the number smaller", least=-(10**15)),
     ),
 )
 
