@@ -21,6 +21,9 @@ _ANY_SIDECAR = Free("any sidecar may be asked for any instance", ("swapped",))
 _LAST_ID = Free("an end has the highest id, and any that is higher will do", ("negative", "more"))
 _NAMED = Free("some SDKs name their timers", ("blank", "foreign"))
 _RESTARTED = Free("each unanswered try of a start may have restarted it", ("more",))
+_IN_ATTEMPTS = (Free("judged in `attempts`, which is made of these rows where the application writes none of its own"),)
+_OF_SDK = (Free("an id that not every SDK gives, so nothing is judged by it"),)
+_ASKED = (Free("what an application asks of Dapr is its own affair: it is shown, and nothing is judged by it"),)
 _MEASURED = Free("a measurement for charts, which nothing else measured")
 
 _INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance that this row is about")
@@ -81,15 +84,22 @@ DELIVERIES = Table(
         _INSTANCE,
         Column("activity", "VARCHAR", "registered (versioned) activity name"),
         Column("task_id", "INTEGER", "the engine's task id"),
-        Column("execution_id", "VARCHAR", "the taskExecutionId of the task; NULL if the SDK gives none"),
-        Column("attempt_id", "VARCHAR", "unique per delivery: the app, and the number of the delivery"),
-        Column("node", "VARCHAR", "the app replica that got it"),
-        Column("delivered_ns", "BIGINT", "when its last byte passed the tap on the way to the app"),
-        Column("completed_ns", "BIGINT", "when the answer's last byte passed the tap; NULL if none came"),
-        Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if no answer came"),
-        Column("detail", "VARCHAR", "the error in words; NULL if ok or no answer came"),
+        Column("execution_id", "VARCHAR", "the taskExecutionId of the task; NULL if the SDK gives none", free=_OF_SDK),
         Column(
-            "cut_ns", "BIGINT", "when the stream that brought it ended before its answer; NULL if the answer came first"
+            "attempt_id", "VARCHAR", "unique per delivery: the app, and the number of the delivery", free=_IN_ATTEMPTS
+        ),
+        Column("node", "VARCHAR", "the app replica that got it"),
+        Column("delivered_ns", "BIGINT", "when its last byte passed the tap on the way to the app", free=_IN_ATTEMPTS),
+        Column(
+            "completed_ns", "BIGINT", "when the answer's last byte passed the tap; NULL if none came", free=_IN_ATTEMPTS
+        ),
+        Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if no answer came", free=_IN_ATTEMPTS),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok or no answer came", free=_IN_ATTEMPTS),
+        Column(
+            "cut_ns",
+            "BIGINT",
+            "when the stream that brought it ended before its answer; NULL if the answer came first",
+            free=_IN_ATTEMPTS,
         ),
     ),
 )
@@ -98,24 +108,36 @@ API_CALLS = Table(
     "api_calls",
     "one key, topic or method that an app touched by a call to Dapr's API by gRPC, as the tap saw it; none without one",
     (
-        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call"),
-        Column("position", "INTEGER", "number of the key in its call, from 0"),
-        Column("node", "VARCHAR", "the app replica that called"),
-        Column("method", "VARCHAR", "the method of dapr.proto.runtime.v1.Dapr: GetState, PublishEvent, ..."),
+        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call", free=_ASKED),
+        Column("position", "INTEGER", "number of the key in its call, from 0", free=_ASKED),
+        Column("node", "VARCHAR", "the app replica that called", free=_ASKED),
+        Column(
+            "method", "VARCHAR", "the method of dapr.proto.runtime.v1.Dapr: GetState, PublishEvent, ...", free=_ASKED
+        ),
         Column(
             "operation",
             "VARCHAR",
             "`get`, `save` or `delete` of state; `publish`; `invoke` of a service; `bind` of a binding; else NULL",
+            free=_ASKED,
         ),
-        Column("component", "VARCHAR", "the state store, pub/sub or binding component, or the app id; NULL for others"),
-        Column("key", "VARCHAR", "the state key, the topic, or the method or operation; NULL for others"),
         Column(
-            "etag", "VARCHAR", "of a get: the etag of the answer; of a save or delete: the one that was sent; else NULL"
+            "component",
+            "VARCHAR",
+            "the state store, pub/sub or binding component, or the app id; NULL for others",
+            free=_ASKED,
         ),
-        Column("called_ns", "BIGINT", "when the request's last byte passed the tap"),
-        Column("answered_ns", "BIGINT", "when the answer ended; NULL if none came"),
-        Column("status", "INTEGER", "gRPC status, 0 for OK; NULL if no answer came"),
+        Column("key", "VARCHAR", "the state key, the topic, or the method or operation; NULL for others", free=_ASKED),
+        Column(
+            "etag",
+            "VARCHAR",
+            "of a get: the etag of the answer; of a save or delete: the one that was sent; else NULL",
+            free=_ASKED,
+        ),
+        Column("called_ns", "BIGINT", "when the request's last byte passed the tap", free=_ASKED),
+        Column("answered_ns", "BIGINT", "when the answer ended; NULL if none came", free=_ASKED),
+        Column("status", "INTEGER", "gRPC status, 0 for OK; NULL if no answer came", free=_ASKED),
     ),
+    free=_ASKED,
 )
 
 TURNS = Table(

@@ -18,6 +18,7 @@ def test_it_holds_and_exercises_every_branch(harness):
 
     assert finished.holds(), finished.out
     assert {"completed", "compensated", "rejected"} <= finished.verdict["classes"].keys()
+    assert finished.verdict["operations"]["ok"] > finished.verdict["operations"]["unknown"], "answers are understood"
     assert finished.finding("nondeterministic")["examined"] > 500
     assert finished.finding("record_attempts")["examined"] >= 2 * finished.verdict["attempts"] > 0
     assert all(fault["felt_after"] is not None for fault in finished.verdict["faults"])
@@ -79,7 +80,7 @@ def test_evidence_that_is_changed_by_hand_is_never_judged_to_hold(harness):
     assert "evidence/effects.parquet" in harness("check", copy, check=70).out
     harness("check", copy, "--modified", check=1)
     for table in (finished.run / "evidence").glob("*.parquet"):
-        if table.stem != "samples":  # readings for the charts: nothing is judged by them
+        if table.stem not in ("balances", "moves"):  # of this target they have no rows, and are asked for nothing
             hidden = table.rename(finished.runs / table.name)
             assert judge("a run", plan, table.parent).result is Result.UNKNOWN, table.stem
             hidden.rename(table)

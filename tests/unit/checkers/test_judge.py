@@ -6,6 +6,7 @@ import pytest
 from harness.checkers import gate, invariant, judge
 from harness.errors import Exit, UsageError
 from harness.evidence import schema, tables
+from harness.journal import Journals
 from harness.model import Expectation
 from tests.builders.literal import LIES, sound
 
@@ -164,6 +165,19 @@ def test_lines_that_a_killed_writer_tore_are_noted(planned, evidence):
     (note,) = verdict.notes
     assert note.startswith("journal/operations-7.jsonl has 1 line that a killed writer tore")
     assert verdict.result == "HOLDS"
+
+
+def test_every_journal_that_a_run_can_have_is_known(planned, evidence, tmp_path):
+    journals = Journals(tmp_path / "journal")
+    files = [
+        *(journals.operations("locust-7"), journals.attempts("app-9"), journals.turns("sidecar-0")),
+        *(journals.faults, journals.points, journals.load, journals.samples),
+        tmp_path / "sidecar-0-000001.tap",
+    ]
+
+    verdict = judge.judge("run", planned, evidence(journals=[{"file": f.name, "bytes": 9, "torn": 0} for f in files]))
+
+    assert verdict.result == "HOLDS", verdict.reasons
 
 
 def test_what_a_scenario_expects_does_not_excuse_evidence_that_was_changed(planned, evidence):
