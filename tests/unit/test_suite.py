@@ -208,6 +208,14 @@ def test_runs_of_a_scenario_that_has_changed_are_not_gone_on_with(tmp_path):
         suites.resumed(begun(A), *kept(tmp_path, so_far, shop.plan().model_copy(update={"seed": 8})))
 
 
+def test_whether_a_run_had_a_tap_is_no_change(tmp_path):
+    so_far = next(suites.go(begun(A), lambda _: made()))
+
+    again = suites.resumed(begun(A), *kept(tmp_path, so_far, shop.plan().model_copy(update={"tap": True})))
+
+    assert again.ran == so_far.ran
+
+
 def test_the_answer_of_a_suite_that_has_ended_is_not_given_again(tmp_path):
     """A CI job that always goes on would pass with the runs of an older commit."""
     with pytest.raises(UsageError, match="has ended"):
