@@ -6,6 +6,7 @@ attempts file. Each test says how its instances ended.
 import json
 
 from harness.evidence import schema, tables
+from harness.load.arrivals import Arrival
 from harness.model import Plan
 
 MS = 1_000_000
@@ -38,7 +39,7 @@ def plan(workflow=None, checks=None, **target):
             "target": {**about, "workflows": {"order": {**WORKFLOW, **(workflow or {})}}, **target},
             "seed": 1,
             "dapr_version": "1.18.2",
-            "nodes": ["app-0"],
+            "nodes": ["app-0", "sidecar-0"],
             "links": [],
             "steps": [],
         }
@@ -54,6 +55,8 @@ class Rows:
         for number, phase in enumerate(("up", "load", "heal", "settle", "collect")):
             start = T0 + (number - 1) * 60_000 * MS
             self.of["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + 59_000 * MS})
+        self.collecting = start
+        self.of["journals"].append({"file": "phases.jsonl", "bytes": 9, "torn": 0})
 
     def tick(self):
         self.now += MS
@@ -62,7 +65,9 @@ class Rows:
     def call(self, instance, outcome="ok", status=202):
         """A start that got this answer."""
         at = self.tick()
-        row = {"op_id": f"c/{instance}", "instance_id": instance, "workflow": "order", "kind": "order", "client": "c"}
+        number = len(self.of["operations"]) + 1
+        row = {"op_id": f"locust-1/{number}", "instance_id": instance, "workflow": "order", "kind": "order"}
+        row |= {"client": "locust-1"}
         row |= {"node": "app-0", "try": 1, "intended_ns": at, "invoked_ns": at, "completed_ns": at + 2 * MS}
         self.of["operations"].append(row | {"outcome": outcome, "status": status})
 
@@ -97,13 +102,19 @@ class Rows:
         row |= {"history_length": len(events), "history_rows": len(events), "inbox_length": 0, "inbox_rows": 0}
         self.of["instances"].append(row)
         reading = {name: row[name] for name in ("instance_id", "status", "workflow", "output", "created_ns")}
-        asked = {"node": "sidecar-0", "asked_ns": self.now + 10_000 * MS, "answered_ns": self.now + 10_001 * MS}
+        asked = {"node": "sidecar-0", "asked_ns": self.collecting + MS, "answered_ns": self.collecting + 2 * MS}
         self.of["readings"].append(reading | asked | {"updated_ns": self.now})
 
     def ended(self, instance, **how):
         """A start that was accepted, and how its instance ended."""
         self.call(instance)
         self.stored(instance, **how)
+
+    def arrivals(self):
+        """The starts as the plan's schedule would return them, all of them due at the first replica."""
+        for number, call in enumerate(self.of["operations"]):
+            at = (call["intended_ns"] - T0) / 1e9
+            yield Arrival(2 * number, at, call["instance_id"], call["kind"], {})
 
     def write(self, folder):
         """Save every table as Parquet. Return the folder."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.checkers import invariant, offers
+from harness.checkers import invariant, offers, planned
 from harness.checkers.judge import judge
 from harness.model import Result
 from tests.builders.tutorial import EFFECTS, MS, Rows, plan
@@ -20,12 +20,23 @@ def unchanged(count=3):
     return rows
 
 
+@pytest.fixture(name="judged")
+def _judged(tmp_path, monkeypatch):
+    """Judges such rows as those of a run whose plan has just these starts."""
+
+    def judged(rows, of):
+        monkeypatch.setattr(planned, "schedule", lambda *_: rows.arrivals())
+        return judge("run", of, rows.write(tmp_path))
+
+    return judged
+
+
 def left(verdict):
     return {name for each in verdict.not_applicable for name in each.invariants}
 
 
-def test_an_application_that_was_left_unchanged_can_hold(tmp_path):
-    verdict = judge("run", plan(), unchanged().write(tmp_path))
+def test_an_application_that_was_left_unchanged_can_hold(judged):
+    verdict = judged(unchanged(), plan())
 
     assert (verdict.result, verdict.reasons) == (Result.HOLDS, ())
     assert verdict.rests_on == ("what clients were told", "what the engine stored")
@@ -33,7 +44,7 @@ def test_an_application_that_was_left_unchanged_can_hold(tmp_path):
         name for name, text in invariant.load(invariant.GENERAL).items() if invariant.needs(text)
     } - {"retried_too_often"}
     (together,) = [each for each in verdict.not_applicable if "body_ran" in each.invariants]
-    assert together.invariants == ("body_ran", "body_scheduled", "result_after_body")
+    assert together.invariants == ("body_ran", "body_scheduled", "record_bodies", "result_after_body")
     assert (together.lacking, "a run with the tap" in together.give) == ("which activities ran", True)
 
 
@@ -58,7 +69,7 @@ def test_what_a_target_offers_and_the_run_lacks_is_unknown(tmp_path, declared, n
     assert verdict.result is not Result.HOLDS
 
 
-def test_attempts_that_are_there_are_judged_though_nobody_declared_them(tmp_path):
+def test_attempts_that_are_there_are_judged_though_nobody_declared_them(judged):
     rows = unchanged(1)
     body = {"instance_id": "i0", "activity": "take", "task_id": 0, "attempt_id": "1", "node": "app-0"}
     task = next(row for row in rows.of["history"] if row["event"] == "taskScheduled")
@@ -66,9 +77,9 @@ def test_attempts_that_are_there_are_judged_though_nobody_declared_them(tmp_path
         body | {"started_ns": task["at_ns"], "ended_ns": task["at_ns"] + MS // 2, "outcome": "ok"}
     )
 
-    verdict = judge("run", plan(), rows.write(tmp_path))
+    verdict = judged(rows, plan())
 
-    assert verdict.result is Result.HOLDS
+    assert verdict.result is Result.HOLDS, verdict.reasons
     assert verdict.rests_on[-1] == "which activities ran"
     assert not {"body_ran", "result_after_body"} & left(verdict)
 
@@ -84,26 +95,26 @@ def test_what_contradicts_a_claim_counts_though_it_is_not_applicable(tmp_path):
     assert next(finding for finding in verdict.findings if finding.name == "contradiction").result is Result.VIOLATED
 
 
-def test_one_effect_without_compensation_leaves_out_what_needs_two(tmp_path):
+def test_one_effect_without_compensation_leaves_out_what_needs_two(judged):
     rows = Rows()
     rows.ended("a", effects=["take"])
     one = {**EFFECTS, "effects": [{"forward": "take"}]}
 
-    verdict = judge("run", plan(TAKES, **one), rows.write(tmp_path))
+    verdict = judged(rows, plan(TAKES, **one))
 
-    assert verdict.result is Result.HOLDS
+    assert verdict.result is Result.HOLDS, verdict.reasons
     assert {"half_compensated", "over_compensated", "misordered"} <= left(verdict)
     assert {"duplicated", "late_effect", "contradiction"} <= {finding.name for finding in verdict.findings}
 
 
-def test_an_sdk_without_call_ids_leaves_out_how_activities_are_tried_again(tmp_path):
+def test_an_sdk_without_call_ids_leaves_out_how_activities_are_tried_again(judged):
     rows = unchanged()
     for row in rows.of["history"]:
         row["call_id"] = None
 
-    verdict = judge("run", plan(retries={"take": {"attempts": 3}}), rows.write(tmp_path))
+    verdict = judged(rows, plan(retries={"take": {"attempts": 3}}))
 
-    assert verdict.result is Result.HOLDS
+    assert verdict.result is Result.HOLDS, verdict.reasons
     assert {"retried_too_often", "retry_wait"} <= left(verdict)
 
 

@@ -25,7 +25,7 @@ def test_each_report_tells_what_is_not_judged_and_how_it_could_be(tmp_path):
     console.print(terminal.summary(shop.plan(), verdict, Path("/r"), shop.DECISION))
 
     page = file.read_text()
-    assert page.count('<th scope="row">body_ran, result_after_body</th>') == 1
+    assert page.count('<th scope="row" class="prose">body_ran, result_after_body</th>') == 1
     assert "an attempts file &lt;script&gt;" in page
     assert (
         "| body\\_ran, result\\_after\\_body | which bodies ran | an attempts file &lt;script&gt; |"
