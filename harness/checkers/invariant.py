@@ -52,14 +52,16 @@ class Invariant:
     needs: tuple[str, ...] = ()
 
 
-def load(folder: Traversable | Path) -> dict[str, str]:
+def load(folder: Traversable | Path, *, strict: bool = False) -> dict[str, str]:
     """
     The text of every .sql file of `folder` by its name without the ending, in order of name.
 
-    Raises OSError if the folder cannot be read. What is not UTF-8 becomes U+FFFD.
+    Raises OSError if the folder cannot be read. What is not UTF-8 becomes U+FFFD, so that a stranger's run is judged
+    all the same; with `strict` it raises UnicodeDecodeError.
     """
     found = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
-    return {name.removesuffix(".sql"): found[name].read_bytes().decode("utf-8", "replace") for name in sorted(found)}
+    wrong = "strict" if strict else "replace"
+    return {name.removesuffix(".sql"): found[name].read_bytes().decode("utf-8", wrong) for name in sorted(found)}
 
 
 def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
@@ -68,7 +70,7 @@ def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
     name is `taken`.
     """
     try:
-        found = load(folder)
+        found = load(folder, strict=True)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{folder}: the invariants cannot be read: {error}") from error
     if not found:
@@ -106,7 +108,7 @@ def _of_package(plugin: plugins.Plugin, taken: Mapping[str, str]) -> dict[str, s
     The invariants of a package; `taken` is name -> whose invariant has it. Raises UsageError as `besides_general` does.
     """
     try:
-        texts = load(plugin.folder())
+        texts = load(plugin.folder(), strict=True)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"invariants {plugin.words} cannot be read: {error}") from error
     for name, text in texts.items():
