@@ -106,10 +106,10 @@ class TurnTwice(Row):
     other: str | None
     past: int
     new: int
-    same: bool | None
-    difference: str | None
-    first: str | None
-    second: str | None
+    same: bool | None = None
+    difference: str | None = None
+    first: str | None = None
+    second: str | None = None
 
 
 # --- faults.jsonl: the chaos controller ---------------------------------------------------------------

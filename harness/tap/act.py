@@ -5,8 +5,8 @@ front of it (`harness.tap.acting`). PEERS are the acting taps of the other sidec
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 
 from harness.tap.beside import beside
 
@@ -18,14 +18,13 @@ def main(listen: str, sidecar: str, journal: str, node: str, share: str, peers: 
     """
 
     def serve(pid: int) -> None:
+        from harness.journal import Journal
+        from harness.rows import TurnTwice
         from harness.tap import acting
 
-        file = os.open(journal, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        size = os.fstat(file).st_size
-        if size and os.pread(file, 1, size - 1) != b"\n":
-            os.write(file, b"\n")  # the tap before was killed in the middle of a line
         others = dict(peer.split("=") for peer in peers.split(",") if peer)
-        acting.run(listen, sidecar, node, float(share), others, file, pid)
+        with Journal[TurnTwice](Path(journal)) as turns:
+            acting.run(listen, sidecar, node, float(share), others, turns, pid)
 
     beside(command, serve)
 

@@ -30,6 +30,9 @@ import grpc
 from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as durabletask
 from google.protobuf.json_format import MessageToDict
 
+from harness.journal import Journal
+from harness.rows import TurnTwice
+
 _WORK = "/TaskHubSidecarService/GetWorkItems"
 _TURN_ENDS = ("/TaskHubSidecarService/CompleteOrchestratorTask", "/TaskHubSidecarService/CompleteWorkflowTask")
 _ASK = "/harness.Tap/Turn"
@@ -66,11 +69,13 @@ def _without_places(value: Any) -> Any:
 
 class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
     """
-    The proxy before one sidecar. `peers` are the addresses of the acting taps of the other sidecars; `journal` is a
-    file descriptor, opened for appending.
+    The proxy before one sidecar. `peers` are the addresses of the acting taps of the other sidecars; `journal` gets
+    each turn that was executed twice.
     """
 
-    def __init__(self, sidecar: str, node: str, share: float, peers: dict[str, str], journal: int) -> None:
+    def __init__(
+        self, sidecar: str, node: str, share: float, peers: dict[str, str], journal: Journal[TurnTwice]
+    ) -> None:
         self._channel = grpc.aio.insecure_channel(sidecar, options=_OPTIONS)
         self._peers = {name: grpc.aio.insecure_channel(at, options=_OPTIONS) for name, at in peers.items()}
         self._node = node
@@ -220,28 +225,23 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
             self._twins.pop(item.completionToken, None)
 
     def _write(self, turn: Any, where: str | None, first: Any, second: Any) -> None:
-        row: dict[str, object] = {
-            "at_ns": time.time_ns(),
-            "instance_id": turn.instanceId,
-            "node": self._node,
-            "other": where,
-            "past": len(turn.pastEvents),
-            "new": len(turn.newEvents),
-            "same": None,
-            "difference": None,
-            "first": None,
-            "second": None,
-        }
+        row = TurnTwice(
+            at_ns=time.time_ns(),
+            instance_id=turn.instanceId,
+            node=self._node,
+            other=where,
+            past=len(turn.pastEvents),
+            new=len(turn.newEvents),
+        )
         if where is not None:
             one, two = orders(first), orders(second)
-            row["same"] = one == two
+            found: dict[str, object] = {"same": one == two}
             if one != two:
-                row["difference"] = difference(one, two)
-                row["first"] = _told([action for action in one if action not in two])
-                row["second"] = _told([action for action in two if action not in one])
-        line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
-        if os.write(self._journal, line) != len(line):
-            raise OSError("a line of the acting tap's journal was not written completely")
+                found["difference"] = difference(one, two)
+                found["first"] = _told([action for action in one if action not in two])
+                found["second"] = _told([action for action in two if action not in one])
+            row = row.model_copy(update=found)
+        self._journal.write(row)
 
 
 def difference(one: list[str], two: list[str]) -> str:
@@ -285,7 +285,9 @@ async def _only(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-def run(listen: str, sidecar: str, node: str, share: float, peers: dict[str, str], journal: int, pid: int) -> None:
+def run(
+    listen: str, sidecar: str, node: str, share: float, peers: dict[str, str], journal: Journal[TurnTwice], pid: int
+) -> None:
     """
     Act between `listen` and `sidecar` until the process `pid` ends. The other parameters are those of `Acting`.
     """

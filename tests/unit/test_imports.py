@@ -12,11 +12,11 @@ ROOT = Path(harness.__file__).parent.parent
 OURS = ("harness", "harness_reports", "target", "scenarios")
 LAYERS = [
     {"harness.errors"},
-    {"harness.files", "harness.mapping", "harness.names", "harness.plugins", "harness.tap"},
+    {"harness.files", "harness.mapping", "harness.names", "harness.plugins"},
     {"harness.model"},
     {"harness.rows"},
     {"harness.journal", "harness.runtime"},
-    {"harness.rundir"},
+    {"harness.rundir", "harness.tap"},
     {"harness.last"},
     {"harness.pack"},
     {"harness.evidence.columns"},

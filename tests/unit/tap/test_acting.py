@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from contextlib import asynccontextmanager
 
 import grpc
@@ -10,6 +9,8 @@ import pytest
 from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as durabletask
 
 from harness.backends import ports
+from harness.journal import Journal
+from harness.rows import TurnTwice
 from harness.tap import acting
 from harness.tap.acting import Acting
 
@@ -103,18 +104,17 @@ def rows(file):
 
 @pytest.fixture(name="journal")
 def _journal(tmp_path):
-    fd = os.open(tmp_path / "turns.jsonl", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    yield fd, tmp_path / "turns.jsonl"
-    os.close(fd)
+    with Journal[TurnTwice](tmp_path / "turns.jsonl") as turns:
+        yield turns, tmp_path / "turns.jsonl"
 
 
 def executed(journal, execute, *, share=1.0, more=None):
     """What the sidecar was answered on one turn, and what was written down."""
-    fd, file = journal
+    turns, file = journal
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", share, {}, fd)) as tap:
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", share, {}, turns)) as tap:
             async with worker(tap, execute):
                 sidecar.work.put_nowait(turn(token="theirs"))
                 await until(lambda: len(sidecar.answers) == 1)
@@ -191,12 +191,12 @@ def test_an_error_of_the_sidecar_arrives_as_it_is(journal):
 
 def test_a_twin_goes_to_another_replica_if_one_answers(journal, monkeypatch):
     monkeypatch.setattr(acting, "_AT_HOME", 0.0)
-    fd, file = journal
+    turns, file = journal
 
     async def run():
         one, two = Sidecar(), Sidecar()
-        async with serving(one) as a, serving(two) as b, serving(Acting(b, "sidecar-1", 0.0, {}, fd)) as there:
-            tap = Acting(a, "sidecar-0", 1.0, {"sidecar-1": there}, fd)
+        async with serving(one) as a, serving(two) as b, serving(Acting(b, "sidecar-1", 0.0, {}, turns)) as there:
+            tap = Acting(a, "sidecar-0", 1.0, {"sidecar-1": there}, turns)
             async with serving(tap) as here, worker(here, lambda item: ["here"]):
                 one.work.put_nowait(turn("alone"))  # nobody is connected over there
                 await until(lambda: len(rows(file)) == 1)
@@ -220,11 +220,11 @@ def test_a_twin_goes_to_another_replica_if_one_answers(journal, monkeypatch):
 
 def test_a_twin_without_an_answer_says_nothing(journal, monkeypatch):
     monkeypatch.setattr(acting, "_PATIENCE", 0.3)
-    fd, file = journal
+    turns, file = journal
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, fd)) as tap:
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
             async with grpc.aio.insecure_channel(tap) as channel:
                 call = channel.unary_stream(WORK)(b"")
                 sidecar.work.put_nowait(turn())
