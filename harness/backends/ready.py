@@ -11,6 +11,7 @@ import redis
 
 from harness.backends import probe, store
 from harness.backends.endpoints import Address
+from harness.errors import NodeError
 from harness.model import Program
 from harness.model.target import PORT, WORKERS
 
@@ -39,16 +40,26 @@ def listens(at: Address) -> bool:
         return False
 
 
-def has_worker(sidecar: Address) -> bool:
+def connected_workers(sidecar: Address) -> int:
     """
-    Return whether a workflow worker is connected to a sidecar, as its metadata API reports it
-    (`workflows.connectedWorkers`, Dapr 1.18). `sidecar` is where it speaks HTTP.
+    Return how many workflow workers are connected to a sidecar, as its metadata API reports it
+    (`workflows.connectedWorkers`, Dapr 1.18). `sidecar` is where it speaks HTTP. Raises NodeError if it does not tell.
     """
     try:
         with probe.client(timeout=_TIMEOUT) as client:
-            answer = client.get(f"{sidecar.url}/v1.0/metadata")
-            return bool(answer.is_success and answer.json()["workflows"]["connectedWorkers"] > 0)
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            answer = client.get(f"{sidecar.url}/v1.0/metadata").raise_for_status()
+        return int(answer.json().get("workflows", {}).get("connectedWorkers", 0))
+    except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+        raise NodeError(str(error)) from error
+
+
+def has_worker(sidecar: Address) -> bool:
+    """
+    Return whether a workflow worker is connected to a sidecar. `sidecar` is where it speaks HTTP.
+    """
+    try:
+        return connected_workers(sidecar) > 0
+    except NodeError:
         return False
 
 

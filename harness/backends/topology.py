@@ -64,10 +64,12 @@ class Topology:
         Toxiproxy is ready after the first stage. Its proxies must be created then.
         """
         target = self._plan.target
+        resources = components.write(target, self._run.data / "components")
+        configuration = components.write_configuration(target, self._run.data)
         return (
             (self._redis(), self._toxiproxy()),
             (self._placement(), self._scheduler(), *(self._service(name) for name in target.services)),
-            tuple(self._sidecar(i) for i in self._replicas),
+            tuple(self._sidecar(i, resources, configuration) for i in self._replicas),
             tuple(self._app(i) for i in self._replicas),
         )
 
@@ -147,7 +149,7 @@ class Topology:
         )
         return self._spec(name, command, lambda: ready.answers(f"{health.url}/healthz"))
 
-    def _sidecar(self, i: int) -> Spec:
+    def _sidecar(self, i: int, resources: Path, configuration: Path) -> Spec:
         node, target = names.sidecar(i), self._plan.target
         name = str(node)
         acting = self._acting.get(name)
@@ -164,8 +166,7 @@ class Topology:
             *("--metrics-port", str(metrics.port), "--metrics-listen-address", metrics.host),
             *("--placement-host-address", str(self.links[str(Link(node, PLACEMENT))].listen)),
             *("--scheduler-host-address", str(self.links[str(SIDECARS_TO_SCHEDULER)].listen)),
-            *("--resources-path", str(components.write(target, self._run.data / "components"))),
-            *("--config", str(components.write_configuration(target, self._run.data))),
+            *("--resources-path", str(resources), "--config", str(configuration)),
         )
         return self._spec(
             name,

@@ -58,7 +58,10 @@ _BEFORE_ITS_PHASE = ("record_phases",)
 _BESIDE_TAP = ("record_attempts",)
 """That a body ran again is harmless. That the tap does not say so is not."""
 
-DEFECTS: dict[str, Defect] = {
+_HOUR = "3600000000000"
+"""In nanoseconds."""
+
+DEFECTS: Mapping[str, Defect] = {
     # If the last row of a ledger is removed, its position alone does not show that it is missing.
     "forward_deleted": Defect(
         EFFECTS, f"{_COMPLETED} AND position < max(position) OVER (PARTITION BY source)", gone=True
@@ -235,15 +238,6 @@ DEFECTS: dict[str, Defect] = {
     "kind_changed": Defect(OPERATIONS, _COMPLETED, new={"kind": "'no such kind'"}),
     "kind_changed/compensated": Defect(OPERATIONS, "instance_id = compensated", new={"kind": "'no such kind'"}),
     "kind_changed/rejected": Defect(OPERATIONS, "instance_id = rejected", new={"kind": "'no such kind'"}),
-}
-"""
-The names are those that invariants give in `catches`. The text after a slash distinguishes several ways to plant one
-defect.
-"""
-
-_HOUR = "3600000000000"
-
-DEFECTS |= {
     "value_emptied": Defect(EFFECTS, _COMPLETED, new={"key": "NULL"}),
     "number_out_of_range": Defect(INSTANCES, _COMPLETED, new={"generation": "0"}),
     "time_out_of_range": Defect(READINGS, _COMPLETED, new={"asked_ns": "0"}),
@@ -287,6 +281,10 @@ DEFECTS |= {
     "event_half_told": Defect(HISTORY, f"{_COMPLETED} AND event = 'taskScheduled'", new={"name": "NULL"}),
     "effect_elsewhere": Defect(EFFECTS, _COMPLETED, new={"at_ns": "began_ns + 1"}),
 }
+"""
+The names are those that invariants give in `catches`. The text after a slash distinguishes several ways to plant one
+defect.
+"""
 
 HARMLESS: Mapping[str, Defect] = {
     "attempt_at_start": Defect(ATTEMPTS, _COMPLETED, new={"started_ns": "began_ns - 1000000"}),

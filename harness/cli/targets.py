@@ -48,8 +48,9 @@ def check(
     refuse_unservable(plan, place.backend)
     with tempfile.TemporaryDirectory(prefix="harness-target-") as runs:
         done = pipeline.run(plan, Path(runs), place, out)
-        with open_database(done.folder.load_plan(), done.folder.evidence) as database:
-            seen = tuple(witnesses(done.folder.load_plan(), database))
+        did = done.folder.load_plan()
+        with open_database(did, done.folder.evidence) as database:
+            seen = tuple(witnesses(did, database))
     verdict = done.verdict
     table = Table("", "witness", "what it has", box=None)
     for each in seen:

@@ -48,10 +48,10 @@ def moves(target: Target, events: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     `history`. An instance whose input names no key of a balance does not move it.
     """
     for event in events:
-        if event["event"] != "executionStarted":
+        if event["event"] != "executionStarted" or not target.balances:
             continue
+        asked = _json(event["payload"])
         for name, balance in target.balances.items():
-            asked = _json(event["payload"])
             key, amount = mapping.find(balance.key, asked), mapping.find(balance.amount, asked)
             if key in balance.keys and isinstance(amount, int | float):
                 moved = float(amount) if balance.moves == "up" else -float(amount)

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import httpx
-
+from harness.backends import ready
 from harness.backends.endpoints import Address, Endpoints
-from harness.errors import EvidenceError
+from harness.errors import EvidenceError, NodeError
 from harness.evidence.engine import Engine
 from harness.evidence.journals import attempts
 from harness.journal import Journals
@@ -148,11 +147,9 @@ def _last_attempts(journals: Journals, names: set[str]) -> dict[str, Row]:
 
 def _workers(at: Address) -> str:
     """
-    Return in words how many workers are connected to a sidecar, according to the sidecar (Dapr metadata API,
-    `workflows.connectedWorkers`).
+    Return in words how many workers are connected to a sidecar, according to the sidecar.
     """
     try:
-        answer = httpx.get(f"{at.url}/v1.0/metadata", timeout=TIMEOUT)
-        return f"{int(answer.raise_for_status().json().get('workflows', {}).get('connectedWorkers', 0))} connected"
-    except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+        return f"{ready.connected_workers(at)} connected"
+    except NodeError as error:
         return f"not known: {error}"
