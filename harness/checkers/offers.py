@@ -18,8 +18,13 @@ RETRIES, CALL_IDS = "retries", "call_ids"
 
 _ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
 _ANY_CALL_ID = """
-    SELECT count(*) > 0
-    FROM (SELECT call_id FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL LIMIT 1) AS first
+    SELECT
+        EXISTS (SELECT 1 FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM deliveries WHERE execution_id IS NOT NULL)
+"""
+"""
+The engine hands an activity out with the id that its taskScheduled event has (durabletask-go, `backend/executor.go`,
+ExecuteActivity). So if the tap saw one and the history has none, the history was not read as it is.
 """
 
 

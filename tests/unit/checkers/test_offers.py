@@ -118,6 +118,25 @@ def test_an_sdk_without_call_ids_leaves_out_how_activities_are_tried_again(judge
     assert {"retried_too_often", "retry_wait"} <= left(verdict)
 
 
+def test_call_ids_that_the_tap_saw_and_the_history_lacks_are_missing_and_not_unoffered(judged):
+    rows = unchanged()
+    for row in rows.of["history"]:
+        row["call_id"] = None
+    for number, task in enumerate(row for row in rows.of["history"] if row["event"] == "taskScheduled"):
+        delivery = {"instance_id": task["instance_id"], "activity": "take", "task_id": 0, "node": "app-0"}
+        delivery |= {"execution_id": f"e{number}", "attempt_id": f"app-0#{number}", "outcome": "ok"}
+        rows.of["deliveries"].append(
+            delivery | {"delivered_ns": task["at_ns"] + 1, "completed_ns": task["at_ns"] + MS // 2}
+        )
+    tapped = plan(retries={"take": {"attempts": 3}}).model_copy(update={"tap": True})
+
+    verdict = judged(rows, tapped)
+
+    assert not {"retried_too_often", "retry_wait"} & left(verdict)
+    found = next(finding for finding in verdict.findings if finding.name == "retried_too_often")
+    assert found.result is Result.UNKNOWN
+
+
 def test_the_evidence_that_an_invariant_needs_is_evidence_that_can_be_offered():
     text = "-- claim: c\n-- examined: SELECT 1\n-- witness: w\n-- needs: luck\nSELECT 1"
 
