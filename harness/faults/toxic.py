@@ -25,8 +25,8 @@ _USED_WITHIN = 2.0
 """Seconds. A link that the system uses has a connection within this time."""
 _SURE = 1e-6
 """
-A share of the connections gets a toxic, and Toxiproxy does not tell which. If none of the system's own has it with a
-chance below this, one of them is taken to have it.
+With `toxicity` below 1, Toxiproxy gives a share of the connections the toxic, and does not tell which. If the chance
+that no connection of the system has it is at most this, one of them is taken to have it.
 """
 LEAST = 0.005
 """Seconds. A toxic must delay a probe by at least this much. A smaller delay cannot be told from noise."""
@@ -145,8 +145,9 @@ class ToxicFault(Fault[Before]):
     def prove(self, system: Links, node: str, applied: Before) -> Proof:
         """
         Proved by a probe that shows the toxic. If only a share of the connections gets the toxic, more probes are
-        tried, and a probe alone proves nothing: Toxiproxy throws dice for each connection (2.12, `ToxicStub.Run`),
-        and the system's own, which last as long as the run, may all have been spared. So there must be many of them.
+        tried. Then a probe alone proves nothing, because Toxiproxy decides by chance for each connection (2.12,
+        `ToxicStub.Run`). The system's own connections last as long as the run, and perhaps none of them has the toxic.
+        So there must be many of them.
 
         Toxiproxy gives data to a new toxic from the next chunk on, so a probe that has already begun may still be
         quick.

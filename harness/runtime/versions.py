@@ -59,9 +59,11 @@ class StandIn:
 @dataclass(frozen=True)
 class Mixture:
     """
-    How a release is built if a module that it requires cannot be downloaded: with `stand_ins`, without what go.mod says
-    of the modules `dropped` (their requirements and replacements), and without the source files `left_out` (paths in
-    the release), which are those that need the dropped modules.
+    How a release is built if a module that it requires cannot be downloaded.
+
+    `stand_ins` take the place of what the release requires. `dropped` are modules whose requirements and replacements
+    are removed from go.mod. `left_out` are the source files (paths in the release) that need a dropped module; they are
+    not built.
     """
 
     stand_ins: tuple[StandIn, ...]
