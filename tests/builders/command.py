@@ -60,11 +60,9 @@ class Finished:
         Did the run hold, but for what Dapr is known to get wrong (docs/findings.md)?
 
         A kill of a sidecar can meet a known finding in any run, and then the harness must say VIOLATED. These tests
-        test the harness: they take a violation where every row of it is explained.
+        test the harness: they take what does not hold where every row of it is explained.
         """
         findings = [finding for finding in self.verdict["findings"] if finding["result"] != "HOLDS"]
         if not findings:
             return self.code == 0 and self.verdict["result"] == "HOLDS"
-        return self.code == 1 and all(
-            finding["result"] == "VIOLATED" and finding["explained"] == finding["violations"] for finding in findings
-        )
+        return self.code == 1 and all(0 < finding["violations"] == finding["explained"] for finding in findings)

@@ -121,13 +121,18 @@ def test_every_query_of_the_dashboard_shows_a_run_on_a_real_prometheus(up, tmp_p
 def test_locusts_workers_share_the_load_of_a_scenario(up):
     with up("load", env={"HARNESS_LOAD_WORKERS": "2"}) as system:
         locust = system.at("locust-master", 8089).url
-        httpx.post(f"{locust}/swarm", data={"user_count": 2, "spawn_rate": 2}).raise_for_status()
+
+        def ready():
+            told = httpx.get(f"{locust}/stats/requests").json()
+            assert [worker["state"] for worker in told["workers"]] == ["ready", "ready"]
 
         def both():
             told = httpx.get(f"{locust}/stats/requests").json()
             assert [worker["user_count"] for worker in told["workers"]] == [1, 1]
             assert sum(row["num_requests"] for row in told["stats"] if row["name"] == "Aggregated") > 20
 
+        patiently(ready)  # a master that has no workers yet takes the order to start, and forgets it
+        httpx.post(f"{locust}/swarm", data={"user_count": 2, "spawn_rate": 2}).raise_for_status()
         patiently(both)
         ledger = httpx.get(f"{system.at('provider-0', 8080).url}/effects").text.splitlines()
         assert len({json.loads(line)["instance_id"].split("-")[0] for line in ledger}) == 2

@@ -31,6 +31,8 @@ KNOWN = known.load()
 
 SEEN = {
     "canceled_turn_answered": {"canceled_turn_answered": {"lost_answer-000071"}},
+    "half_written_after_cancel": {"half_written_after_cancel": {"refused-000181"}},
+    "half_written_after_cancel_same_turn": {"half_written_after_cancel": {"plain-000125"}},
     "half_written_inbox": {"half_written_inbox": {"plain-000554"}, "half_written_save": {"plain-000554"}},
     "half_written_inbox_displaced": {"half_written_inbox": {"flaky-000534"}},
     "half_written_save": {"half_written_save": {"lost_answer-000098"}},
@@ -212,6 +214,29 @@ def half_written_turn(rows):
     rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
 
 
+def refused_after_cancel(rows):
+    """
+    The last turn of `a` was refused, as its owner did not know of its own save before it: the turn's rows are there,
+    and what it took from the inbox is not.
+    """
+    end_undone(rows)
+    own = events(rows, "a")
+    head = max(row["position"] for row in own if row["event"] == "workflowStarted")
+    taken = sum(row["position"] > head and row["event"] in ("taskCompleted", "timerFired") for row in own)
+    assert taken > 0
+    counts = {"history_length": head, "history_rows": len(own), "inbox_length": taken + 1, "inbox_rows": 1}
+    change(rows, "instances", counts, instance_id="a")
+    rows["faults"].append(fault("kill", "scheduler-0", T0, T0 + 1000 * MS))
+    rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
+
+
+def same_turn_refused(rows):
+    """The canceled save was that of the same turn, so the history is whole, and the inbox is empty."""
+    refused_after_cancel(rows)
+    counted(rows)
+    change(rows, "instances", {"inbox_length": 1, "inbox_rows": 0}, instance_id="a")
+
+
 def head_overwritten(rows):
     """The first row of a turn of `a` is that of a later, refused save."""
     task = one(rows, "history", instance_id="a", event="taskScheduled", task_id=2)
@@ -296,6 +321,7 @@ CAUSES = {
     "result_discarded": [discarded, result_in_front],
     "start_never_run": [never_run],
     "inbox_hole": [hole, hole_outlived],
+    "half_written_after_cancel": [refused_after_cancel, same_turn_refused],
     "half_written_inbox": [displaced],
     "half_written_save": [half_written, head_overwritten],
     "half_written_turn": [turn_overwritten],
@@ -470,6 +496,51 @@ def nothing_ordered_while_contested(rows):
     rows["faults"].append(fault("kill", "placement-0", T0, T0 + 1000 * MS))
 
 
+def refused_without_fault(rows):
+    refused_after_cancel(rows)
+    rows["faults"].clear()
+
+
+def refused_while_provider_was_away(rows):
+    """The outside world was away, which cuts off no call of the engine."""
+    refused_after_cancel(rows)
+    rows["faults"][0]["node"] = "provider-0"
+
+
+def refused_long_after(rows):
+    refused_after_cancel(rows)
+    rows["faults"][0].update(applied_ns=T0 - 60_000 * MS, healed_ns=T0 - 50_000 * MS)
+
+
+def refused_and_not_tried(rows):
+    refused_after_cancel(rows)
+    rows["jobs"].clear()
+
+
+def refused_and_ended(rows):
+    """It ended: somebody could load it."""
+    refused_after_cancel(rows)
+    change(rows, "instances", {"status": "COMPLETED"}, instance_id="a")
+
+
+def inbox_lost(rows):
+    """More events are gone than the last turn took: the store lost them."""
+    refused_after_cancel(rows)
+    one(rows, "instances", instance_id="a")["inbox_length"] += 5
+
+
+def metadata_within_a_turn(rows):
+    """The rows beyond the metadata are not those of one turn."""
+    refused_after_cancel(rows)
+    one(rows, "instances", instance_id="a")["history_length"] += 1
+
+
+def inbox_lost_after_a_turn(rows):
+    """The history is whole, and the last turn took fewer events than are gone."""
+    same_turn_refused(rows)
+    change(rows, "instances", {"inbox_length": 9}, instance_id="a")
+
+
 def clock_set_back(rows):
     """A turn begins after what it ordered, and no fault was there: it was the clock."""
     head_overwritten(rows)
@@ -615,6 +686,14 @@ ALIKE = [
     displaced_and_tried,
     hangs_while_contested,
     nothing_ordered_while_contested,
+    refused_without_fault,
+    refused_while_provider_was_away,
+    refused_long_after,
+    refused_and_not_tried,
+    refused_and_ended,
+    inbox_lost,
+    metadata_within_a_turn,
+    inbox_lost_after_a_turn,
     clock_set_back,
     surplus_elsewhere,
     surplus_before,
