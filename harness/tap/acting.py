@@ -4,8 +4,8 @@ ordered the same. The second answer is kept from the sidecar, so the system is u
 application of another replica, if there is one that answers, because what depends on the process, such as the order of
 a set, is the same within one.
 
-Dapr 1.18 sends a workflow turn without a completion token, and every SDK echoes the token. So the turn and its twin get
-tokens of our own, and the one of the turn is restored in its answer.
+Dapr 1.18 sends a workflow turn without a completion token, so the turn and its twin get tokens of our own. The one of
+the turn is restored in its answer. Not every SDK echoes them: see `harness.tap.executions`.
 
 It is a gRPC proxy for messages that it does not decode, except these. It costs much more than the tee (`harness.tap`),
 so it is there only if the scenario asks for it. It stands before the tee, is started in the same way, and like it
@@ -20,7 +20,7 @@ import os
 import random
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
@@ -32,6 +32,7 @@ from google.protobuf.json_format import MessageToDict
 
 from harness.journal import Journal
 from harness.rows import TurnTwice
+from harness.tap.executions import Execution, Executions
 
 _WORK = "/TaskHubSidecarService/GetWorkItems"
 _TURN_ENDS = ("/TaskHubSidecarService/CompleteOrchestratorTask", "/TaskHubSidecarService/CompleteWorkflowTask")
@@ -44,6 +45,7 @@ _AT_HOME = 0.25
 """The share of the twins that the application of this sidecar executes itself: two replicas may count alike."""
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 _OF_CONNECTION = ("user-agent", "grpc-")
+_NOT_ORDERED = ("stackTrace", "taskExecutionId")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _MOST_LETTERS = 2000
 _MOST_DIFFERENT, _BEFORE = 120, 60
@@ -52,19 +54,21 @@ _MOST_DIFFERENT, _BEFORE = 120, 60
 
 def orders(answer: Any) -> list[str]:
     """
-    Return what a turn ordered, each action as JSON. Stack traces, and addresses of objects in errors, are left out:
-    they say nothing of what was ordered.
+    Return what a turn ordered, each action as JSON, by its number. Stack traces, addresses of objects in errors and the
+    ids of calls are left out: they say nothing of what was ordered. Go's SDK draws such an id at random each time that
+    the code is executed, and sends the actions in any order (durabletask-go 0.12, task/orchestrator.go).
     """
-    return [json.dumps(_without_places(MessageToDict(action)), sort_keys=True) for action in answer.actions]
+    actions = sorted(answer.actions, key=lambda action: action.id)
+    return [json.dumps(_ordered(MessageToDict(action)), sort_keys=True) for action in actions]
 
 
-def _without_places(value: Any) -> Any:
+def _ordered(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {name: _without_places(inner) for name, inner in value.items() if name != "stackTrace"}
+        kept = {name: _ordered(inner) for name, inner in value.items() if name not in _NOT_ORDERED}
         if "errorMessage" in kept:
             kept["errorMessage"] = _ADDRESS.sub("0x", kept["errorMessage"])
         return kept
-    return [_without_places(inner) for inner in value] if isinstance(value, list) else value
+    return [_ordered(inner) for inner in value] if isinstance(value, list) else value
 
 
 class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
@@ -85,8 +89,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         self._number = 0
         self._workers: list[asyncio.Queue[bytes | None]] = []
         self._tokens: dict[str, str] = {}
-        self._turns: dict[str, asyncio.Future[Any]] = {}
-        self._twins: dict[str, asyncio.Future[bytes]] = {}
+        self._executions = Executions()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def service(self, handler_call_details: Any) -> Any:
@@ -131,7 +134,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         async def pump() -> None:
             try:
                 async for item in call:
-                    queue.put_nowait(self._delivered(item))
+                    self._deliver(item, queue)
             finally:
                 queue.put_nowait(None)
 
@@ -142,52 +145,63 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
             await pumping
         finally:
             self._workers.remove(queue)
+            self._executions.lose(queue)
             pumping.cancel()
 
-    def _delivered(self, body: bytes) -> bytes:
+    def _deliver(self, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
         item = durabletask.WorkItem.FromString(body)
-        if item.WhichOneof("request") != "workflowRequest" or item.workflowRequest.requiresHistoryStreaming:
-            return body
-        if self._dice.random() >= self._share:
-            return body
-        self._number += 1
-        token = f"{_TURN}{self._node}-{self._number}"
-        self._tokens[token] = item.completionToken
-        self._turns[token] = asyncio.get_running_loop().create_future()
-        item.completionToken = token
-        task = asyncio.create_task(self._twin(token, item))
+        if item.WhichOneof("request") == "workflowRequest":
+            self._start(self._turn(item, queue))
+        else:
+            queue.put_nowait(body)
+
+    def _start(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return bytes(item.SerializeToString())
+
+    async def _turn(self, item: Any, queue: asyncio.Queue[bytes | None]) -> None:
+        """
+        Hand a turn to the worker, and a share of them once more.
+        """
+        turn = item.workflowRequest
+        is_doubled = not turn.requiresHistoryStreaming and self._dice.random() < self._share
+        await self._executions.twins_over(turn.instanceId)
+        if queue not in self._workers:
+            return  # the stream has ended, so the sidecar hands the turn out again
+        if is_doubled:
+            self._number += 1
+            token = f"{_TURN}{self._node}-{self._number}"
+            self._tokens[token] = item.completionToken
+            item.completionToken = token
+        execution = self._executions.begin(turn.instanceId, item.completionToken, queue, is_twin=False)
+        queue.put_nowait(item.SerializeToString())
+        if is_doubled:
+            await self._twin(execution, item)
 
     def _answered(self, answer: Any) -> bytes | None:
         """
         Return the answer to a turn as the sidecar must get it; None if it must not get it, because it is a twin's.
         """
-        token = answer.completionToken
-        if token.startswith(_TWIN):
-            if (twin := self._twins.pop(token, None)) is not None and not twin.done():
-                twin.set_result(answer.SerializeToString())
+        execution = self._executions.answered(answer)
+        if answer.completionToken.startswith(_TWIN) or (execution is not None and execution.is_twin):
             return None
+        token = answer.completionToken if execution is None else execution.token
         if token.startswith(_TURN):
             answer.completionToken = self._tokens.pop(token, "")
-            if (turn := self._turns.get(token)) is not None and not turn.done():
-                turn.set_result(answer)
         return bytes(answer.SerializeToString())
 
-    async def _twin(self, token: str, item: Any) -> None:
+    async def _twin(self, turn: Execution, item: Any) -> None:
         """
         Have a turn executed once more, and write down what came of it.
         """
         try:
             async with asyncio.timeout(_PATIENCE):
                 where, second = await self._executed(bytes(item.SerializeToString()))
-                first = await self._turns[token]
+                first = await turn.answered()
         except (TimeoutError, grpc.aio.AioRpcError, LookupError):
             where, first, second = None, None, None
-        finally:
-            self._turns.pop(token, None)
-        self._write(item.workflowRequest, where, first, second)
+        self._write(item.workflowRequest, where if turn.is_sure else None, first, second)
 
     async def _executed(self, body: bytes) -> tuple[str, Any]:
         """
@@ -199,30 +213,35 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
             with suppress(grpc.aio.AioRpcError):
                 answer = await channel.unary_unary(_ASK)(body, timeout=_PATIENCE / 2)
                 return name, durabletask.WorkflowResponse.FromString(answer)
-        return self._node, durabletask.WorkflowResponse.FromString(await self._execute(body))
+        return self._node, await self._execute(body)
 
     async def _asked(self, body: bytes, context: Any) -> bytes:
         try:
-            return await self._execute(body)
-        except LookupError:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "no worker is connected")
+            return bytes((await self._execute(body)).SerializeToString())
+        except (LookupError, TimeoutError):
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "no worker answers")
             raise
 
-    async def _execute(self, body: bytes) -> bytes:
+    async def _execute(self, body: bytes) -> Any:
         """
-        Hand a twin to the application of this sidecar. Raises LookupError if no worker is connected.
+        Hand a twin to the application of this sidecar, and return its answer. Raises LookupError if no worker is
+        connected, or if it goes away, and TimeoutError if there is no answer in time.
         """
-        if not self._workers:
-            raise LookupError
-        self._number += 1
         item = durabletask.WorkItem.FromString(body)
-        item.completionToken = f"{_TWIN}{self._node}-{os.getpid()}-{self._number}"
-        self._twins[item.completionToken] = answer = asyncio.get_running_loop().create_future()
-        self._workers[-1].put_nowait(item.SerializeToString())
-        try:
-            return await asyncio.wait_for(answer, _PATIENCE)
-        finally:
-            self._twins.pop(item.completionToken, None)
+        instance_id = item.workflowRequest.instanceId
+        async with asyncio.timeout(_PATIENCE):
+            await self._executions.all_over(instance_id)
+            if not self._workers:
+                raise LookupError
+            self._number += 1
+            item.completionToken = f"{_TWIN}{self._node}-{os.getpid()}-{self._number}"
+            worker = self._workers[-1]
+            twin = self._executions.begin(instance_id, item.completionToken, worker, is_twin=True)
+            worker.put_nowait(item.SerializeToString())
+            try:
+                return await twin.answered()
+            finally:
+                self._executions.end(instance_id, twin)
 
     def _write(self, turn: Any, where: str | None, first: Any, second: Any) -> None:
         row = TurnTwice(

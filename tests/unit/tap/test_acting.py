@@ -61,15 +61,14 @@ async def serving(handler):
 
 
 @asynccontextmanager
-async def worker(at, execute):
+async def worker(at, execute, *, echoes=True):
     """Executes turns: `execute(item)` gives the names of the activities that it orders."""
 
     async def run(channel):
         async for body in channel.unary_stream(WORK)(b""):
             item = durabletask.WorkItem.FromString(body)
-            answer = durabletask.WorkflowResponse(
-                instanceId=item.workflowRequest.instanceId, completionToken=item.completionToken
-            )
+            token = item.completionToken if echoes else ""
+            answer = durabletask.WorkflowResponse(instanceId=item.workflowRequest.instanceId, completionToken=token)
             for number, name in enumerate(execute(item)):
                 answer.actions.add(id=number).scheduleTask.name = name
             await channel.unary_unary(END)(answer.SerializeToString())
@@ -84,10 +83,11 @@ async def worker(at, execute):
             await asyncio.gather(running, return_exceptions=True)
 
 
-def turn(instance="a", token=""):
+def turn(instance="a", token="", past=1):
     item = durabletask.WorkItem(completionToken=token)
     item.workflowRequest.instanceId = instance
-    item.workflowRequest.pastEvents.add()
+    for _ in range(past):
+        item.workflowRequest.pastEvents.add()
     item.workflowRequest.newEvents.add()
     return item.SerializeToString()
 
@@ -108,14 +108,14 @@ def _journal(tmp_path):
         yield turns, tmp_path / "turns.jsonl"
 
 
-def executed(journal, execute, *, share=1.0, more=None):
+def executed(journal, execute, *, share=1.0, more=None, echoes=True):
     """What the sidecar was answered on one turn, and what was written down."""
     turns, file = journal
 
     async def run():
         sidecar = Sidecar()
         async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", share, {}, turns)) as tap:
-            async with worker(tap, execute):
+            async with worker(tap, execute, echoes=echoes):
                 sidecar.work.put_nowait(turn(token="theirs"))
                 await until(lambda: len(sidecar.answers) == 1)
                 await until(lambda: len(rows(file)) == (1 if share else 0))
@@ -155,6 +155,81 @@ def test_what_only_one_of_them_ordered_is_kept_side_by_side(journal):
         "the first ordered heron with nothing, the second swift with nothing",
         "the first ordered swift with nothing, the second heron with nothing",
     )
+
+
+def test_an_sdk_that_echoes_no_token_is_understood_all_the_same(journal):
+    names = iter(["heron", "swift"])
+
+    (answer,), (row,) = executed(journal, lambda item: ["reserve", next(names)], echoes=False)
+
+    assert [action.scheduleTask.name for action in answer.actions] == ["reserve", "heron"]
+    assert answer.completionToken == "theirs"
+    assert row["difference"] == "the first ordered heron with nothing, the second swift with nothing"
+
+
+def test_without_tokens_the_next_turn_waits_for_the_twin_and_no_answer_is_taken_for_another(journal):
+    turns, file = journal
+
+    async def run():
+        sidecar = Sidecar()
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+            async with worker(tap, lambda item: [f"past {len(item.workflowRequest.pastEvents)}"], echoes=False):
+                for past in range(1, 31):
+                    sidecar.work.put_nowait(turn(past=past))
+                    await until(lambda past=past: len(sidecar.answers) == past)  # the engine has one at a time
+                await until(lambda: len(rows(file)) == 30)
+            sidecar.work.put_nowait(None)
+        return sidecar.answers
+
+    answers = asyncio.run(run())
+
+    assert [answer.actions[0].scheduleTask.name for answer in answers] == [f"past {past}" for past in range(1, 31)]
+    assert {row["same"] for row in rows(file)} == {True}
+
+
+def test_without_tokens_two_turns_of_one_instance_at_once_say_nothing(journal):
+    turns, file = journal
+    names = iter(["heron", "swift", "kestrel", "swallow"])
+
+    async def run():
+        sidecar = Sidecar()
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+            sidecar.work.put_nowait(turn())
+            sidecar.work.put_nowait(turn())
+            async with worker(tap, lambda item: [next(names)], echoes=False):
+                await until(lambda: len(rows(file)) == 2)
+            sidecar.work.put_nowait(None)
+        return sidecar.answers
+
+    answers = asyncio.run(run())
+
+    assert {action.scheduleTask.name for answer in answers for action in answer.actions} == {"heron", "swift"}
+    assert [row["same"] for row in rows(file)] == [None, None]
+
+
+def test_a_turn_does_not_wait_for_a_twin_whose_worker_has_gone(journal):
+    turns, file = journal
+
+    async def run():
+        sidecar = Sidecar()
+        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+            async with grpc.aio.insecure_channel(tap) as channel:
+                call = channel.unary_stream(WORK)(b"")
+                sidecar.work.put_nowait(turn())
+                item = durabletask.WorkItem.FromString(await call.read())
+                answer = durabletask.WorkflowResponse(instanceId=item.workflowRequest.instanceId)
+                await channel.unary_unary(END)(answer.SerializeToString())
+                await call.read()  # the twin, which gets no answer
+                call.cancel()
+            await until(lambda: rows(file))
+            async with worker(tap, lambda item: ["ship"], echoes=False):
+                sidecar.work.put_nowait(turn())
+                await until(lambda: len(sidecar.answers) == 2)
+            sidecar.work.put_nowait(None)
+
+    asyncio.run(run())
+
+    assert rows(file)[0]["same"] is None
 
 
 def test_without_a_share_nothing_is_touched(journal):
@@ -248,6 +323,20 @@ def test_where_an_error_came_from_is_no_difference():
     assert acting.orders(one) == acting.orders(two)
 
     two.actions[0].completeWorkflow.failureDetails.errorType = "ValueError"
+    assert acting.orders(one) != acting.orders(two)
+
+
+def test_neither_the_ids_of_calls_nor_the_order_in_which_actions_are_sent_is_a_difference():
+    one, two = durabletask.WorkflowResponse(), durabletask.WorkflowResponse()
+    for answer, numbers in ((one, (1, 2)), (two, (2, 1))):
+        for number in numbers:
+            action = answer.actions.add(id=number)
+            action.scheduleTask.name = f"quote {number}"
+            action.scheduleTask.taskExecutionId = str(id(action))  # Go's SDK draws one at random
+
+    assert acting.orders(one) == acting.orders(two)
+
+    two.actions[0].id, two.actions[1].id = 1, 2
     assert acting.orders(one) != acting.orders(two)
 
 
