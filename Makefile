@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: setup provision images demo test test-fast spark-test lint format bench lock clean
+.PHONY: setup provision images targets demo test test-fast spark-test lint format bench lock clean
 
 setup: .venv/.ready
 
@@ -23,6 +23,10 @@ provision: setup
 images: setup
 	docker compose version >/dev/null 2>&1 || $(BIN)/harness provision --compose
 	$(BIN)/harness images build $(OVERLAYS:%=--overlay %)
+
+# The reference workflow in other languages, each where its toolchain is. The tests of one that is not built are skipped.
+targets:
+	command -v go >/dev/null && cd target/go && go build -o bin/ . || echo "target/go is not built: it needs go"
 
 demo: provision
 	$(BIN)/harness run demo

@@ -96,6 +96,7 @@ class _Deliveries:
             "execution_id": task.taskExecutionId or None,
             "attempt_id": f"{self._node}#{len(self.rows)}",
             "node": self._node,
+            "sdk": event.agent,
             "delivered_ns": event.at_ns,
         }
         self.rows.append(row)

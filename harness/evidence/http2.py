@@ -18,7 +18,7 @@ from hyperframe.exceptions import HyperframeError
 from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, RstStreamFrame
 
 from harness.errors import EvidenceError
-from harness.tap.record import Chunk, What
+from harness.tap.record import AGENT, Chunk, What
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME_HEADER = 9
@@ -36,7 +36,8 @@ _INTERNAL = 13
 class Message(NamedTuple):
     """
     One gRPC message. `path` is the call's method as gRPC names it (`/package.Service/Method`), `call` is unique among
-    the calls of a connection, `at_ns` is when its last byte passed the tap (nanoseconds since the epoch).
+    the calls of a connection, `at_ns` is when its last byte passed the tap (nanoseconds since the epoch). `agent` is
+    what the application that made the call calls itself (the header user-agent).
     """
 
     at_ns: int
@@ -45,6 +46,7 @@ class Message(NamedTuple):
     path: str
     from_app: bool
     body: bytes
+    agent: str | None
 
 
 class Ended(NamedTuple):
@@ -65,6 +67,7 @@ Event = Message | Ended
 @dataclass
 class _Call:
     path: str = ""
+    agent: str | None = None
     compressed: dict[bool, bool] = field(default_factory=dict)
     read: dict[bool, bytearray] = field(default_factory=lambda: {True: bytearray(), False: bytearray()})
 
@@ -139,7 +142,7 @@ class _Connection:
 
     def _headers(self, at_ns: int, stream: int, headers: dict[str, str], *, from_app: bool) -> Iterator[Event]:
         if ":path" in headers:
-            self._calls[stream] = _Call(headers[":path"])
+            self._calls[stream] = _Call(headers[":path"], headers.get(AGENT) or headers.get("user-agent"))
         call = self._calls.get(stream)
         if call is None:
             return  # of a call that has ended
@@ -166,7 +169,7 @@ class _Connection:
                     raise EvidenceError(f"a message of {call.path} is compressed in a way that is not known")
                 body = zlib.decompress(body, _GZIP_OR_ZLIB)
             at = end
-            yield Message(at_ns, self._number, stream, call.path, from_app, body)
+            yield Message(at_ns, self._number, stream, call.path, from_app, body, call.agent)
         del read[:at]
 
 

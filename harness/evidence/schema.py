@@ -101,6 +101,13 @@ DELIVERIES = Table(
             "when the stream that brought it ended before its answer; NULL if the answer came first",
             free=_IN_ATTEMPTS,
         ),
+        Column(
+            "sdk",
+            "VARCHAR",
+            "what the app's worker calls itself (user-agent); NULL if it does not say",
+            later=True,
+            free=(Free("a name that is shown, and by which nothing is judged"),),
+        ),
     ),
 )
 

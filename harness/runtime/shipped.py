@@ -22,9 +22,10 @@ SCENARIOS = ROOT / "scenarios"
 TARGET = ROOT / "target" / "target.yaml"
 COMPOSE = ROOT / "compose"
 
-_IGNORED = shutil.ignore_patterns("__pycache__", "shipped", "tls")
+_IGNORED = shutil.ignore_patterns("__pycache__", "bin", "node_modules", "shipped", "tls")
 """
-Not copied: compiled files, the folder `shipped` (its content is copied separately), and certificates that a user made.
+Not copied: compiled files and installed packages, the folder `shipped` (its content is copied separately), and
+certificates that a user made.
 """
 
 

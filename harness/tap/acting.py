@@ -32,6 +32,7 @@ from google.protobuf.json_format import MessageToDict
 
 from harness.journal import Journal
 from harness.rows import TurnTwice
+from harness.tap import record
 from harness.tap.executions import Execution, Executions
 
 _WORK = "/TaskHubSidecarService/GetWorkItems"
@@ -44,7 +45,7 @@ _PATIENCE = 20.0
 _AT_HOME = 0.25
 """The share of the twins that the application of this sidecar executes itself: two replicas may count alike."""
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
-_OF_CONNECTION = ("user-agent", "grpc-")
+_AGENT, _OF_CONNECTION = "user-agent", "grpc-"
 _NOT_ORDERED = ("stackTrace", "taskExecutionId")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _MOST_LETTERS = 2000
@@ -110,7 +111,9 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
                 return
             requests = _only(answer)
         metadata = [
-            (name, value) for name, value in context.invocation_metadata() if not name.startswith(_OF_CONNECTION)
+            (record.AGENT if name == _AGENT else name, value)
+            for name, value in context.invocation_metadata()
+            if not name.startswith(_OF_CONNECTION)
         ]
         call = self._channel.stream_stream(method)(requests, metadata=metadata, timeout=context.time_remaining())
         try:

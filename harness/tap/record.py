@@ -19,6 +19,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
+AGENT = "harness-user-agent"
+"""The header in which a tap that acts passes on what an application calls itself, as its own gRPC has another."""
 MAGIC = b"HTAP\x00\x00\x00\x01"
 _HEADER = struct.Struct("<QIBI")
 SUFFIX = ".tap"

@@ -14,7 +14,6 @@ from functools import partial
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from harness.checkers.database import Row, UnansweredError
 from harness.checkers.gate import Decision
@@ -55,7 +54,7 @@ def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision, base: Run
     base_beside = None if base is None else beside.read(folder, base)
     with open_evidence(folder.evidence) as evidence:
         summed = series.read(evidence, plan, verdict)
-        text = _template(plan, verdict, folder, decision, summed, tuple(_phases(evidence)))
+        text = _template(plan, verdict, folder, decision, summed, tuple(_phases(evidence)), _versions(plan, evidence))
         for limits in LIMITS:
             told = text(beside=base_beside, cases=stories.of(evidence, plan, verdict, summed.axis.origin_ns, limits))
             if len(told.encode()) <= MOST_BYTES:
@@ -66,7 +65,13 @@ def write(plan: Plan, verdict: Verdict, run: Path, decision: Decision, base: Run
 
 
 def _template(
-    plan: Plan, verdict: Verdict, run: RunDir, decision: Decision, summed: Series, phases: tuple[Phase, ...]
+    plan: Plan,
+    verdict: Verdict,
+    run: RunDir,
+    decision: Decision,
+    summed: Series,
+    phases: tuple[Phase, ...],
+    versions: Mapping[str, str],
 ) -> Callable[..., str]:
     """
     Return what makes the page of its `cases`.
@@ -94,7 +99,7 @@ def _template(
         script=script,
         library=library,
         policy=page.policy(script, library),
-        versions=_versions(plan),
+        versions=versions,
         words=words,
         Result=Result,
         zip=zip,
@@ -127,12 +132,19 @@ def _figures(summed: Series) -> Mapping[str, tuple[str, ...]]:
     return columns
 
 
-def _versions(plan: Plan) -> dict[str, Any]:
+def _versions(plan: Plan, evidence: Evidence) -> Mapping[str, str]:
     """
-    Return the versions of what ran and of what drew the report.
+    Return the versions of what ran and of what drew the report. The application's SDK is what its worker calls itself.
     """
+    try:
+        rows: list[Row] = evidence.rows(
+            "SELECT DISTINCT sdk FROM deliveries WHERE sdk IS NOT NULL ORDER BY sdk LIMIT 5"
+        )
+    except UnansweredError:
+        rows = []
     return {
         "Dapr": plan.dapr_version,
+        **({"application's worker, by its own words": ", ".join(row["sdk"] for row in rows)} if rows else {}),
         "harness": metadata.version("durable-workflow-harness"),
         "Python": platform.python_version(),
         "DuckDB": metadata.version("duckdb"),

@@ -62,6 +62,36 @@ def test_a_real_record_is_decoded(tmp_path):
     ]
 
 
+def test_a_real_record_of_another_language_is_decoded_and_says_which_sdk_spoke():
+    found = conversation.read(RECORDED.parent / "go")
+
+    assert [(row["instance_id"], row["activity"], row["task_id"], row.get("outcome")) for row in found.deliveries] == [
+        ("canary-0", "quote_v1", 1, "ok"),
+        ("canary-0", "register_shipment_v1", 4, "ok"),
+        ("canary-1", "quote_v1", 1, "ok"),
+        ("canary-1", "quote_v1", 3, "ok"),
+        ("plain-000000", "reserve_stock_v1", 0, "ok"),
+        ("scarce-000001", "reserve_stock_v1", 0, None),  # where the excerpt ends
+    ]
+    assert {row["sdk"] for row in found.deliveries} == {"dapr-sdk-go/v1.15.0 grpc-go/1.80.0"}
+    assert [(row["method"], row["key"]) for row in found.api_calls] == [
+        ("GetState", "stock-sku-09"),
+        ("SaveState", "stock-sku-09"),
+        ("GetState", "stock-scarce-1"),
+    ]
+
+
+def test_what_a_tap_that_acts_says_of_the_application_counts_and_not_what_it_says_of_itself(tmp_path):
+    wire = Wire()
+    wire.open(1)
+    work = wire.call(1, WORK, **{"user-agent": "grpc-python-asyncio/1", record.AGENT: "dapr-sdk-go/v1"})
+    wire.deliver(1, work, "a", 1)
+
+    (row,) = heard(tmp_path / "taps", wire).deliveries
+
+    assert row["sdk"] == "dapr-sdk-go/v1"
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_where_a_chunk_ends_means_nothing(data):

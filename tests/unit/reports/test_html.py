@@ -133,6 +133,16 @@ def test_those_that_nothing_explains_are_told_first(tmp_path):
     assert text.index("unheard of") < text.index("Cause: no known finding explains it.") < text.index("2 known")
 
 
+def test_the_page_says_what_the_applications_worker_calls_itself(tmp_path):
+    made = shop.evidence(1)
+    made.rows["deliveries"] = [{"sdk": "dapr-sdk-go/v1.15.0"}, {"sdk": "<b>worker"}, {"sdk": None}]
+    made.write(tmp_path / "evidence")
+
+    text = Page(html.write(shop.plan(), shop.verdict(), tmp_path, shop.DECISION).read_text(encoding="utf-8")).text
+
+    assert "by its own words <b>worker, dapr-sdk-go/v1.15.0" in " ".join(text.split())
+
+
 def test_a_report_is_never_larger_than_two_megabytes(tmp_path):
     """However much went wrong, and however long what the system says of it is."""
     made = shop.evidence(600)

@@ -11,7 +11,7 @@ from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as 
 from harness.backends import ports
 from harness.journal import Journal
 from harness.rows import TurnTwice
-from harness.tap import acting
+from harness.tap import acting, record
 from harness.tap.acting import Acting
 
 WORK, END = "/TaskHubSidecarService/GetWorkItems", "/TaskHubSidecarService/CompleteOrchestratorTask"
@@ -40,7 +40,9 @@ class Sidecar(grpc.GenericRpcHandler):
     async def refuse(self, requests, context):
         async for request in requests:
             assert request == b"asked"
-        assert dict(context.invocation_metadata())["dapr-app-id"] == "orders"
+        metadata = dict(context.invocation_metadata())
+        assert metadata["dapr-app-id"] == "orders"
+        assert metadata[record.AGENT].startswith("grpc-python-asyncio"), "what the worker calls itself"
         context.set_trailing_metadata((("why", "not here"),))
         await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
         yield b""

@@ -1,0 +1,22 @@
+"""The order workflow in other languages, as users of their SDKs write it: the same scenarios, the same verdicts."""
+
+import pytest
+
+from tests.builders.command import ROOT
+
+pytestmark = pytest.mark.e2e
+
+BUILT = {"go": "target/go/bin/orders"}
+SHORT = ("--duration", "8s", "--set", "checks.minimum={instances: 40}")
+
+
+@pytest.mark.parametrize("language", BUILT)
+def test_the_order_workflow_holds_and_its_code_is_deterministic(harness, language):
+    if not (ROOT / BUILT[language]).exists():
+        pytest.skip(f"target/{language} is not built: make targets")
+
+    finished = harness.run("determinism", "--target", f"target/{language}/target.yaml", *SHORT)
+
+    assert finished.holds(), finished.out
+    assert finished.finding("nondeterministic")["examined"] > 100
+    assert {"completed", "compensated", "rejected"} <= finished.verdict["classes"].keys()
