@@ -26,7 +26,8 @@ images: setup
 
 # The reference workflow in other languages, each where its toolchain is. The tests of one that is not built are skipped.
 targets:
-	command -v go >/dev/null && cd target/go && go build -o bin/ . || echo "target/go is not built: it needs go"
+	if command -v go >/dev/null; then cd target/go && go build -o bin/ .; else echo "target/go is not built: it needs go"; fi
+	if command -v npm >/dev/null; then cd target/javascript && npm ci --ignore-scripts; else echo "target/javascript is not built: it needs npm"; fi
 
 demo: provision
 	$(BIN)/harness run demo

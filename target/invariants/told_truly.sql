@@ -17,7 +17,8 @@ WITH ended AS (
     FROM history
     WHERE event = 'taskScheduled'
 ), results AS (
-    SELECT tasks.instance_id, tasks.task_id, tasks.name, tasks.payload AS asked, history.payload AS answer
+    -- JavaScript's SDK sends an empty text where a function returns nothing.
+    SELECT tasks.instance_id, tasks.task_id, tasks.name, tasks.payload AS asked, nullif(history.payload, '') AS answer
     FROM history
     JOIN tasks ON tasks.instance_id = history.instance_id AND tasks.task_id = history.task_id
     WHERE history.event = 'taskCompleted'

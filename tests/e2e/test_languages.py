@@ -6,7 +6,7 @@ from tests.builders.command import ROOT
 
 pytestmark = pytest.mark.e2e
 
-BUILT = {"go": "target/go/bin/orders"}
+BUILT = {"go": "target/go/bin/orders", "javascript": "target/javascript/node_modules"}
 SHORT = ("--duration", "8s", "--set", "checks.minimum={instances: 40}")
 
 

@@ -68,6 +68,20 @@ def test_a_sound_run_holds(judged):
     verdict = judged(None)
 
     assert [(f.name, f.result, f.reason) for f in verdict.findings if f.result != "HOLDS"] == []
+
+
+def test_an_sdk_may_send_an_empty_text_where_a_function_returns_nothing(truth, planned, tmp_path):
+    rows = sound()["history"]
+    nothing = [row for row in rows if row["event"] == "taskCompleted" and row["payload"] == "null"]
+    assert nothing
+    for row in nothing:
+        row["payload"] = ""  # as JavaScript's does
+    shutil.copytree(truth, tmp_path / "evidence")
+    tables.write(tmp_path / "evidence", schema.HISTORY, rows)
+
+    verdict = judge("run", planned, tmp_path / "evidence")
+
+    assert [(f.name, f.result, f.reason) for f in verdict.findings if f.result != "HOLDS"] == []
     assert verdict.reasons == ()
     assert verdict.classes == {"completed": 2, "compensated": 2, "rejected": 1, "never_started": 1}
 

@@ -1,5 +1,6 @@
 """The order workflow in other languages is the same workflow, and everything that it needs is locked."""
 
+import json
 import re
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from harness.planning.target import load
 from tests.builders.command import ROOT
 
-LANGUAGES = ("go",)
+LANGUAGES = ("go", "javascript")
 REFERENCE = load(ROOT / "target/target.yaml")
 
 
@@ -31,7 +32,18 @@ def test_each_defect_that_is_described_is_in_the_code(language):
     folder = ROOT / f"target/{language}"
     code = "".join(file.read_text() for file in folder.glob("defects.*"))
 
-    assert not [name for name in load(folder / "target.yaml").defects if f'"{name}"' not in code]
+    assert not [name for name in load(folder / "target.yaml").defects if not re.search(rf"\b{name}\b", code)]
+
+
+def test_the_packages_of_the_javascript_application_are_locked_and_from_no_registry_of_ones_own():
+    folder = ROOT / "target/javascript"
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+
+    assert packages[""]["dependencies"] == wanted == {"@dapr/dapr": "3.18.0"}
+    for name, package in packages.items():
+        assert not name or package["integrity"].startswith("sha512-")
+        assert package.get("resolved", "https://registry.npmjs.org/").startswith("https://registry.npmjs.org/")
 
 
 def test_the_modules_of_the_go_application_are_locked():
