@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from pydantic import JsonValue, ValidationError
 
@@ -33,8 +33,6 @@ from harness.model import (
     Verdict,
 )
 from harness.planning.yamlfile import did_you_mean
-
-POINTS: tuple[Point, ...] = get_args(Point)
 
 FAULTS: Mapping[str, tuple[str, str]] = {
     "kill app": ("kill", "app"),
@@ -152,10 +150,12 @@ class Ran(NamedTuple):
     interrupted: bool
 
 
-def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Matrix:
+def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str, tapped: bool = True) -> Matrix:
     """
-    Return the sweep of a workflow before its first cell. Raises UsageError if the target does not have the workflow, or
-    names no activities of it.
+    Return the sweep of a workflow before its first cell; `tapped`: a tap is there, and announces what it sees.
+
+    Raises UsageError if the target does not have the workflow, or names no activities of it, or if nobody announces
+    their points.
     """
     if workflow not in target.workflows:
         raise UsageError(
@@ -163,11 +163,20 @@ def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Ma
         )
     activities = target.workflows[workflow].activities
     if not activities:
-        raise UsageError(f"target {target.name} names no activities of {workflow}: there is nothing to aim at")
+        raise UsageError(
+            f"target {target.name} names no activities of {workflow}: there is nothing to aim at; give `activities` "
+            "(docs/aimed-faults.md)"
+        )
+    points = [point for point in target.seen_points() if tapped or target.announces(point)]
+    if not points:
+        raise UsageError(
+            f"target {target.name} announces no points of its activities, and without a tap nobody else does: use "
+            "`--backend processes`"
+        )
     cells = tuple(
         Cell(activity=activity, point=point, fault=fault)
         for activity in activities
-        for point in POINTS
+        for point in points
         for fault in FAULTS
     )
     return Matrix(workflow=workflow, target=target.name, seed=seed, dapr_version=dapr_version, cells=cells)

@@ -195,7 +195,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         It is the gateway of the apps' network, an address of this machine that only this machine and its containers can
         use. Raises NodeError if that gateway is not an address of this machine.
         """
-        points = wired.announced(self._plan)
+        points = ",".join(self._plan.points(by_tap=False))
         if not points:
             return None
         self._start([TOXIPROXY], say)  # this also creates every network that has a link

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness import names
-from harness.backends import components, guard, probe, ready, wired
+from harness.backends import components, guard, probe, ready
 from harness.backends.endpoints import Address
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
@@ -26,6 +26,7 @@ from harness.backends.wired import Way
 from harness.model import Plan, Program
 from harness.names import Link, Node
 from harness.rundir import RunDir
+from harness.tap.act import Act
 
 PLACEMENT = Node(names.PLACEMENT, 0)
 SIDECARS_TO_SCHEDULER = Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))
@@ -48,12 +49,12 @@ class Topology:
         self._replicas = range(plan.scenario.topology.replicas)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
-        self._announced = wired.announced(plan)
-        self.points = take() if self._announced else None
+        self.points = take() if any(step.aim is not None for step in plan.steps) else None
         self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
         sidecars = [str(names.sidecar(i)) for i in self._replicas]
         self._taps = {sidecar: take() for sidecar in sidecars} if plan.tap else {}
-        self._acting = {sidecar: take() for sidecar in sidecars} if plan.doubles_turns else {}
+        self._held = plan.points(by_tap=True)
+        self._acting = {sidecar: take() for sidecar in sidecars} if plan.doubles_turns or self._held else {}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
@@ -189,15 +190,20 @@ class Topology:
 
     def _acts(self, sidecar: str) -> tuple[str, ...]:
         """
-        Return the words in front of those of the tap that have workflow turns executed twice; none if the plan does not
-        ask for it.
+        Return the words in front of those of the tap that give a sidecar a tap that acts; none if the plan needs none.
         """
         if sidecar not in self._acting:
             return ()
-        peers = ",".join(f"{other}={at}" for other, at in self._acting.items() if other != sidecar)
-        acting = (sys.executable, "-P", "-m", "harness.tap.act", str(self._acting[sidecar]), str(self._taps[sidecar]))
-        share = str(self._plan.scenario.checks.determinism)
-        return (*acting, str(self._run.journals.turns(sidecar)), sidecar, share, peers)
+        return Act(
+            listen=str(self._acting[sidecar]),
+            sidecar=str(self._taps[sidecar]),
+            node=sidecar,
+            journal=str(self._run.journals.turns(sidecar)),
+            share=self._plan.scenario.checks.determinism,
+            peers={other: str(at) for other, at in self._acting.items() if other != sidecar},
+            points_url=self.points.url if self.points else "",
+            points=self._held,
+        ).command()
 
     def _service(self, name: str) -> Spec:
         return self._program(str(Node(name, 0)), self._plan.target.services[name], {})
@@ -218,11 +224,13 @@ class Topology:
 
     def _announcing(self) -> Mapping[str, str]:
         """
-        Return the variables that tell an app to announce activity points; empty if no step of the plan aims at one.
+        Return the variables that tell an app to announce activity points; empty if no step of the plan aims at one that
+        it announces.
         """
-        if self.points is None:
+        announced = self._plan.points(by_tap=False)
+        if self.points is None or not announced:
             return {}
-        return {"POINTS_URL": f"{self.points.url}/", "POINTS": self._announced}
+        return {"POINTS_URL": f"{self.points.url}/", "POINTS": ",".join(announced)}
 
     def _program(self, name: str, program: Program, env: Mapping[str, str], sidecar: Address | None = None) -> Spec:
         command = program.command

@@ -37,15 +37,6 @@ class Way:
     probe: Probe
 
 
-def announced(plan: Plan) -> str:
-    """
-    Return the activity points that the apps must announce, in the format of the variable POINTS; empty if no step of
-    the plan aims at one.
-    """
-    aims = (step.aim for step in plan.steps if step.aim is not None)
-    return ",".join(dict.fromkeys(f"{aim.activity}:{aim.point}" for aim in aims))
-
-
 def await_all(wait: Callable[[str], None], nodes: Collection[str]) -> None:
     """
     Wait for nodes in parallel, by calling `wait` for each. Raises what the first failing call raises.

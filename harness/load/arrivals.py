@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from harness.model import Load, Workflow
 from harness.model.target import PLACEHOLDER
+from harness.planning import shapes
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,22 @@ class Arrival:
     body: JsonValue
 
 
-def schedule(load: Load, workflow: Workflow, seed: int, prefix: str = "") -> Iterator[Arrival]:
+def schedule(
+    load: Load, workflow: Workflow, seed: int, prefix: str = "", *, endless: bool = False
+) -> Iterator[Arrival]:
     """
-    Return every arrival of a load in order of time. Instance ids begin with `prefix`.
+    Return every arrival of a load in order of time. Instance ids begin with `prefix`. If `endless`, the load continues
+    at the rate of its end.
 
-    Arrivals are open: they form a Poisson process of `load.rate` a second (exponential gaps), as from independent
-    clients that do not wait for the answers to earlier starts. The same load, workflow and seed give the same schedule.
+    Arrivals are open: they come when they are due (`harness.load.shapes`), as from independent clients that do not wait
+    for the answers to earlier starts. The same load, workflow and seed give the same schedule.
     """
     rng = random.Random(f"arrivals {seed}")
     kinds = [kind for kind, weight in load.mix.items() if weight > 0]
     weights = [load.mix[kind] for kind in kinds]
-    at = 0.0
-    number = 0
-    while load.rate > 0 and (at := at + rng.expovariate(load.rate)) < load.duration:
+    for number, at in enumerate(shapes.times(load, rng, endless=endless)):
         kind = rng.choices(kinds, weights)[0]
         yield arrival(workflow, kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
-        number += 1
 
 
 def arrival(

@@ -17,9 +17,6 @@ from harness.load.start import Replicas
 from harness.model import Load, Plan, Workflow
 from harness.rundir import RunDir
 
-_WITHOUT_END = 86_400.0
-"""Seconds, longer than any test. Load on a host has no planned end: it continues for as long as Locust runs."""
-
 
 @dataclass(frozen=True)
 class Hosts:
@@ -36,7 +33,8 @@ class Hosts:
 class Work:
     """
     A load, and the replicas to which it is sent. This generator sends one of `shares` shares of the arrivals, the one
-    with number `share` (from 0). Their instance ids begin with `prefix`.
+    with number `share` (from 0). Their instance ids begin with `prefix`. Load that is `endless` continues for as long
+    as Locust runs.
 
     `journals` is where everything is recorded; None if no verdict is made.
     """
@@ -49,12 +47,13 @@ class Work:
     share: int = 0
     shares: int = 1
     prefix: str = ""
+    endless: bool = False
 
     def arrivals(self) -> Iterator[Arrival]:
         """
         Return this share of the schedule, in order of time.
         """
-        every_arrival = schedule(self.load, self.workflow, self.seed, self.prefix)
+        every_arrival = schedule(self.load, self.workflow, self.seed, self.prefix, endless=self.endless)
         return (arrival for arrival in every_arrival if arrival.number % self.shares == self.share)
 
 
@@ -81,15 +80,15 @@ def of_hosts(plan: Plan, urls: str, *, share: int, shares: int, prefix: str) -> 
     if a URL is not such an address.
     """
     addresses = [_address(url) for url in urls.split(",")]
-    load = plan.scenario.load
     return Work(
-        load=load.model_copy(update={"duration": _WITHOUT_END}),
+        load=plan.scenario.load,
         workflow=plan.workflow,
         seed=plan.seed,
         replicas=Hosts(_nodes("app", addresses), _nodes("sidecar", addresses)),
         share=share,
         shares=shares,
         prefix=prefix,
+        endless=True,
     )
 
 

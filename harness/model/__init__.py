@@ -6,6 +6,7 @@ a run. Durations are seconds (float), unless the name says otherwise. Points in 
 epoch, UTC, in fields whose names end in `_ns`.
 """
 
+from harness.model.load import Load
 from harness.model.plan import Aim, Asked, Plan, Step
 from harness.model.scenario import (
     ActivityPoint,
@@ -14,14 +15,12 @@ from harness.model.scenario import (
     FaultEntry,
     Gate,
     Latency,
-    Load,
     Minimum,
     Moment,
     Names,
     Nemesis,
     NemesisFault,
     Percentiles,
-    Point,
     Safety,
     Scenario,
     Topology,
@@ -43,7 +42,7 @@ from harness.model.target import (
     Target,
     Workflow,
 )
-from harness.model.values import EndClass, NodeName, Seconds, Value, seconds
+from harness.model.values import EndClass, NodeName, Point, Seconds, Value, seconds
 from harness.model.verdict import (
     INTERRUPTED,
     FaultFinding,

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from pydantic import Field, JsonValue
 
-from harness.model.scenario import Point, Scenario
+from harness.model.scenario import Scenario
 from harness.model.target import Target, Workflow
-from harness.model.values import NodeName, Value
+from harness.model.values import NodeName, Point, Value
 
 
 class Aim(Value):
@@ -83,6 +83,18 @@ class Plan(Value):
         Whether workflow turns are executed twice, to see that both order the same.
         """
         return self.tap and self.scenario.checks.determinism > 0
+
+    def points(self, *, by_tap: bool) -> tuple[str, ...]:
+        """
+        Return the points at which aimed faults wait, each as `activity:point`: those that the taps announce, or those
+        that the apps announce.
+        """
+        aims = (step.aim for step in self.steps if step.aim is not None)
+        return tuple(
+            dict.fromkeys(
+                f"{aim.activity}:{aim.point}" for aim in aims if by_tap is not self.target.announces(aim.point)
+            )
+        )
 
     @property
     def workflow(self) -> Workflow:

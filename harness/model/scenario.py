@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
-from harness.model.values import EndClass, NodeName, Seconds, Value, one_or_more
+from harness.model.load import Load
+from harness.model.values import EndClass, NodeName, Point, Seconds, Value, one_or_more
 
 
 class Topology(Value):
@@ -19,28 +20,6 @@ class Topology(Value):
     """
 
     replicas: int = Field(default=2, ge=1, le=8)
-
-
-class Load(Value):
-    """
-    Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
-    """
-
-    workflow: str = Field(default="", description="name in the target's workflows; default: the first of them")
-    rate: float = Field(ge=0, le=2000, description="starts per second")
-    duration: Seconds
-    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="kind -> weight; default: the kinds of the target, with their weights"
-    )
-    timeout: Annotated[Seconds, Field(gt=0)] = 10.0
-    retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
-
-
-Point = Literal["before_effect", "after_effect", "after_return"]
-"""
-A point of an activity: before its effect; after its effect is committed and before its body returns; after its body has
-returned and before the engine has recorded the result.
-"""
 
 
 class ActivityPoint(Value):

@@ -8,11 +8,11 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from harness.model.values import EndClass, Seconds, Value
+from harness.model.values import EndClass, Point, Seconds, Value
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 """A value that each start fills in, in the body that is sent."""
@@ -248,6 +248,10 @@ class Target(Value):
         default=False,
         description="the app writes each execution of an activity into ATTEMPTS_FILE; if not, the tap tells of them",
     )
+    points: bool = Field(
+        default=False,
+        description="the app announces the points of its activities; if not, the tap announces those that it sees",
+    )
     effects: tuple[EffectPair, ...] = Field(
         default=(), max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )
@@ -257,3 +261,15 @@ class Target(Value):
     invariants: Path | None = None
     known: Path | None = Field(default=None, description="folder of known findings of the team's own, .sql files")
     compose: Path | None = Field(default=None, description="compose file of the same system in containers")
+
+    def announces(self, point: Point) -> bool:
+        """
+        Whether the app announces a point of its activities itself. No app can announce `before_body`.
+        """
+        return self.points and point != "before_body"
+
+    def seen_points(self) -> tuple[Point, ...]:
+        """
+        Return the points at which faults can be aimed: those that a tap sees, and those that the app announces.
+        """
+        return get_args(Point) if self.points else ("before_body", "after_return")

@@ -45,6 +45,11 @@ def one_or_more(value: object) -> object:
 
 EndClass = Literal["completed", "compensated", "rejected", "refused"]
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
+Point = Literal["before_body", "before_effect", "after_effect", "after_return"]
+"""
+A point of an activity: before the application gets it; before its effect; after its effect is committed and before its
+body returns; after its body has returned and before the engine has recorded the result.
+"""
 
 
 class Value(BaseModel):

@@ -26,6 +26,7 @@ from harness.model import (
     Workflow,
 )
 from harness.names import Link, Node
+from harness.planning import shapes
 from harness.planning.fitting import fit, served
 from harness.planning.yamlfile import did_you_mean
 
@@ -33,6 +34,8 @@ _MOST_STEPS = 2000
 """The most steps of a plan. Each node of a step is a thread in the run."""
 _MOST_PASSED = 5
 """If an aimed fault does not say which instance to hold, the seed chooses one of the first few that come."""
+_HIGHEST_RATE = 2000.0
+_MOST_STARTS = 1_000_000
 
 
 def nodes(target: Target, replicas: int) -> tuple[str, ...]:
@@ -86,15 +89,14 @@ def make(
     """
     scenario = fit(scenario, target)
     workflow = target.workflows[scenario.load.workflow]
-    if scenario.load.rate > 0 and not any(scenario.load.mix.values()):
-        raise UsageError(f"scenario {scenario.name}: load.mix: at least one kind needs a weight above 0")
+    _refuse_load(scenario)
     if defect is not None and defect not in target.defects:
         raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
 
     all_nodes = nodes(target, scenario.topology.replicas)
     all_links = links(target, scenario.topology.replicas)
     ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
-    _refuse_unknown_activities(scenario, workflow)
+    _refuse_impossible_aims(scenario, target, workflow)
     of = {"nodes": all_nodes, "links": all_links, "services": ready}
     known = {name: of[family.hits] for name, family in families().items()}
     rng = random.Random(seed)
@@ -255,12 +257,42 @@ def _aim(fault: FaultEntry, draw: random.Random) -> Aim | None:
     return Aim(activity=fault.at.activity, point=fault.at.point, occurrence=occurrence, own=fault.pick == "own")
 
 
-def _refuse_unknown_activities(scenario: Scenario, workflow: Workflow) -> None:
+def _refuse_load(scenario: Scenario) -> None:
+    """
+    Raise UsageError if a load has starts and no kinds of them, or more of them than a run can take.
+    """
+    load = scenario.load
+    starts, peak = shapes.expected(load), shapes.peak(load)
+    if starts > 0 and not any(load.mix.values()):
+        raise UsageError(f"scenario {scenario.name}: load.mix: at least one kind needs a weight above 0")
+    if peak > _HIGHEST_RATE:
+        raise UsageError(
+            f"scenario {scenario.name}: load.shape: the rate rises to {peak:g} starts/s; the most is {_HIGHEST_RATE:g}"
+        )
+    if starts > _MOST_STARTS:
+        raise UsageError(
+            f"scenario {scenario.name}: load: about {starts:,.0f} starts; the most of one run is {_MOST_STARTS:,}"
+        )
+
+
+def _refuse_impossible_aims(scenario: Scenario, target: Target, workflow: Workflow) -> None:
+    """
+    Raise UsageError if a fault is aimed at an activity that the target does not name, or at a point that only the
+    application can announce, and it announces none.
+    """
     for fault in scenario.faults:
-        if isinstance(fault.at, ActivityPoint) and fault.at.activity not in workflow.activities:
+        if not isinstance(fault.at, ActivityPoint):
+            continue
+        if fault.at.activity not in workflow.activities:
             raise UsageError(
                 f'scenario {scenario.name}: fault {fault.fault}: "{fault.at.activity}" is not an activity of '
                 f"{scenario.load.workflow} that can be aimed at; {did_you_mean(fault.at.activity, workflow.activities)}"
+            )
+        if fault.at.point not in target.seen_points():
+            raise UsageError(
+                f"scenario {scenario.name}: fault {fault.fault}: nobody sees {fault.at.point} of {fault.at.activity}: "
+                f"target {target.name} announces no points (`points: true`, docs/target-contract.md); without its help "
+                f"a fault can be aimed at {' and '.join(target.seen_points())}"
             )
 
 

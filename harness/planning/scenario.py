@@ -12,6 +12,7 @@ from harness.faults import families
 from harness.model import FaultEntry, NemesisFault, Scenario, Value
 from harness.model.values import JSON_SCHEMA_DRAFT
 from harness.planning import yamlfile
+from harness.planning.replay import with_times
 from harness.planning.yamlfile import Document, Location, did_you_mean, override, read, with_record
 from harness.runtime import shipped
 
@@ -36,7 +37,8 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     """
     Return the scenario in `file`, with `settings` (`path=value`) applied.
 
-    The name of the scenario is the name of the file without its ending. `target` is relative to the file. Raises one
+    The name of the scenario is the name of the file without its ending. `target`, and the times of a load that is
+    replayed, are relative to the file. Raises one
     UsageError that lists every problem with file:line.
     """
     document = read(file)
@@ -44,6 +46,8 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     data = dict(document.data)
     data["name"] = file.stem
     data["target"] = (file.resolve().parent / str(data["target"])).resolve() if "target" in data else shipped.TARGET
+    if isinstance(data.get("load"), Mapping):
+        data["load"] = with_times(document, data["load"], file.resolve().parent)
     if "gate" in data:
         data["gate"] = with_record(data["gate"], file.resolve().parent)
     if isinstance(data.get("faults"), list):

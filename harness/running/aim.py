@@ -1,16 +1,17 @@
 """
 Aimed faults: executions of activities announce the points that they reach, and are held there until a fault has landed.
 
-The target makes the announcements (docs/target-contract.md, "Activity points"). Each announcement is answered at once,
-except the one for which an aimed fault waits. That one is answered when the fault has landed. An announcement is
-believed only if the other sources agree: the attempts file, the ledgers, and the engine's own history.
+The target makes the announcements (docs/target-contract.md, "Activity points"), or the taps of the sidecars do
+(`harness.tap.holding`). Each announcement is answered at once, except the one for which an aimed fault waits. That one
+is answered when the fault has landed. An announcement is believed only if the other sources agree: the attempts file,
+the ledgers, and the engine's own history.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,11 +35,19 @@ LIMIT = 20.0
 
 _MOST_BYTES = 10_000
 
+AttemptState = Literal["not begun", "begun", "returned", "raised"]
+_ATTEMPT_AT: Mapping[Point, AttemptState] = {
+    "before_body": "not begun",
+    "before_effect": "begun",
+    "after_effect": "begun",
+    "after_return": "returned",
+}
+
 
 class Announcement(Value):
     """
-    An execution of an activity has reached a point. `node` is the app of its replica; `at_ns` is the time by the
-    application's clock.
+    An execution of an activity has reached a point. `node` is who says so: the app, or the sidecar whose tap does;
+    `at_ns` is the time by its clock.
     """
 
     instance_id: str
@@ -62,12 +71,12 @@ class Testimony:
     """
     What the sources say about one execution at one moment.
 
-    `attempt`: the state in the attempts file, None if it is not there. `effects`: how many rows of the activity's
-    effect the ledgers have of the instance, None if the activity makes no effect. `scheduled` and `recorded`: whether
-    the engine's stored state says that the task was scheduled, and that it ended.
+    `attempt`: the state in the attempts file, None if the target writes none. `effects`: how many rows of the
+    activity's effect the ledgers have of the instance, None if the activity makes no effect. `scheduled` and
+    `recorded`: whether the engine's stored state says that the task was scheduled, and that it ended.
     """
 
-    attempt: Literal["begun", "returned", "raised"] | None
+    attempt: AttemptState | None
     effects: int | None
     scheduled: bool
     recorded: bool
@@ -76,12 +85,12 @@ class Testimony:
         """
         Return why the execution cannot be at `point`; None if nothing contradicts it.
         """
-        attempt = "returned" if point == "after_return" else "begun"
-        if self.attempt != attempt:
-            return f"its attempt should have {attempt}, and the attempts file says: {self.attempt or 'nothing'}"
+        attempt = _ATTEMPT_AT[point]
+        if self.attempt not in (attempt, None):
+            return f"its attempt should be {attempt}, and the attempts file says: {self.attempt}"
         if self.recorded:
             return "the engine has recorded the end of its task"
-        if self.effects is not None and (self.effects > 0) != (point != "before_effect"):
+        if self.effects is not None and (self.effects > 0) != (point in ("after_effect", "after_return")):
             return f"the ledgers have its effect {self.effects} times"
         return None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from harness.model import Plan, Safety
+from harness.planning import shapes
 
 _EVERY = 1.0
 _MB = 1024 * 1024
@@ -60,7 +61,7 @@ class Lookout:
         self._safety = plan.scenario.safety
         self._folder = folder
         load = plan.scenario.load
-        self._planned = load.rate * load.duration
+        self._planned = shapes.expected(load)
         self._allowed = load.duration + plan.scenario.checks.settle + self._safety.overtime
         self._began = self._looked = time.monotonic()
         self._gave_up = False

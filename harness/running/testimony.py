@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Literal
 
+from harness import names
 from harness.backends.endpoints import Endpoints
 from harness.evidence import ledgers
 from harness.evidence.engine import Engine
 from harness.journal import Journals, Tail
 from harness.model import Target, Workflow
 from harness.rows import ATTEMPTS, AttemptRow, BodyBegan
-from harness.running.aim import Announcement, Testimony
+from harness.running.aim import Announcement, AttemptState, Testimony
 
 _ENDINGS = ("taskCompleted", "taskFailed")
 
@@ -35,7 +35,8 @@ class Sources:
         self._journals = journals
         self._lock = threading.Lock()
         self._tails: dict[Path, Tail[AttemptRow]] = {}
-        self._attempts: dict[str, Literal["begun", "returned", "raised"]] = {}
+        self._attempts: dict[str, AttemptState] = {}
+        self._executions: dict[tuple[str, int], str] = {}
 
     def testify(self, announced: Announcement) -> Testimony:
         """
@@ -47,21 +48,31 @@ class Sources:
             if event["task_id"] == announced.task_id and event["event"] in ("taskScheduled", *_ENDINGS)
         ]
         return Testimony(
-            attempt=self._attempt(announced.attempt_id),
+            attempt=self._attempt(announced),
             effects=self._effects(announced),
             scheduled="taskScheduled" in events,
             recorded=any(ending in events for ending in _ENDINGS),
         )
 
-    def _attempt(self, attempt_id: str) -> Literal["begun", "returned", "raised"] | None:
+    def _attempt(self, announced: Announcement) -> AttemptState | None:
+        """
+        Return the state of the execution. A tap does not know what the attempts file calls it, so then it is the last
+        one of the task.
+        """
+        if not self._target.attempts:
+            return None
         with self._lock:
             for file in self._journals.every_attempts():
                 for row in self._tails.setdefault(file, Tail(file, ATTEMPTS)).poll():
                     if isinstance(row, BodyBegan):
                         self._attempts[row.attempt_id] = "begun"
+                        self._executions[row.instance_id, row.task_id] = row.attempt_id
                     else:
                         self._attempts[row.attempt_id] = "returned" if row.outcome == "ok" else "raised"
-            return self._attempts.get(attempt_id)
+            by_tap = names.role(announced.node) == names.SIDECAR
+            task = announced.instance_id, announced.task_id
+            attempt_id = self._executions.get(task, "") if by_tap else announced.attempt_id
+            return self._attempts.get(attempt_id, "not begun")
 
     def _effects(self, announced: Announcement) -> int | None:
         activity = self._workflow.activities.get(announced.activity)

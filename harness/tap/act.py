@@ -1,30 +1,59 @@
 """
-`python -m harness.tap.act LISTEN SIDECAR JOURNAL NODE SHARE PEERS COMMAND...`: start a sidecar with a tap that acts in
-front of it (`harness.tap.acting`). PEERS are the acting taps of the other sidecars: `node=host:port`, with commas.
+`python -m harness.tap.act ACT COMMAND...`: start a sidecar with a tap that acts in front of it (`harness.tap.acting`).
+ACT is an `Act` as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.tap.beside import beside
 
 
-def main(listen: str, sidecar: str, journal: str, node: str, share: str, peers: str, *command: str) -> None:
+@dataclass(frozen=True)
+class Act:
     """
-    Start the acting tap from `listen` to `sidecar` (host:port), and become `command`. What came of a `share` of the
-    workflow turns is appended to the file `journal`. Raises OSError if there is no such command.
+    What a tap does between `listen` and `sidecar` (host:port), which belongs to the sidecar `node`.
+
+    A `share` of the workflow turns is executed twice, by the application of another replica if one of `peers` (sidecar
+    -> address of its acting tap) answers; the file `journal` gets what came of it. At `points` (`activity:point`) an
+    activity is announced to `points_url`, and waits for the answer.
     """
+
+    listen: str
+    sidecar: str
+    node: str
+    journal: str
+    share: float
+    peers: Mapping[str, str]
+    points_url: str
+    points: tuple[str, ...]
+
+    def command(self) -> tuple[str, ...]:
+        """
+        Return the words in front of a sidecar's command that give it this tap.
+        """
+        return (sys.executable, "-P", "-m", "harness.tap.act", json.dumps(asdict(self)))
+
+
+def main(act: str, *command: str) -> None:
+    """
+    Start the acting tap, and become `command`. Raises OSError if there is no such command.
+    """
+    fields = json.loads(act)
+    given = Act(**{**fields, "points": tuple(fields["points"])})
 
     def serve(pid: int) -> None:
         from harness.journal import Journal
         from harness.rows import TurnTwice
         from harness.tap import acting
 
-        others = dict(peer.split("=") for peer in peers.split(",") if peer)
-        with Journal[TurnTwice](Path(journal)) as turns:
-            acting.run(listen, sidecar, node, float(share), others, turns, pid)
+        with Journal[TurnTwice](Path(given.journal)) as turns:
+            acting.run(given, turns, pid)
 
     beside(command, serve)
 

@@ -1,8 +1,8 @@
 """
-The tap that acts. It hands a share of the workflow turns to a worker twice, and writes down whether both
-ordered the same. The second answer is kept from the sidecar, so the system is undisturbed. Most twins go to the
-application of another replica, if there is one that answers, because what depends on the process, such as the order of
-a set, is the same within one.
+The tap that acts. It holds activities at the points at which faults are aimed (`harness.tap.holding`). And it hands a
+share of the workflow turns to a worker twice, and writes down whether both ordered the same. The second answer is kept
+from the sidecar, so the system is undisturbed. Most twins go to the application of another replica, if there is one
+that answers, because what depends on the process, such as the order of a set, is the same within one.
 
 Dapr 1.18 sends a workflow turn without a completion token, so the turn and its twin get tokens of our own. The one of
 the turn is restored in its answer. Not every SDK echoes them: see `harness.tap.executions`.
@@ -33,10 +33,13 @@ from google.protobuf.json_format import MessageToDict
 from harness.journal import Journal
 from harness.rows import TurnTwice
 from harness.tap import record
+from harness.tap.act import Act
 from harness.tap.executions import Execution, Executions
+from harness.tap.holding import Points
 
 _WORK = "/TaskHubSidecarService/GetWorkItems"
 _TURN_ENDS = ("/TaskHubSidecarService/CompleteOrchestratorTask", "/TaskHubSidecarService/CompleteWorkflowTask")
+_ACTIVITY_ENDS = "/TaskHubSidecarService/CompleteActivityTask"
 _ASK = "/harness.Tap/Turn"
 """A twin for the application of this sidecar, from the tap of another."""
 _TURN, _TWIN = "harness-turn-", "harness-twin-"
@@ -74,19 +77,17 @@ def _ordered(value: Any) -> Any:
 
 class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
     """
-    The proxy before one sidecar. `peers` are the addresses of the acting taps of the other sidecars; `journal` gets
-    each turn that was executed twice.
+    The proxy before one sidecar; `journal` gets each turn that was executed twice.
     """
 
-    def __init__(
-        self, sidecar: str, node: str, share: float, peers: dict[str, str], journal: Journal[TurnTwice]
-    ) -> None:
-        self._channel = grpc.aio.insecure_channel(sidecar, options=_OPTIONS)
-        self._peers = {name: grpc.aio.insecure_channel(at, options=_OPTIONS) for name, at in peers.items()}
-        self._node = node
-        self._share = share
+    def __init__(self, act: Act, journal: Journal[TurnTwice]) -> None:
+        self._channel = grpc.aio.insecure_channel(act.sidecar, options=_OPTIONS)
+        self._peers = {name: grpc.aio.insecure_channel(at, options=_OPTIONS) for name, at in act.peers.items()}
+        self._node = act.node
+        self._share = act.share
         self._journal = journal
-        self._dice = random.Random(node)
+        self._points = Points(act.node, act.points_url, act.points)
+        self._dice = random.Random(act.node)
         self._number = 0
         self._workers: list[asyncio.Queue[bytes | None]] = []
         self._tokens: dict[str, str] = {}
@@ -110,6 +111,10 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
                 yield b""
                 return
             requests = _only(answer)
+        elif method == _ACTIVITY_ENDS and self._points:
+            result = await anext(requests)
+            await self._points.returned(durabletask.ActivityResponse.FromString(result))
+            requests = _only(result)
         metadata = [
             (record.AGENT if name == _AGENT else name, value)
             for name, value in context.invocation_metadata()
@@ -155,8 +160,17 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         item = durabletask.WorkItem.FromString(body)
         if item.WhichOneof("request") == "workflowRequest":
             self._start(self._turn(item, queue))
+        elif self._points:
+            self._start(self._activity(item.activityRequest, body, queue))
         else:
             queue.put_nowait(body)
+
+    async def _activity(self, request: Any, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
+        """
+        Hand an activity to the worker when it may begin.
+        """
+        await self._points.delivered(request)
+        queue.put_nowait(body)
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)
@@ -307,17 +321,16 @@ async def _only(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-def run(
-    listen: str, sidecar: str, node: str, share: float, peers: dict[str, str], journal: Journal[TurnTwice], pid: int
-) -> None:
+def run(act: Act, journal: Journal[TurnTwice], pid: int) -> None:
     """
-    Act between `listen` and `sidecar` until the process `pid` ends. The other parameters are those of `Acting`.
+    Act between an application and its sidecar until the process `pid` ends. `journal` gets each turn that was executed
+    twice.
     """
 
     async def serve() -> None:
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((Acting(sidecar, node, share, peers, journal),))
-        server.add_insecure_port(listen)
+        server.add_generic_rpc_handlers((Acting(act, journal),))
+        server.add_insecure_port(act.listen)
         await server.start()
         ended = asyncio.Event()
         asyncio.get_running_loop().add_reader(os.pidfd_open(pid), ended.set)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import Result
-from harness.sweep import FAULTS, POINTS, Cell, Judged, Matrix, Outcome
+from harness.sweep import FAULTS, Cell, Judged, Matrix, Outcome
 from harness_reports import page, palette, words
 
 DATA = "sweep.json"
@@ -67,12 +67,13 @@ def _rows(matrix: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | N
     """
     Return the rows of the matrix: activity by activity, its points, each with the results of its cells.
     """
+    points = dict.fromkeys(cell.point for cell in matrix.cells)
     for activity in dict.fromkeys(cell.activity for cell in matrix.cells):
         yield (
             activity,
             [
                 (point, [matrix.of(Cell(activity=activity, point=point, fault=fault)) for fault in FAULTS])
-                for point in POINTS
+                for point in points
             ],
         )
 

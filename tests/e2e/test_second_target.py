@@ -43,6 +43,16 @@ def test_an_application_that_was_left_unchanged_is_judged_by_what_can_be_seen_fr
     assert finished.verdict["not_applicable"]
 
 
+def test_faults_are_aimed_at_activities_of_an_application_that_announces_nothing(harness):
+    once = (part for number in range(2) for part in ("--set", f"faults.{number}.times=1"))
+    finished = harness.run("tests/targets/payments_aimed_kills.yaml", "--duration", "14s", *once)
+
+    faults = finished.verdict["faults"]
+    assert [fault["proof"]["point"] for fault in faults] == ["before_body", "after_return"], finished.out
+    assert [fault["proof"]["effects"] for fault in faults] == [0, 1]
+    assert all(fault["felt_after"] is not None for fault in faults), finished.out
+
+
 def test_locust_in_charge_does_the_same_run(harness):
     finished = harness(
         *("-f", "scenarios", "--headless", "--only-summary", "-t", "6s"),

@@ -50,8 +50,21 @@ def ran(result=Result.HOLDS, *, landed=True, interrupted=False):
 
 
 def test_every_activity_has_a_cell_for_each_point_and_fault(made):
-    assert len(made.cells) == 5 * 3 * 4
-    assert made.cells[0] == Cell(activity="reserve_stock_v1", point="before_effect", fault="kill app")
+    assert len(made.cells) == 5 * 4 * 4
+    assert made.cells[0] == Cell(activity="reserve_stock_v1", point="before_body", fault="kill app")
+
+
+def test_the_points_are_those_that_somebody_announces(described):
+    alone = described.model_copy(update={"points": False})
+
+    def points(target, **options):
+        matrix = sweep.matrix(target, "order_v1", seed=1, dapr_version="1.18.2", **options)
+        return list(dict.fromkeys(cell.point for cell in matrix.cells))
+
+    assert points(alone) == ["before_body", "after_return"]
+    assert points(described, tapped=False) == ["before_effect", "after_effect", "after_return"]
+    with pytest.raises(UsageError, match="announces no points"):
+        points(alone, tapped=False)
 
 
 def test_every_cell_has_a_plan_that_aims_at_the_step_s_own_replica(made, described):
@@ -129,9 +142,9 @@ def test_a_cell_that_was_cut_short_is_not_judged(made):
 @pytest.mark.parametrize(
     ("outcomes", "code"),
     [
-        ([Outcome.HOLDS] * 60, 0),
-        ([Outcome.HOLDS] * 59, 2),
-        ([Outcome.NOT_EXERCISED] + [Outcome.HOLDS] * 59, 2),
+        ([Outcome.HOLDS] * 80, 0),
+        ([Outcome.HOLDS] * 79, 2),
+        ([Outcome.NOT_EXERCISED] + [Outcome.HOLDS] * 79, 2),
         ([Outcome.UNKNOWN, Outcome.VIOLATED], 1),
     ],
 )
@@ -174,7 +187,7 @@ def test_the_page_shows_every_cell_and_loads_and_runs_nothing(mixed, tmp_path):
     assert "<script" not in html
     assert "script-src &#39;none&#39;" in html
     assert not re.search(r"""(?:src|href)=["']https?:""", html)
-    assert html.count("not run</span>") == 56
+    assert html.count("not run</span>") == 76
     assert 'class="mark not-exercised"' in html
     assert 'href="20260101T000000Z-cell-1/report.html"' in html
 
@@ -184,9 +197,9 @@ def test_the_terminal_shows_the_matrix_and_what_does_not_hold(mixed, tmp_path):
     console.print(drawing.terminal(mixed, tmp_path))
     printed = console.export_text()
 
-    assert re.search(r"reserve_stock_v1\s+before_effect +✓ HOLDS +✗ VIOLATED +\? UNKNOWN +○ NOT EXERCISED", printed)
+    assert re.search(r"reserve_stock_v1\s+before_body +✓ HOLDS +✗ VIOLATED +\? UNKNOWN +○ NOT EXERCISED", printed)
     assert printed.index("✗ VIOLATED  kill sidecar") < printed.index("? UNKNOWN  pause sidecar")
-    assert "HOLDS 1, VIOLATED 1, UNKNOWN 1, NOT EXERCISED 1, not run 56" in printed
+    assert "HOLDS 1, VIOLATED 1, UNKNOWN 1, NOT EXERCISED 1, not run 76" in printed
     assert "\x1b[31m" not in printed
 
 
@@ -206,10 +219,10 @@ def test_the_command_runs_each_cell_once_and_goes_on_where_it_was_left(monkeypat
         return code, capsys.readouterr().out
 
     code, printed = call()
-    assert (code, len(ran_plans)) == (2, 12)
-    assert "HOLDS 11, UNKNOWN 1, not run 48" in printed
+    assert (code, len(ran_plans)) == (2, 16)
+    assert "HOLDS 15, UNKNOWN 1, not run 64" in printed
     code, printed = call()
-    assert (code, len(ran_plans)) == (0, 13)
-    assert ran_plans[12] == ran_plans[1]
+    assert (code, len(ran_plans)) == (0, 17)
+    assert ran_plans[16] == ran_plans[1]
     assert "1 cell to run" in printed
     assert (tmp_path / "sweep-order_v1-1" / "sweep.html").is_file()

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import Activity, FaultEntry, Gate, Nemesis
+from harness.model import Activity, FaultEntry, Gate, Load, Nemesis
 from harness.planning import plan, scenario, target
 from harness.runtime import shipped
 
@@ -325,7 +325,7 @@ def _aimable(read):
     read_scenario, described = read
     name = read_scenario.load.workflow
     workflow = described.workflows[name].model_copy(update={"activities": {"hold_v1": Activity()}})
-    return read_scenario, described.model_copy(update={"workflows": {name: workflow}})
+    return read_scenario, described.model_copy(update={"workflows": {name: workflow}, "points": True})
 
 
 def test_an_aimed_fault_waits_for_a_step_and_the_run_decides_which_replica(aimable):
@@ -351,6 +351,22 @@ def test_the_seed_decides_which_instance_an_aimed_fault_waits_for(aimable):
 def test_an_activity_that_is_not_there_is_told_with_the_nearest(aimable):
     with pytest.raises(UsageError, match='did you mean "hold_v1"'):
         make(aimable, {"fault": "kill", "on": "app", "at": {**AT, "activity": "hold"}})
+
+
+def test_a_point_that_only_the_application_could_announce_is_refused_if_it_announces_none(aimable):
+    read_scenario, described = aimable
+    silent = read_scenario, described.model_copy(update={"points": False})
+
+    def aimed(target, point):
+        return make(target, {"fault": "kill", "on": "app", "at": {**AT, "point": point}})
+
+    with pytest.raises(UsageError, match=r"nobody sees after_effect of hold_v1.*before_body and after_return"):
+        aimed(silent, "after_effect")
+    assert aimed(silent, "before_body").points(by_tap=True) == ("hold_v1:before_body",)
+    assert aimed(silent, "after_return").points(by_tap=True) == ("hold_v1:after_return",)
+    assert aimed(aimable, "before_body").points(by_tap=True) == ("hold_v1:before_body",)
+    assert aimed(aimable, "after_return").points(by_tap=True) == ()
+    assert aimed(aimable, "after_return").points(by_tap=False) == ("hold_v1:after_return",)
 
 
 def test_what_serves_all_replicas_is_nobody_s_own(aimable):
@@ -388,3 +404,23 @@ def test_a_recovery_that_no_run_can_show_is_refused(read):
     assert len(make(read, *during).steps) == 2
     with pytest.raises(UsageError, match=r"kill at 5 s comes while kill \(2 s to 6 s\) is in force"):
         gated(read, *during)
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        ({"mix": {"good": 0}}, "at least one kind needs a weight above 0"),
+        ({"shape": {"steps": {"by": 100, "every": 1}}, "duration": 60}, "the rate rises to 5915 starts/s"),
+        ({"shape": {"ramp": {"to": 2000}}, "duration": 2000}, "about 2,015,000 starts"),
+        (
+            {"rate": 0, "shape": {"burst": {"size": 10_000, "every": 0.1}}, "duration": 60},
+            "starts; the most of one run",
+        ),
+    ],
+)
+def test_a_load_that_no_run_can_send_is_refused(read, load, told):
+    read_scenario, described = read
+    changed = Load.model_validate({**read_scenario.load.model_dump(by_alias=True), **load})
+
+    with pytest.raises(UsageError, match=told):
+        make((read_scenario.model_copy(update={"load": changed}), described))

@@ -24,7 +24,7 @@ def test_an_effect_has_one_meaning(pytestconfig, tmp_path):
 
     told = refusal(pytestconfig, tmp_path, (pair, pair + "  - {forward: charge, compensation: void}\n"))
 
-    assert told == 'DIR/target.yaml:26: "void" is the name of another effect, too'
+    assert told == 'DIR/target.yaml:27: "void" is the name of another effect, too'
 
 
 def test_a_set_of_effect_pairs_fits_a_number(pytestconfig, tmp_path):
@@ -55,7 +55,7 @@ OUTCOMES = """    outcome: result
             [("    outcome: result\n", "    outcome: result\n    statuses: {COMPLETED: {ends: completed}}\n")],
             "18: where there is an `outcome`, it says what COMPLETED means",
         ),
-        ([("  - {prefix: account-, field: entries}\n", "  []\n")], "24: where these effects can be read is missing"),
+        ([("  - {prefix: account-, field: entries}\n", "  []\n")], "25: where these effects can be read is missing"),
         ([("start: {dapr: dapr}", "start: {http: /pay, id: '['}")], '12: "[" is not a JMESPath expression'),
         ([("[python, worker.py]", "[python, worker.py]\n  health: sometimes")], "health: string should match pattern"),
     ],

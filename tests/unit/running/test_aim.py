@@ -109,15 +109,19 @@ def ambush(post, wanted):
         (COMMITTED, {"after_effect"}),
         (RETURNED, {"after_return"}),
         (ENDED, set()),
+        (aiming.Testimony("not begun", 0, scheduled=True, recorded=False), {"before_body"}),
+        (aiming.Testimony("not begun", 1, scheduled=True, recorded=False), set()),
         (aiming.Testimony("begun", None, scheduled=False, recorded=False), {"before_effect", "after_effect"}),
         (aiming.Testimony("returned", None, scheduled=True, recorded=False), {"after_return"}),
         (aiming.Testimony("returned", 0, scheduled=True, recorded=False), set()),
         (aiming.Testimony("raised", 1, scheduled=True, recorded=False), set()),
-        (aiming.Testimony(None, 0, scheduled=True, recorded=False), set()),
+        (aiming.Testimony(None, 0, scheduled=True, recorded=False), {"before_body", "before_effect"}),
+        (aiming.Testimony(None, 1, scheduled=True, recorded=False), {"after_effect", "after_return"}),
+        (aiming.Testimony(None, None, scheduled=True, recorded=True), set()),
     ],
 )
 def test_an_execution_stands_where_no_source_speaks_against_it(testimony, stands_at):
-    points = ("before_effect", "after_effect", "after_return")
+    points = ("before_body", "before_effect", "after_effect", "after_return")
 
     assert {point for point in points if testimony.against(point) is None} == stands_at
 

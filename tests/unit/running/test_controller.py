@@ -337,6 +337,14 @@ def test_turns_are_executed_twice_only_where_there_is_a_tap():
         refuse_unservable(made, BackendName.COMPOSE)
 
 
+def test_a_point_that_only_a_tap_announces_is_refused_where_there_is_none():
+    made = Request("tests/targets/payments_aimed_kills.yaml").plan(1)
+
+    refuse_unservable(made, BackendName.PROCESSES)
+    with pytest.raises(UsageError, match="aimed at hold_v1:before_body needs a tap"):
+        refuse_unservable(made, BackendName.COMPOSE)
+
+
 def test_kill_has_no_settings():
     assert Kill().model_dump() == {}
 

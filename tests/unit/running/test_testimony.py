@@ -40,11 +40,12 @@ class Engine:
 def _ask(tmp_path, monkeypatch):
     described = load(shipped.TARGET)
 
-    def ask(events=(), attempts=(), effects=(), activity="register_shipment_v1"):
+    def ask(events=(), attempts=(), effects=(), activity="register_shipment_v1", node="app-0", told=True):
         (tmp_path / "attempts-app-0.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
         monkeypatch.setattr(testimony.ledgers, "effects", lambda *_: iter(effects))
+        target = described.model_copy(update={"attempts": told})
         sources = testimony.Sources(
-            described, described.workflows["order_v1"], None, Engine([*OTHERS, *events]), Journals(tmp_path)
+            target, described.workflows["order_v1"], None, Engine([*OTHERS, *events]), Journals(tmp_path)
         )
         return sources.testify(
             Announcement(
@@ -52,7 +53,7 @@ def _ask(tmp_path, monkeypatch):
                 activity=activity,
                 task_id=5,
                 attempt_id="x",
-                node="app-0",
+                node=node,
                 point="after_effect",
                 at_ns=1,
             )
@@ -64,7 +65,7 @@ def _ask(tmp_path, monkeypatch):
 def test_nothing_is_known_of_what_left_no_trace(ask):
     found = ask()
 
-    assert (found.attempt, found.effects, found.scheduled, found.recorded) == (None, 0, False, False)
+    assert (found.attempt, found.effects, found.scheduled, found.recorded) == ("not begun", 0, False, False)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,22 @@ def test_nothing_is_known_of_what_left_no_trace(ask):
         ([START], "begun"),
         ([START, END], "returned"),
         ([START, {**END, "outcome": "error"}], "raised"),
-        ([{**START, "attempt_id": "y"}], None),
+        ([{**START, "attempt_id": "y"}], "not begun"),
     ],
 )
 def test_an_attempt_is_told_by_its_file(ask, attempts, attempt):
     assert ask(attempts=attempts).attempt == attempt
+
+
+def test_a_tap_knows_the_task_and_not_what_the_file_calls_its_execution(ask):
+    other = {**START, "attempt_id": "z", "task_id": 6}
+
+    assert ask(attempts=[{**START, "attempt_id": "y"}, other], node="sidecar-0").attempt == "begun"
+    assert ask(attempts=[other], node="sidecar-0").attempt == "not begun"
+
+
+def test_where_the_target_writes_no_attempts_nothing_is_told_of_them(ask):
+    assert ask(attempts=[START], told=False).attempt is None
 
 
 def test_the_engine_tells_what_it_has_stored_of_that_task(ask):

@@ -8,58 +8,11 @@ import grpc
 import pytest
 from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as durabletask
 
-from harness.backends import ports
 from harness.journal import Journal
 from harness.rows import TurnTwice
-from harness.tap import acting, record
+from harness.tap import acting
 from harness.tap.acting import Acting
-
-WORK, END = "/TaskHubSidecarService/GetWorkItems", "/TaskHubSidecarService/CompleteOrchestratorTask"
-
-
-class Sidecar(grpc.GenericRpcHandler):
-    """Hands out work, and takes answers down."""
-
-    def __init__(self):
-        self.work = asyncio.Queue()
-        self.answers = []
-
-    def service(self, details):
-        behaviour = {WORK: self.hand_out, END: self.take}.get(details.method, self.refuse)
-        return grpc.stream_stream_rpc_method_handler(behaviour)
-
-    async def hand_out(self, requests, context):
-        while (item := await self.work.get()) is not None:
-            yield item
-
-    async def take(self, requests, context):
-        async for request in requests:
-            self.answers.append(durabletask.WorkflowResponse.FromString(request))
-        yield b""
-
-    async def refuse(self, requests, context):
-        async for request in requests:
-            assert request == b"asked"
-        metadata = dict(context.invocation_metadata())
-        assert metadata["dapr-app-id"] == "orders"
-        assert metadata[record.AGENT].startswith("grpc-python-asyncio"), "what the worker calls itself"
-        context.set_trailing_metadata((("why", "not here"),))
-        await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
-        yield b""
-
-
-@asynccontextmanager
-async def serving(handler):
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((handler,))
-    with ports.lease() as lease:
-        at = f"127.0.0.1:{lease.take()}"
-        server.add_insecure_port(at)
-        await server.start()
-        try:
-            yield at
-        finally:
-            await server.stop(0)
+from tests.builders.sidecar import TURN_ENDS, WORK, Sidecar, act, serving
 
 
 @asynccontextmanager
@@ -73,7 +26,7 @@ async def worker(at, execute, *, echoes=True):
             answer = durabletask.WorkflowResponse(instanceId=item.workflowRequest.instanceId, completionToken=token)
             for number, name in enumerate(execute(item)):
                 answer.actions.add(id=number).scheduleTask.name = name
-            await channel.unary_unary(END)(answer.SerializeToString())
+            await channel.unary_unary(TURN_ENDS)(answer.SerializeToString())
 
     async with grpc.aio.insecure_channel(at) as channel:
         running = asyncio.create_task(run(channel))
@@ -116,7 +69,7 @@ def executed(journal, execute, *, share=1.0, more=None, echoes=True):
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", share, {}, turns)) as tap:
+        async with serving(sidecar) as at, serving(Acting(act(at, share=share), turns)) as tap:
             async with worker(tap, execute, echoes=echoes):
                 sidecar.work.put_nowait(turn(token="theirs"))
                 await until(lambda: len(sidecar.answers) == 1)
@@ -174,7 +127,7 @@ def test_without_tokens_the_next_turn_waits_for_the_twin_and_no_answer_is_taken_
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
             async with worker(tap, lambda item: [f"past {len(item.workflowRequest.pastEvents)}"], echoes=False):
                 for past in range(1, 31):
                     sidecar.work.put_nowait(turn(past=past))
@@ -195,7 +148,7 @@ def test_without_tokens_two_turns_of_one_instance_at_once_say_nothing(journal):
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
             sidecar.work.put_nowait(turn())
             sidecar.work.put_nowait(turn())
             async with worker(tap, lambda item: [next(names)], echoes=False):
@@ -214,13 +167,13 @@ def test_a_turn_does_not_wait_for_a_twin_whose_worker_has_gone(journal):
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
             async with grpc.aio.insecure_channel(tap) as channel:
                 call = channel.unary_stream(WORK)(b"")
                 sidecar.work.put_nowait(turn())
                 item = durabletask.WorkItem.FromString(await call.read())
                 answer = durabletask.WorkflowResponse(instanceId=item.workflowRequest.instanceId)
-                await channel.unary_unary(END)(answer.SerializeToString())
+                await channel.unary_unary(TURN_ENDS)(answer.SerializeToString())
                 await call.read()  # the twin, which gets no answer
                 call.cancel()
             await until(lambda: rows(file))
@@ -247,7 +200,7 @@ def test_the_answer_to_a_twin_of_a_life_before_is_kept_from_the_sidecar_and_a_tu
         async with grpc.aio.insecure_channel(tap) as channel:
             for token in ("harness-twin-sidecar-0-1-1", "harness-turn-sidecar-0-99"):
                 answer = durabletask.WorkflowResponse(instanceId="late", completionToken=token)
-                await channel.unary_unary(END)(answer.SerializeToString())
+                await channel.unary_unary(TURN_ENDS)(answer.SerializeToString())
 
     answers, _ = executed(journal, lambda item: [], more=late)
 
@@ -272,8 +225,8 @@ def test_a_twin_goes_to_another_replica_if_one_answers(journal, monkeypatch):
 
     async def run():
         one, two = Sidecar(), Sidecar()
-        async with serving(one) as a, serving(two) as b, serving(Acting(b, "sidecar-1", 0.0, {}, turns)) as there:
-            tap = Acting(a, "sidecar-0", 1.0, {"sidecar-1": there}, turns)
+        async with serving(one) as a, serving(two) as b, serving(Acting(act(b, node="sidecar-1"), turns)) as there:
+            tap = Acting(act(a, share=1.0, peers={"sidecar-1": there}), turns)
             async with serving(tap) as here, worker(here, lambda item: ["here"]):
                 one.work.put_nowait(turn("alone"))  # nobody is connected over there
                 await until(lambda: len(rows(file)) == 1)
@@ -301,7 +254,7 @@ def test_a_twin_without_an_answer_says_nothing(journal, monkeypatch):
 
     async def run():
         sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(at, "sidecar-0", 1.0, {}, turns)) as tap:
+        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
             async with grpc.aio.insecure_channel(tap) as channel:
                 call = channel.unary_stream(WORK)(b"")
                 sidecar.work.put_nowait(turn())

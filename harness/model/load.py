@@ -1,0 +1,131 @@
+"""
+The load of a scenario: what is started, how often, and how the rate changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.model.values import Seconds, Value
+
+Rate = Annotated[float, Field(ge=0, le=2000)]
+"""Starts per second."""
+Period = Annotated[Seconds, Field(ge=0.1)]
+
+
+class Ramp(Value):
+    """
+    The rate goes to `to` in a straight line, until the load ends or `until`.
+    """
+
+    to: Rate
+    until: Annotated[Seconds, Field(gt=0)] | None = None
+
+    def __str__(self) -> str:
+        return f"ramp to {self.to:g} until " + ("the end" if self.until is None else f"{self.until:g} s")
+
+
+class Steps(Value):
+    """
+    The rate is higher by `by` after each `every`. It never falls below 0.
+    """
+
+    by: float = Field(ge=-2000, le=2000)
+    every: Period
+
+    def __str__(self) -> str:
+        return f"{self.by:+g} after each {self.every:g} s"
+
+
+class Spike(Value):
+    """
+    The rate is `to` from `at` on, for as long as `for` says.
+    """
+
+    to: Rate
+    at: Seconds
+    hold: Seconds = Field(alias="for")
+
+    def __str__(self) -> str:
+        return f"spike of {self.to:g} at {self.at:g} s for {self.hold:g} s"
+
+
+class Wave(Value):
+    """
+    The rate swings between `load.rate` and `to` as a sine does; one period takes `every`.
+    """
+
+    to: Rate
+    every: Period
+
+    def __str__(self) -> str:
+        return f"wave to {self.to:g} with a period of {self.every:g} s"
+
+
+class Burst(Value):
+    """
+    Besides the rate, `size` starts at once after each `every`.
+    """
+
+    size: int = Field(ge=1, le=10_000)
+    every: Period
+
+    def __str__(self) -> str:
+        return f"and {self.size} at once after each {self.every:g} s"
+
+
+class Replay(Value):
+    """
+    Starts at given times (seconds after the load began), and none by the rate.
+    """
+
+    file: str
+    times: tuple[Annotated[float, Field(ge=0, le=10**6)], ...] = Field(min_length=1, max_length=50_000)
+
+    def __str__(self) -> str:
+        return f"none by the rate, {len(self.times)} at the times of {self.file}"
+
+
+class Shape(Value):
+    """
+    How the rate changes over the load: one of these.
+    """
+
+    ramp: Ramp | None = None
+    steps: Steps | None = None
+    spike: Spike | None = None
+    wave: Wave | None = None
+    burst: Burst | None = None
+    replay: Replay | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Shape:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a shape is one of {', '.join(type(self).model_fields)}, not {len(given)} of them")
+        return self
+
+    def __str__(self) -> str:
+        return str(next(of for _, of in self if of is not None))
+
+
+class Load(Value):
+    """
+    Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
+    """
+
+    workflow: str = Field(default="", description="name in the target's workflows; default: the first of them")
+    rate: Rate = Field(description="starts per second; where there is a shape, at the begin of the load")
+    duration: Seconds
+    shape: Shape | None = Field(default=None, description="how the rate changes; default: not at all")
+    arrivals: Literal["poisson", "constant"] = Field(
+        default="poisson", description="gaps between starts: random, as of independent clients, or all the same"
+    )
+    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="kind -> weight; default: the kinds of the target, with their weights"
+    )
+    timeout: Annotated[Seconds, Field(gt=0)] = 10.0
+    retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
