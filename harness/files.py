@@ -30,6 +30,16 @@ def write_whole(file: Path, content: str | bytes) -> None:
         raise
 
 
+def is_there(file: Path) -> bool:
+    """
+    Return whether a file of this name is there. None can be there if its name is too long, or is no name.
+    """
+    try:
+        return file.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def no_plain_file(folder: Path, inner: Iterable[str]) -> Path | None:
     """
     Return the first entry of `folder`, or of its subfolders `inner`, that is neither a regular file nor, in `folder`

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError, UsageError
-from harness.files import no_plain_file, write_whole
+from harness.files import is_there, no_plain_file, write_whole
 from harness.journal import Journals
 from harness.model import Plan, SelfTest, Stall, Verdict
 
@@ -343,7 +343,7 @@ def find(root: Path, name: str) -> RunDir:
     made must not lead us to files of ours.
     """
     for path in (Path(name), root / name):
-        if (path / "plan.json").is_file():
+        if is_there(path / "plan.json"):
             return plain(RunDir(path.resolve()))
     have = sorted({path.parent.name for path in root.glob("*/plan.json")} - {LATEST}) if root.is_dir() else []
     hint = f"the newest are: {', '.join(have[-3:])}" if have else f"there are no runs in {root}"

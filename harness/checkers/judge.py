@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -89,8 +89,7 @@ def judge(
         offers = offered(plan, database)
         lacking_offers: dict[str, tuple[str, ...]] = {}
         findings = []
-        for needs, finding in _findings(database, telling, explanations, of_target, drafts, keep, progress):
-            unoffered = tuple(need for need in needs if need not in offers)
+        for unoffered, finding in _findings(database, telling, explanations, offers, of_target, drafts, keep, progress):
             # What contradicts a claim counts, whatever the target says that it offers.
             if unoffered and finding.result is not Result.VIOLATED:
                 lacking_offers[finding.name] = unoffered
@@ -146,13 +145,15 @@ def _findings(
     database: Database,
     telling: Telling,
     explanations: Explanations,
+    offers: Collection[str],
     of_target: Path | None,
     drafts: Path | None,
     keep: Path | None,
     progress: Progress,
 ) -> Iterator[tuple[tuple[str, ...], Finding]]:
     """
-    What each invariant needs, and what it says: the general ones, the target's own, the user's, each by name.
+    What each invariant needs and is not offered, and what it says: the general ones, the target's own, the user's, each
+    by name. One that cannot contradict a claim is not examined if it is not offered what it needs.
     """
     general, targets, reason = invariant.load(invariant.GENERAL), {}, None
     if of_target is not None:
@@ -171,8 +172,12 @@ def _findings(
             progress(f"invariant {name}", number, len(general) + len(targets) + len(users))
             if origin == "target" and name in general:
                 yield (), unknown(name, "", "there is a general invariant of that name", origin)
+                continue
+            unoffered = tuple(need for need in invariant.needs(text) if need not in offers)
+            if unoffered and invariant.parse(text).severity == "unknown":
+                yield unoffered, unknown(name, "", "it is not applicable", origin)
             else:
-                yield invariant.needs(text), examine(database, telling, name, text, origin, keep, explanations)
+                yield unoffered, examine(database, telling, name, text, origin, keep, explanations)
     if reason is not None:
         yield (), unknown("invariants", "The target's own invariants hold.", reason, "target")
 

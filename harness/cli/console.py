@@ -14,11 +14,13 @@ import re
 import sys
 import webbrowser
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Any, TextIO
 
 from harness_reports import words
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.status import Status
+from rich.text import Text
 from typing_extensions import override
 
 
@@ -43,6 +45,33 @@ class Safe(Console):
             else:
                 lines = "\n".join(map(words.printable, segment.text.split("\n")))
                 yield Segment(lines, segment.style)
+
+    @override
+    def status(self, status: RenderableType, **settings: Any) -> Status:
+        """
+        Return what shows that something is being done. Its texts are shown as they are.
+        """
+        return _Doing(status, console=self, **settings)
+
+
+class _Doing(Status):
+    """
+    What is being done, without markup: `Status` reads it in every text, whatever its console does.
+    """
+
+    def __init__(self, status: RenderableType, **settings: Any) -> None:
+        super().__init__(_plain(status), **settings)
+
+    @override
+    def update(self, status: RenderableType | None = None, **settings: Any) -> None:
+        """
+        Show `status` from now on.
+        """
+        super().update(None if status is None else _plain(status), **settings)
+
+
+def _plain(text: RenderableType) -> RenderableType:
+    return Text(text) if isinstance(text, str) else text
 
 
 out = Safe()

@@ -17,6 +17,7 @@ from harness.cli import console
 from harness.cli.console import annotate, in_github_actions, out, say
 from harness.cli.options import Out, RunName, RunNames
 from harness.errors import EvidenceError, Exit, UsageError
+from harness.files import is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +175,7 @@ def pack(
 
     made = tuple(names) if names else last.load(runs).runs
     folders = {folder.path: folder for folder in (rundir.find(runs, name) for name in made)}
-    if not names and (runs / rundir.LATEST / "plan.json").is_file():  # also a run that failed, for its logs
+    if not names and is_there(runs / rundir.LATEST / "plan.json"):  # also a run that failed, for its logs
         newest = rundir.find(runs, rundir.LATEST)
         folders[newest.path] = newest
     file = to or runs / "packed.tar.gz"

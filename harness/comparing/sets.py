@@ -48,8 +48,11 @@ def folders(path: Path) -> list[RunDir]:
 
     Raises UsageError if there are none.
     """
-    plans = [path / "plan.json", *path.glob("*/plan.json"), *path.glob("*/*/plan.json")]
-    found = sorted({plan.parent.resolve() for plan in plans if plan.is_file()})
+    try:
+        plans = [path / "plan.json", *path.glob("*/plan.json"), *path.glob("*/*/plan.json")]
+        found = sorted({plan.parent.resolve() for plan in plans if plan.is_file()})
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if not found:
         raise UsageError(f"there are no runs in {path}: expected is a run directory, or a folder that holds some")
     return [RunDir(folder) for folder in found]

@@ -16,10 +16,15 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.errors import UsageError
+from harness.files import is_there
 
+_NOT_ITS_TAG = (ValueError, LookupError, AttributeError, TypeError)
+"""What ruamel.yaml raises for a value that its tag cannot have: a date that is none, `!!bool x`, `!!float ''`."""
 _LARGEST = 1_000_000
 """Bytes."""
 _DEEPEST = 50
+_DIGITS = 6
+"""Of an index: there are no more values than that."""
 _MOST_VALUES = 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -53,7 +58,7 @@ def find(folder: Path, what: str, name: str) -> Path:
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return Path(name)
-    if name not in named(folder) and Path(f"{name}.yaml").is_file():
+    if name not in named(folder) and is_there(Path(f"{name}.yaml")):
         return Path(f"{name}.yaml")
     if name not in named(folder):
         raise UsageError(f'there is no {what} "{name}"; {did_you_mean(name, named(folder))} (`harness list` shows all)')
@@ -203,7 +208,7 @@ def read(file: Path) -> Document:
         mark = marked.problem_mark or marked.context_mark
         line = mark.line + 1 if mark else 1
         raise UsageError(f"{file}:{line}: not valid YAML: {marked.problem or marked.context}") from error
-    except ValueError as error:  # a number of thousands of digits, a date that is none
+    except _NOT_ITS_TAG as error:
         raise UsageError(f"{file}:1: not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, CommentedMap):
         raise UsageError(f"{file}:1: expected a mapping of settings, found {type(data).__name__}")
@@ -222,9 +227,12 @@ def _text(file: Path) -> str:
             data = content.read(_LARGEST + 1)
         if len(data) > _LARGEST:
             raise UsageError(f"{file}: larger than {_LARGEST:,} bytes; no scenario, target or suite is so large")
-        return data.decode("utf-8-sig")
+    except ValueError as error:  # a name that no file can have
+        raise UsageError(f"{str(file)!r}: cannot be read: {error}") from error
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{file}:{data[: error.start].count(10) + 1}: not a text in UTF-8: {error.reason}") from error
 
@@ -267,15 +275,18 @@ def override(document: Document, settings: Iterable[str]) -> None:
             node = _child(node, part, setting)
         try:
             value = yaml.load(text)
-        except (YAMLError, ValueError) as error:
+        except (YAMLError, *_NOT_ITS_TAG) as error:
             raise UsageError(f"--set {setting}: the value is not valid YAML: {_first_line(error)}") from error
+        except RecursionError as error:
+            raise UsageError(f"--set {setting[:200]}: the value is nested too deep to be read") from error
         if isinstance(node, CommentedSeq):
             node[_index(node, last, setting)] = value
         elif isinstance(node, CommentedMap):
             node[last] = value
         else:
             raise UsageError(f"--set {setting}: {'.'.join(parents)} has no parts")
-        document.overridden[tuple(int(part) if part.isdecimal() else part for part in path.split("."))] = setting
+        document.overridden[tuple(_place(part) for part in path.split("."))] = setting
+    _refuse_too_much(document.file, document.data)
 
 
 def _first_line(error: Exception) -> str:
@@ -292,6 +303,14 @@ def _child(node: object, part: str, setting: str) -> object:
 
 
 def _index(node: CommentedSeq, part: str, setting: str) -> int:
-    if not part.isdecimal() or int(part) >= len(node):
+    index = _place(part)
+    if not isinstance(index, int) or index >= len(node):
         raise UsageError(f"--set {setting}: expected an index below {len(node)}, found {part!r}")
-    return int(part)
+    return index
+
+
+def _place(part: str) -> int | str:
+    """
+    Return one part of a path: a number if it can be an index.
+    """
+    return int(part) if part.isdecimal() and len(part) <= _DIGITS else part

@@ -5,20 +5,20 @@
 -- source: target/workflows.py (each call is yielded, or is one of a list that when_all waits for).
 -- witness: {instance_id} has ended, and {what} {task_id} ({name:or}) has no result.
 WITH ended AS (
-    SELECT instance_id
+    SELECT instances.instance_id
     FROM instances
-    WHERE status = 'COMPLETED'
+    JOIN histories ON histories.instance_id = instances.instance_id
+    WHERE instances.status = 'COMPLETED' AND (NOT histories.orderly OR histories.unanswered > 0)
 ), ordered AS (
     SELECT instance_id, task_id, name, CASE event WHEN 'taskScheduled' THEN 'task' ELSE 'timer' END AS what
     FROM history
-    WHERE event IN ('taskScheduled', 'timerCreated')
+    WHERE event IN ('taskScheduled', 'timerCreated') AND instance_id IN (SELECT instance_id FROM ended)
 ), over AS (
     SELECT instance_id, task_id, CASE event WHEN 'timerFired' THEN 'timer' ELSE 'task' END AS what
     FROM history
-    WHERE event IN ('taskCompleted', 'taskFailed', 'timerFired')
+    WHERE event IN ('taskCompleted', 'taskFailed', 'timerFired') AND instance_id IN (SELECT instance_id FROM ended)
 )
 SELECT ordered.instance_id, ordered.task_id, ordered.name, ordered.what
 FROM ordered
-JOIN ended ON ended.instance_id = ordered.instance_id
 ANTI JOIN over ON over.instance_id = ordered.instance_id AND over.task_id = ordered.task_id AND over.what = ordered.what
 ORDER BY ordered.instance_id, ordered.task_id, ordered.what

@@ -4,45 +4,46 @@
 -- catches: order_changed, task_input_changed
 -- source: target/workflows.py; the plan has the body of each request (table arrivals). In a synthetic run the first copy of each order is that of the plan.
 -- witness: {instance_id}: {what} is {found:or}, and must be {wanted:or}.
-WITH inputs AS (
+WITH orders AS (
+    SELECT instance_id, payload, left(payload, length(payload) - 1) AS unclosed
+    FROM history
+    WHERE event = 'executionStarted'
+), doubtful AS (
+    -- The input of nearly every task begins with the text of the order. Only that of the others is parsed.
+    SELECT tasks.instance_id, tasks.position, tasks.name, tasks.payload, orders.payload AS asked
+    FROM history AS tasks
+    JOIN orders ON orders.instance_id = tasks.instance_id
+    WHERE tasks.event = 'taskScheduled' AND NOT coalesce(starts_with(tasks.payload, orders.unclosed), FALSE)
+), parsed AS (
     SELECT
         instance_id,
         position,
-        event,
         name,
-        payload,
         json_extract_string(payload, '$.order_id') AS order_id,
         json_extract_string(payload, '$.kind') AS kind,
         json_extract_string(payload, '$.sku') AS sku,
-        json_extract_string(payload, '$.quantity') AS quantity
-    FROM history
-    WHERE event IN ('executionStarted', 'taskScheduled')
-), orders AS (
-    SELECT *
-    FROM inputs
-    WHERE event = 'executionStarted'
-), tasks AS (
-    SELECT *
-    FROM inputs
-    WHERE event = 'taskScheduled'
+        json_extract_string(payload, '$.quantity') AS quantity,
+        json_extract_string(asked, '$.order_id') AS asked_id,
+        json_extract_string(asked, '$.kind') AS asked_kind,
+        json_extract_string(asked, '$.sku') AS asked_sku,
+        json_extract_string(asked, '$.quantity') AS asked_quantity
+    FROM doubtful
 )
 SELECT orders.instance_id, 'its input' AS what, orders.payload AS found, arrivals.body AS wanted, 0 AS position
 FROM orders
 JOIN arrivals ON arrivals.instance_id = orders.instance_id
 WHERE orders.payload IS DISTINCT FROM arrivals.body
 UNION ALL
-SELECT instance_id, 'the id in its input', order_id, instance_id, 0
+SELECT instance_id, 'the id in its input', json_extract_string(payload, '$.order_id'), instance_id, 0
 FROM orders
-WHERE order_id IS DISTINCT FROM instance_id
+WHERE json_extract_string(payload, '$.order_id') IS DISTINCT FROM instance_id
 UNION ALL
 SELECT
-    tasks.instance_id,
-    'the order in the input of ' || tasks.name,
-    concat_ws(', ', tasks.order_id, tasks.kind, tasks.sku, tasks.quantity),
-    concat_ws(', ', orders.order_id, orders.kind, orders.sku, orders.quantity),
-    tasks.position
-FROM tasks
-JOIN orders ON orders.instance_id = tasks.instance_id
-WHERE (tasks.order_id, tasks.kind, tasks.sku, tasks.quantity)
-    IS DISTINCT FROM (orders.order_id, orders.kind, orders.sku, orders.quantity)
+    instance_id,
+    'the order in the input of ' || name,
+    concat_ws(', ', order_id, kind, sku, quantity),
+    concat_ws(', ', asked_id, asked_kind, asked_sku, asked_quantity),
+    position
+FROM parsed
+WHERE (order_id, kind, sku, quantity) IS DISTINCT FROM (asked_id, asked_kind, asked_sku, asked_quantity)
 ORDER BY 1, position, 2

@@ -116,6 +116,7 @@ RECORD_LIES = {
     "task_input_changed": lambda r: event_of(r, "a", "taskScheduled", task_id=0).update(payload='{"order_id": "b"}'),
     "output_swapped": exchanged,
     "result_falsified": lambda r: event_of(r, "a", "taskCompleted", task_id=0).update(payload="false"),
+    "answer_falsified": lambda r: event_of(r, "a", "taskCompleted", task_id=1).update(payload="1"),
     "key_swapped": lambda r: swapped(r, "key", {"key": "a/ship"}, {"key": "e/ship"}),
     "effect_of_another_stock": lambda r: change(r, "effects", {"source": "stock-sku-x"}, key="a/reserve"),
 }

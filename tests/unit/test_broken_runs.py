@@ -3,28 +3,32 @@
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import duckdb
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import pipeline
-from harness.checkers import judge
 from harness.errors import HarnessError
 from harness.evidence import schema, tables
 from harness.model import Result
 from harness.rundir import RunDir
-from tests.builders import literal
+from tests.builders import fuzz, literal
 from tests.builders.record_lies import fault
 
-EXAMPLES = int(os.environ.get("FUZZ", "12"))
-"""How many broken runs are tried. In CI there is time for a few."""
+EXAMPLES = int(os.environ.get("FUZZ", "40"))
+"""How many broken inputs are tried. In CI there is time for a few."""
 
-HOSTILE = ["", "[/x]", "\x1b[2J", "é" * 300, "[" * 5_000, '{"a": "\\ud800"}', "'; DROP TABLE x", "~1", "NaN", "\x00"]
-NUMBERS = [None, 0, -1, 2**31 - 1, -(2**31)]
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch):
+    """What a command sets for its whole process is not set for the tests after this one."""
+    monkeypatch.setattr(structlog, "configure", lambda **_: None)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
 
 
 @pytest.fixture(name="sound", scope="module")
@@ -109,20 +113,59 @@ def test_a_file_of_sql_that_is_no_text_is_no_invariant(sound, tmp_path):
     assert judged(copy) is not Result.HOLDS
 
 
+SETTINGS = [
+    "load.rate=[",
+    "load.rate=" + "[" * 5_000 + "]" * 5_000,
+    "load.rate=" + '{"a":' * 5_000 + "1" + "}" * 5_000,
+    "a." * 5_000 + "a=1",
+    "faults." + "9" * 5_000 + ".at=1s",
+    "load.rate=" + "9" * 5_000,
+    "load.rate=1e999",
+    "load.rate=&a [*a, *a]",
+    "load.rate=&a {<<: *a}",
+    "claim=!!bool x",
+    "claim=!!float ''",
+    "claim=!!python/object/apply:os.system [ls]",
+    "claim=\ud800",
+    "claim=\x1b[2J",
+    "[/x]=1",
+]
+
+
+@pytest.mark.parametrize(
+    "setting", SETTINGS, ids=[setting[:20].encode("unicode_escape").decode() for setting in SETTINGS]
+)
+def test_a_setting_that_cannot_be_is_wrong_usage(setting):
+    found = fuzz.ended(["plan", "sidecar_kill", "--set", setting])
+
+    assert (found.code, "Traceback" in found.printed) == (64, False)
+
+
+@pytest.mark.parametrize("command", ["check", "gate", "report", "selftest", "pack", "compare", "plan", "suite"])
+@pytest.mark.parametrize("name", ["*", "[a]", "[/x]", "x" * 300, "\ud800"])
+def test_a_name_is_a_name_and_no_pattern_or_markup(tmp_path, monkeypatch, command, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+
+    found = fuzz.ended([command, name, *([name] if command == "compare" else [])])
+
+    assert (found.code, "Traceback" in found.printed) == (64, False)
+
+
+@pytest.fixture(name="base", scope="module")
+def _base(tmp_path_factory):
+    return fuzz.make_base(tmp_path_factory.mktemp("base"))
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(data=st.data())
-def test_any_value_in_any_column_gives_a_verdict(sound, data):
-    table = data.draw(st.sampled_from(schema.TABLES))
-    column = data.draw(st.sampled_from(table.columns))
-    values = HOSTILE if column.type == "VARCHAR" else NUMBERS if column.type != "BOOLEAN" else [None, True, False]
-    value = data.draw(st.sampled_from([None, *values]))
+@given(number=st.integers(0, 2**32))
+def test_any_broken_input_ends_as_documented(base, number):
+    """10,000 of them: `python -m tests.builders.fuzz 10000`."""
+    found = fuzz.tried(base, number)
 
-    with tempfile.TemporaryDirectory() as folder:
-        copy = broken(sound, Path(folder), table, column.name, value)
-        verdict = judge.judge("run", copy.load_plan(), copy.evidence)
-
-    assert verdict.model_dump_json()
+    assert found.code in fuzz.DOCUMENTED
+    assert "a defect of the harness" not in found.printed

@@ -161,6 +161,13 @@ def test_no_text_from_outside_moves_the_cursor(printed):
     assert str(printed).count("[") == shown.count("["), "no markup is read"
 
 
+def test_what_is_being_done_is_told_without_markup():
+    with Safe(stderr=True).status("copying [/x]") as status:
+        status.update("judging: invariant [/y]")
+
+    assert status.renderable.text.plain == "judging: invariant [/y]"
+
+
 def test_a_json_file_of_gigabytes_is_not_read(run, monkeypatch):
     monkeypatch.setattr(rundir, "_LARGEST", 1000)
 

@@ -4,12 +4,19 @@
 -- catches: call_renumbered, call_to_nobody, call_undue, call_of_stranger
 -- source: harness/load/operations.py and locust_host.py, harness/running/canary.py. Calls are not counted if lines of journals were torn.
 -- witness: call {op_id:or} of {instance_id:or}: {fault}.
-WITH numbered AS (
+WITH again AS (
+    SELECT tries.op_id AS again_id, max(earlier.completed_ns) AS before_ns
+    FROM operations AS tries
+    JOIN operations AS earlier ON earlier.instance_id = tries.instance_id AND earlier.try = tries.try - 1
+    WHERE tries.try > 1
+    GROUP BY tries.op_id
+), numbered AS (
     SELECT
         operations.*,
         CASE WHEN starts_with(op_id, client || '/') THEN try_cast(regexp_replace(substr(op_id, length(client) + 2), '~\d+$', '') AS BIGINT) END AS number,
-        lag(completed_ns) OVER (PARTITION BY instance_id ORDER BY try, invoked_ns, op_id) AS before_ns
+        again.before_ns
     FROM operations
+    LEFT JOIN again ON again.again_id = operations.op_id
 ), doubted AS (
     SELECT
         numbered.*,

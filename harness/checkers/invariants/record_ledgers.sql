@@ -34,8 +34,8 @@ SELECT source, fault
 FROM doubted
 WHERE fault IS NOT NULL
 UNION ALL
-SELECT source, 'the key ' || key || ' of ' || effect || ' is that of ' || count(DISTINCT instance_id) || ' instances'
+SELECT source, 'the key ' || key || ' of ' || effect || ' is that of ' || min(instance_id) || ' and of ' || max(instance_id)
 FROM effects
 GROUP BY source, effect, key
-HAVING count(DISTINCT instance_id) > 1
+HAVING min(instance_id) <> max(instance_id)
 ORDER BY source, fault

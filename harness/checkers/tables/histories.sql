@@ -14,6 +14,7 @@ SELECT
     shapes.completed,
     shapes.scheduled,
     shapes.tasks_print,
+    shapes.unanswered,
     outlines.timely AND coalesce(shapes.sound, FALSE) AS orderly
 FROM outlines
 LEFT JOIN shapes ON shapes.events = outlines.events AND shapes.outline = outlines.outline

@@ -4,7 +4,7 @@
 -- sound is a proof, in one pass without a sort or a join, that none of the history_* invariants finds anything wrong
 -- with such a history. If something cannot be proved here (ids and positions that do not fit into 63 bits, child
 -- workflows), that is not a finding: the invariants then look at the history itself. completed is the set of tasks that
--- have a result, one bit per task. tasks_print is a fingerprint of all pairs (task, name) that were scheduled, like
+-- have a result, one bit per task. unanswered counts the tasks and timers that have neither a result nor a failure. tasks_print is a fingerprint of all pairs (task, name) that were scheduled, like
 -- tasks_print in bodies for those that ran.
 WITH examples AS (
     SELECT min(instance_id) AS instance_id
@@ -60,6 +60,7 @@ SELECT
     gathered.completed,
     gathered.tasks_scheduled AS scheduled,
     gathered.tasks_print,
+    bit_count((coalesce(tasks, 0) | coalesce(timers, 0)) & ~(coalesce(resolved, 0) | coalesce(fired, 0))) AS unanswered,
     coalesce(
         turns_at_0 = 1 AND starts_at_1 = 1 AND starts = 1
         AND (ends = 0 OR (ends = 1 AND end_position = gathered.events - 1))
