@@ -23,7 +23,7 @@ RUN_FILE = "dapr.yaml"
 UNKNOWN = "CHANGE_ME"
 """Stands in the file for what is not known."""
 
-_JS = re.compile(r"\.registerWorkflow\(\s*(?P<name>\w+)")
+_JS = re.compile(r"\.registerWorkflow(?:WithName\(\s*[\"'`]|\(\s*)(?P<name>\w+)")
 _SOURCES = {
     ".py": re.compile(
         r"@\w+\.workflow(?:\((?:\s*name\s*=\s*[\"'](?P<given>[^\"']+)[\"'])?[^)]*\))?\s*\n(?:async )?def (?P<name>\w+)"

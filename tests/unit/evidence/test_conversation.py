@@ -81,6 +81,27 @@ def test_a_real_record_of_another_language_is_decoded_and_says_which_sdk_spoke()
     ]
 
 
+def test_a_real_record_whose_calls_have_no_ids_is_decoded():
+    found = conversation.read(RECORDED.parent / "javascript")
+
+    assert {row["execution_id"] for row in found.deliveries} == {None}
+    answered = [(row["instance_id"], row["activity"], row["task_id"]) for row in found.deliveries if "outcome" in row]
+    assert answered == [
+        ("canary-1", "quote_v1", 2),
+        ("canary-0", "quote_v1", 2),
+        ("canary-0", "quote_v1", 3),
+        ("plain-000002", "reserve_stock_v1", 1),
+        ("scarce-000001", "reserve_stock_v1", 1),
+        ("refused-000003", "reserve_stock_v1", 1),
+        ("scarce-000001", "quote_v1", 3),
+        ("scarce-000001", "quote_v1", 4),
+    ]
+    assert {row["sdk"] for row in found.deliveries} == {"dapr-js-sdk/3.18.0 grpc-node-js/1.14.7"}
+    assert ("GetBulkState", "get", "stock-scarce-1") in [
+        (row["method"], row["operation"], row["key"]) for row in found.api_calls
+    ]
+
+
 def test_what_a_tap_that_acts_says_of_the_application_counts_and_not_what_it_says_of_itself(tmp_path):
     wire = Wire()
     wire.open(1)
