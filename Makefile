@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: setup provision images targets demo test test-fast spark-test lint format bench lock clean
+.PHONY: setup provision images targets demo test test-fast spark-test lint format docs bench lock clean
 
 setup: .venv/.ready
 
@@ -58,6 +58,10 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Writes into docs/ what follows from the code: tables of invariants, powers, evidence and verdicts, and the JSON Schemas.
+docs: setup
+	$(BIN)/python -m tests.builders.pages
 
 bench: provision
 	$(BIN)/python -m tests.bench

@@ -66,8 +66,8 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
 
     plan = plan.model_copy(update={"tap": place.backend in TAPPED})
     make_backend = backend_of(plan, place)
-    invariants = invariant.besides_general(plan.target.invariants)
-    of_team = known.of_team(plan.target.known)
+    invariants = invariant.besides_general(plan.target)
+    of_team = {} if plan.target.known is None else known.load(plan.target.known)
     folder = rundir.create(runs, plan.scenario.name, plan.seed)
     folder.save_plan(plan)
     folder.keep_invariants(invariants)
@@ -113,15 +113,22 @@ def judge_again(
     opening: Opening = open_database,
 ) -> Verdict:
     """
-    Judge the evidence in a run directory, and keep the verdict and its reports there. `drafts` is a folder of
-    invariants, and `accepted` one of known findings, that the user adds to those that the run brings.
+    Judge the evidence in a run directory, and keep the verdict and its reports there.
+
+    `drafts` is a folder of invariants, and `accepted` one of known findings, that the user adds to those that the run
+    brings. With one of them it is a trial: its verdict and its rows go into the folder `trial`, and the run's own
+    verdict and reports stay as they are.
     """
     # Only what lies in the run itself is read: its plan may name any folder, and a stranger may have made it.
     brought = plan.target.invariants is not None
+    trial = drafts is not None or accepted is not None
     findings = known.load()
-    for more in (folder.known if folder.known.is_dir() else None, accepted):
-        if more is not None:  # the run's own finding, or the user's, is meant where two have one name
-            findings |= known.load(more)
+    if folder.known.is_dir():  # the run's own finding, or the user's, is meant where two have one name
+        findings |= known.load(folder.known)
+    if accepted is not None:
+        of_user = known.load(accepted)
+        known.refuse_unknown(accepted, of_user, _judged_by(folder, drafts))
+        findings |= of_user
     verdict = judge(
         folder.name,
         plan,
@@ -129,17 +136,29 @@ def judge_again(
         modified,
         of_target=folder.invariants if brought or folder.invariants.is_dir() else None,
         drafts=drafts,
-        keep=folder.violations,
+        keep=folder.path / rundir.TRIAL if trial else folder.violations,
         known=findings,
         progress=progress,
         opening=opening,
     )
     foreign = invariant.foreign(folder.invariants, folder.known)
-    trial = drafts is not None or accepted is not None
     verdict = verdict.model_copy(update={"trial": trial, "notes": (*verdict.notes, *foreign)})
-    folder.save_verdict(verdict)
-    draw(folder, plan, verdict)
+    if trial:
+        beside = RunDir(folder.path / rundir.TRIAL)
+        beside.path.mkdir(exist_ok=True)
+        beside.save_verdict(verdict)
+    else:
+        folder.save_verdict(verdict)
+        draw(folder, plan, verdict)
     return verdict
+
+
+def _judged_by(folder: RunDir, drafts: Path | None) -> set[str]:
+    """
+    The names of the invariants that a run is judged by, with those of the user.
+    """
+    folders = [each for each in (folder.invariants, drafts) if each is not None and each.is_dir()]
+    return set(invariant.load(invariant.GENERAL)).union(*(invariant.load(each) for each in folders))
 
 
 def draw(folder: RunDir, plan: Plan, verdict: Verdict, base: RunDir | None = None) -> None:
@@ -159,6 +178,13 @@ def summary(plan: Plan, verdict: Verdict, folder: RunDir) -> RenderableType:
     What the terminal shows of a verdict, and of what the gate makes of it.
     """
     return terminal.summary(plan, verdict, folder.path, decide(plan, verdict))
+
+
+def summary_of_drafts(verdict: Verdict, drafts: Path, folder: RunDir) -> RenderableType:
+    """
+    What the terminal shows of the invariants in the folder `drafts`, before everything else.
+    """
+    return terminal.drafts(verdict, frozenset(invariant.load(drafts)), folder.path)
 
 
 class Told:

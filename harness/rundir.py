@@ -20,10 +20,10 @@ from harness.files import is_there, no_plain_file, write_whole
 from harness.journal import Journals
 from harness.model import Plan, SelfTest, Stall, Verdict
 
-LATEST = "latest"
+LATEST, TRIAL = "latest", "trial"
 _LARGEST = 20_000_000
 """Bytes of plan.json, verdict.json and their like. The longest plans have some hundred kB, verdicts a few MB."""
-_READ = ("evidence", "invariants", "journal", "known", "logs", "violations")
+_READ = ("evidence", "invariants", "journal", "known", "logs", TRIAL, "violations")
 """The folders of a run in which files are read or written after it. What is in `data` is the nodes' own."""
 JUNIT = "junit.xml"
 SUMMARY = "summary.md"

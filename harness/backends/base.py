@@ -8,7 +8,7 @@ have is refused before anything starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -79,6 +79,12 @@ class Backend(Protocol):
     def deaths(self) -> Mapping[str, Death]:
         """
         Return the nodes that have ended so far although nobody asked them to, each with how it ended.
+        """
+
+    def halted(self) -> Collection[str]:
+        """
+        Return the nodes whose process a signal has stopped (SIGSTOP), and so keeps from going on; Toxiproxy among them.
+        A node that a fault pauses is such a one.
         """
 
     def usage(self) -> Mapping[str, tuple[float, int]]:

@@ -118,6 +118,10 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         }
 
     @override
+    def halted(self) -> Collection[str]:
+        return [node for node, container in self._nodes.items() if container.is_halted()]
+
+    @override
     def usage(self) -> Mapping[str, tuple[float, int]]:
         with ThreadPoolExecutor(max_workers=len(self._nodes)) as pool:
             readings = zip(self._nodes, pool.map(Node.usage, self._nodes.values()), strict=True)

@@ -23,6 +23,7 @@ from typing_extensions import override
 from harness.backends import sockets
 from harness.backends.base import Death
 from harness.backends.containers import ENGINE_ERRORS
+from harness.backends.process import halted
 from harness.backends.wired import Controlled
 from harness.errors import NodeError
 
@@ -135,6 +136,13 @@ class Node(Controlled):
         self._running()
         reading = self._read()
         return reading.cpu, reading.throttled
+
+    def is_halted(self) -> bool:
+        """
+        Return whether the container is paused, or a signal has stopped its process, if that can be seen from here.
+        """
+        state = self.state()
+        return state["Paused"] or (state["Running"] and halted(state["Pid"]))
 
     def usage(self) -> tuple[float, int] | None:
         """

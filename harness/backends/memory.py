@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -44,6 +44,7 @@ class Memory(Backend, Kills, Pauses, Links):
         self.did: list[tuple[str, str]] = []
         self.accepts = HTTPStatus.ACCEPTED
         self.ended: dict[str, Death] = {}
+        self.halts: set[str] = set()
 
     # --- Backend ---
 
@@ -87,6 +88,10 @@ class Memory(Backend, Kills, Pauses, Links):
     @override
     def deaths(self) -> Mapping[str, Death]:
         return dict(self.ended)
+
+    @override
+    def halted(self) -> Collection[str]:
+        return sorted(self.halts)
 
     @override
     def usage(self) -> Mapping[str, tuple[float, int]]:

@@ -265,6 +265,12 @@ class Child(Controlled):
             return None
         return Death(self._process.pid, self._born, self._process.returncode)
 
+    def is_halted(self) -> bool:
+        """
+        Return whether a signal has stopped the process, so that it does nothing until SIGCONT.
+        """
+        return self._meter is not None and halted(self._meter.pid)
+
     def usage(self) -> tuple[float, int] | None:
         """
         Return (CPU in percent of one core since the last call, resident memory in bytes); None if the process does not
@@ -285,6 +291,17 @@ class Child(Controlled):
         except OSError:
             return "  (no log)"
         return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+
+
+def halted(pid: int) -> bool:
+    """
+    Return whether a signal has stopped a process of this machine; False if there is none, or it cannot be seen from
+    here.
+    """
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from typing_extensions import override
@@ -73,6 +73,10 @@ class Processes(wired.Wired[Child], Wipes, Fills):
     @override
     def deaths(self) -> Mapping[str, Death]:
         return {node: death for node, child in self._nodes.items() if (death := child.death()) is not None}
+
+    @override
+    def halted(self) -> Collection[str]:
+        return [node for node, child in self._nodes.items() if child.is_halted()]
 
     @override
     def usage(self) -> Mapping[str, tuple[float, int]]:

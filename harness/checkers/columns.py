@@ -142,12 +142,11 @@ def _of_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[Ch
             yield Change(table, _WHOLE, "an hour later")
 
 
-def tried(plan: Plan, evidence: Path, of_target: Path, made: Iterable[Change]) -> Iterator[Cell]:
+def tried(plan: Plan, evidence: Path, texts: Mapping[str, str], made: Iterable[Change]) -> Iterator[Cell]:
     """
-    Make each of the changes in a copy of the evidence, and return what became of it, in the order of `made`.
-    `of_target` is the folder of the target's invariants.
+    Make each of the changes in a copy of the evidence, and return what became of it, in the order of `made`. `texts`
+    are the invariants that are asked, by name.
     """
-    texts = invariant.load(invariant.GENERAL) | (invariant.load(of_target) if of_target.is_dir() else {})
     asked = {name: invariant.parse(text) for name, text in texts.items()}
     with tempfile.TemporaryDirectory(prefix="harness-columns-") as scratch:
         copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))

@@ -240,11 +240,11 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET threads = {_THREADS}")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute("SET preserve_insertion_order = false")
-        connection.execute("SET temp_directory = " + _quoted(scratch))
+        connection.execute("SET temp_directory = " + quoted(scratch))
         connection.execute(f"SET max_temp_directory_size = '{_SCRATCH}'")
         connection.execute("SET TimeZone = 'UTC'")  # not the machine's: the verdict would depend on it
         connection.execute("SET python_enable_replacements = false")  # no variable of ours is a table
-        connection.execute(f"SET allowed_directories = [{_quoted(evidence)}]")
+        connection.execute(f"SET allowed_directories = [{quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         optional = ((plan.target.balances, OF_BALANCES), (plan.tap, OF_TAP), (plan.doubles_turns, (TURNS,)))
@@ -258,7 +258,10 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         yield connection, missing
 
 
-def _quoted(path: str | Path) -> str:
+def quoted(path: str | Path) -> str:
+    """
+    Return a path as a text of SQL.
+    """
     return "'" + str(path).replace("'", "''") + "'"
 
 

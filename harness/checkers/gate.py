@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.checkers import known, rates
-from harness.errors import Exit
+from harness.checkers import invariant, known, rates
+from harness.errors import Exit, UsageError
 from harness.model import INTERRUPTED, Finding, Gate, Plan, Result, Verdict
+from harness.planning.yamlfile import did_you_mean
 
 _CODES = {Result.HOLDS: Exit.HOLDS, Result.VIOLATED: Exit.VIOLATED, Result.UNKNOWN: Exit.UNKNOWN}
 
@@ -29,9 +30,17 @@ class Decision:
 
 def refuse_unusable(plan: Plan) -> None:
     """
-    Raise UsageError, before anything runs, if the gate's recorded rates or the team's known findings cannot be used.
+    Raise UsageError, before anything runs, if the gate's recorded rates, the invariants beside the general ones or the
+    team's known findings cannot be used, or if the scenario expects the violation of an invariant that there is not.
     """
-    known.of_team(plan.target.known)
+    rules = invariant.load(invariant.GENERAL).keys() | invariant.besides_general(plan.target).keys()
+    known.of_team(plan.target.known, rules)
+    for name in plan.scenario.expect.violated if plan.scenario.expect is not None else ():
+        if name not in rules:
+            raise UsageError(
+                f'scenario {plan.scenario.name}: expect.violated: "{name}" is not an invariant; '
+                + did_you_mean(name, rules)
+            )
     if plan.scenario.gate.known == "allow":
         rates.load(plan.scenario.gate.recorded)
 

@@ -9,8 +9,9 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
     needs     evidence that not every run offers (see `harness.checkers.offers`), separated by commas; without it the
               invariant is not applicable
     severity  `violated` (if left out), or `unknown`: a row shows that the evidence, not the system, is wrong
-    layer     who is to blame where the row has no column `layer`: client, app, engine, store or `not decided`
+    layer     who is to blame where the row has no column `layer`: client, app, SDK, engine, store or `not decided`
     catches   planted defects that it must catch, separated by commas
+    plants    changes of the evidence that it must catch, as SQL (see `harness.checkers.plants`)
     source    where the rule comes from, for the reader alone
 """
 
@@ -24,16 +25,21 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from harness import plugins
-from harness.checkers import header, offers, telling
+from harness.checkers import header, offers, plants, telling
+from harness.checkers.defects import DEFECTS
+from harness.checkers.plants import Plant
 from harness.errors import UsageError
+from harness.model import Target
+from harness.planning.yamlfile import did_you_mean
 from harness.runtime import shipped
 
 GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
 
 _MOST_NAMES = 10
-_NAMES = {"claim", "examined", "witness", "needs", "severity", "layer", "catches", "source"}
+_NAMES = {"claim", "examined", "witness", "needs", "severity", "layer", "catches", "plants", "source"}
 _SEVERITIES = {"violated", "unknown"}
+_LAYERS = ("client", "app", "SDK", "engine", "store", "not decided")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Invariant:
     layer: str = "not decided"
     catches: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    plants: tuple[Plant, ...] = ()
 
 
 def load(folder: Traversable | Path, *, strict: bool = False) -> dict[str, str]:
@@ -64,48 +71,71 @@ def load(folder: Traversable | Path, *, strict: bool = False) -> dict[str, str]:
     return {name.removesuffix(".sql"): found[name].read_bytes().decode("utf-8", wrong) for name in sorted(found)}
 
 
-def load_own(folder: Path, taken: Collection[str]) -> dict[str, str]:
+def load_own(folder: Path, taken: Collection[str], defects: Collection[str]) -> dict[str, str]:
     """
-    The same of a user's folder. Raises UsageError if there is none, if it has a file that is no invariant, or one whose
-    name is `taken`.
+    The same of a user's folder, for a target with these `defects`. Raises UsageError if there is none, if it has a file
+    that is no invariant, one whose name is `taken`, or one that catches a defect that nobody plants.
     """
+    found = _of_target(folder, taken, defects)
+    if not found:
+        raise UsageError(f"{folder}: there is no .sql file, so no invariant")
+    return found
+
+
+def _of_target(folder: Path, taken: Collection[str], defects: Collection[str]) -> dict[str, str]:
     try:
         found = load(folder, strict=True)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{folder}: the invariants cannot be read: {error}") from error
-    if not found:
-        raise UsageError(f"{folder}: there is no .sql file, so no invariant")
     for name, text in found.items():
         file = folder / f"{name}.sql"
         if name in taken:
             raise UsageError(f"{file}: there is an invariant {name} already; give it another name")
         try:
-            parse(text)
+            refuse_unusable(text, defects)
         except ValueError as error:
             raise UsageError(f"{file}: {error}") from error
     return found
 
 
-def besides_general(target: Path | None) -> dict[str, str]:
+def refuse_unusable(text: str, defects: Collection[str] | None) -> None:
     """
-    The invariants that a run of a target is judged by besides the general ones: those of the folder `target`, and those
-    of installed packages.
+    Raise ValueError if `text` describes no invariant, or one that catches a defect that nobody plants: neither the
+    self-test nor the target, which has `defects` (None: any).
+    """
+    catches = parse(text).catches
+    if defects is None:
+        return
+    known = {name.partition("/")[0] for name in DEFECTS}.union(defects)
+    for name in catches:
+        if name not in known:
+            raise ValueError(f'catches: nobody plants the defect "{name}"; {did_you_mean(name, known)}')
 
-    Raises UsageError if one of a package cannot be read, is no invariant, or has a name that is taken; OSError if the
-    target's cannot be read.
+
+def besides_general(target: Target) -> dict[str, str]:
     """
-    found = load(target) if target is not None else {}
-    taken = dict.fromkeys(load(GENERAL), "the harness") | dict.fromkeys(found, "the target")
+    The invariants that a run of a target is judged by besides the general ones: the target's own, and those of
+    installed packages.
+
+    Raises UsageError if one of them cannot be read, is no invariant, catches a defect that nobody plants, or has a name
+    that is taken.
+    """
+    general = load(GENERAL)
+    found = {} if target.invariants is None else _of_target(target.invariants, general, target.defects)
+    taken = dict.fromkeys(general, "the harness") | dict.fromkeys(found, "the target")
     for plugin in plugins.found(plugins.INVARIANTS):
-        texts = _of_package(plugin, taken)
+        texts = _of_package(plugin, taken, target.defects)
         found |= texts
         taken |= dict.fromkeys(texts, plugin.package)
     return found
 
 
-def _of_package(plugin: plugins.Plugin, taken: Mapping[str, str]) -> dict[str, str]:
+def _of_package(
+    plugin: plugins.Plugin, taken: Mapping[str, str], defects: Collection[str] | None = None
+) -> dict[str, str]:
     """
     The invariants of a package; `taken` is name -> whose invariant has it. Raises UsageError as `besides_general` does.
+    Without the `defects` of a target, any may be caught.
     """
     try:
         texts = load(plugin.folder(), strict=True)
@@ -115,7 +145,7 @@ def _of_package(plugin: plugins.Plugin, taken: Mapping[str, str]) -> dict[str, s
         if name in taken:
             raise UsageError(f"invariants {plugin.words}: {name}.sql has the name of an invariant of {taken[name]}")
         try:
-            parse(text)
+            refuse_unusable(text, defects)
         except ValueError as error:
             raise UsageError(f"invariants {plugin.words}: {name}.sql: {error}") from error
     return texts
@@ -157,6 +187,8 @@ def parse(text: str) -> Invariant:
     found = header.read(text, _NAMES, ("claim", "examined", "witness"))
     if found.get("severity", "violated") not in _SEVERITIES:
         raise ValueError(f"severity is violated or unknown, not {found['severity']!r}")
+    if (layer := found.get("layer", "not decided")) not in _LAYERS:
+        raise ValueError(f"layer is one of {', '.join(_LAYERS)}, not {layer!r}")
     telling.refuse(found["witness"])
     needs = header.listed(found.get("needs", ""))
     if unknown := [name for name in needs if name not in offers.OFFERS]:
@@ -167,9 +199,10 @@ def parse(text: str) -> Invariant:
         witness=found["witness"],
         query=text,
         severity=found.get("severity", "violated"),
-        layer=found.get("layer", "not decided"),
+        layer=layer,
         catches=header.listed(found.get("catches", "")),
         needs=needs,
+        plants=plants.parse(found.get("plants", "")),
     )
 
 

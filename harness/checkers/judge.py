@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -89,7 +90,8 @@ def judge(
         offers = offered(plan, database)
         lacking_offers: dict[str, tuple[str, ...]] = {}
         findings = []
-        for unoffered, finding in _findings(database, telling, explanations, offers, of_target, drafts, keep, progress):
+        users = {} if drafts is None else _users(drafts, plan, of_target)
+        for unoffered, finding in _findings(database, telling, explanations, offers, of_target, users, keep, progress):
             # What contradicts a claim counts, whatever the target says that it offers.
             if unoffered and finding.result is not Result.VIOLATED:
                 lacking_offers[finding.name] = unoffered
@@ -141,13 +143,24 @@ def _torn(row: Row) -> str:
     )
 
 
+def _users(drafts: Path, plan: Plan, of_target: Path | None) -> dict[str, str]:
+    """
+    The user's invariants. Raises UsageError if they cannot be used.
+    """
+    taken = set(invariant.load(invariant.GENERAL))
+    if of_target is not None:
+        with suppress(OSError):  # the verdict says that these cannot be read
+            taken |= invariant.load(of_target).keys()
+    return invariant.load_own(drafts, taken, plan.target.defects)
+
+
 def _findings(
     database: Database,
     telling: Telling,
     explanations: Explanations,
     offers: Collection[str],
     of_target: Path | None,
-    drafts: Path | None,
+    users: Mapping[str, str],
     keep: Path | None,
     progress: Progress,
 ) -> Iterator[tuple[tuple[str, ...], Finding]]:
@@ -161,7 +174,6 @@ def _findings(
             targets = invariant.load(of_target)
         except OSError as error:
             reason = f"the target's invariants cannot be read: {error}"
-    users = {} if drafts is None else invariant.load_own(drafts, {*general, *targets})
     if keep is not None:
         shutil.rmtree(keep, ignore_errors=True)
     origins: Mapping[Origin, Mapping[str, str]] = {"general": general, "target": targets, "user": users}

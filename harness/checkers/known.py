@@ -21,7 +21,7 @@ row's instance. An explained violation is still a violation. What follows from i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -33,6 +33,7 @@ from harness.checkers.database import Database, UnansweredError
 from harness.checkers.telling import Telling
 from harness.errors import UsageError
 from harness.model import Known
+from harness.planning.yamlfile import did_you_mean
 from harness.runtime.versions import numbers
 
 SHIPPED = files(__package__).joinpath("known")
@@ -103,11 +104,13 @@ def parse(name: str, text: str) -> KnownFinding:
     )
 
 
-def of_team(folder: Path | None) -> dict[str, KnownFinding]:
+def of_team(folder: Path | None, invariants: Collection[str]) -> dict[str, KnownFinding]:
     """
-    The findings of a team's own folder; none if it has no folder.
+    The findings of a team's own folder; none if it has no folder. `invariants` are the names of all that a run of its
+    target is judged by.
 
-    Raises UsageError as `load` does, and if one has the name of a finding that comes with the harness.
+    Raises UsageError as `load` does, if one has the name of a finding that comes with the harness, or if one explains
+    an invariant that there is not.
     """
     if folder is None:
         return {}
@@ -115,7 +118,21 @@ def of_team(folder: Path | None) -> dict[str, KnownFinding]:
     for name in found:
         if name in shipped:
             raise UsageError(f"{folder}/{name}.sql: there is a known finding {name} already; give it another name")
+    refuse_unknown(folder, found, invariants)
     return found
+
+
+def refuse_unknown(folder: Path, found: Mapping[str, KnownFinding], invariants: Collection[str]) -> None:
+    """
+    Raise UsageError if one of the findings of a folder explains an invariant that is not among `invariants`.
+    """
+    for name, finding in found.items():
+        for explained in finding.explains:
+            if explained not in invariants:
+                raise UsageError(
+                    f'{folder}/{name}.sql: explains: "{explained}" is not an invariant; '
+                    + did_you_mean(explained, invariants)
+                )
 
 
 def load(folder: Traversable | Path = SHIPPED) -> dict[str, KnownFinding]:

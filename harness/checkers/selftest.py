@@ -5,7 +5,10 @@ invariants that name the defect must catch it.
 A defect is a change of one row of one table. The row belongs to an instance that completed, to one that was
 compensated, or to a start that got no answer. If a run has no such row, the defect cannot be planted. This is reported,
 and never counted as caught. A harmless change is planted in the same way but breaks no promise, so no invariant may
-find more than before. Only the general invariants are tested. A target's own invariants have tests of their own.
+find more than before.
+
+The general invariants are tested, or those of a user's folder in place of them. What the file of such an invariant
+plants itself (`harness.checkers.plants`) is tried, too.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from harness.checkers import invariant
+from harness.checkers import invariant, plants
 from harness.checkers.database import Row, UnansweredError, open_database
 from harness.checkers.defects import DEFECTS, HARMLESS, Defect
 from harness.checkers.examining import examine
@@ -69,13 +72,25 @@ _VICTIM_TYPES = {
 }
 
 
-def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
+def unanswered(plan: Plan, evidence: Path, texts: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return why invariants (name -> text) cannot be told on this evidence as it is: those can catch nothing in it.
+    """
+    with open_database(plan, evidence) as database:
+        telling = Telling(0)
+        findings = [examine(database, telling, name, text, "user") for name, text in texts.items()]
+    return {finding.name: finding.reason for finding in findings if finding.reason is not None}
+
+
+def tried(plan: Plan, evidence: Path, texts: Mapping[str, str] | None = None) -> Iterator[Planted]:
     """
     Plant one defect after the other in copies of `evidence`, a folder of Parquet files, and return for each which of
     the applicable invariants that name it caught it; a defect that none of them names is not planted. Then plant the
-    harmless changes, and return for each which of these invariants raised an alarm.
+    harmless changes, and return for each which of these invariants raised an alarm. `texts` (name -> text) are the
+    invariants that are tried, by default the general ones.
 
-    The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need.
+    The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need; ValueError if a
+    change that an invariant plants itself fails.
     """
     with open_database(plan, evidence) as database:
         try:
@@ -83,9 +98,10 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
             telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
         except UnansweredError as error:
             raise EvidenceError(f"the self-test needs evidence that is whole: {error}") from error
-        offers, every = offered(plan, database), invariant.load(invariant.GENERAL)
+        offers, every = offered(plan, database), invariant.load(invariant.GENERAL) if texts is None else texts
         texts = {name: text for name, text in every.items() if offers.issuperset(invariant.needs(text))}
-        catches = {name: invariant.parse(text).catches for name, text in texts.items()}
+        parsed = {name: invariant.parse(text) for name, text in texts.items()}
+        catches = {name: each.catches for name, each in parsed.items()}
         before = {name: examine(database, telling, name, text, "general").violations for name, text in texts.items()}
     with tempfile.TemporaryDirectory(prefix="harness-selftest-") as scratch:
         copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))
@@ -110,6 +126,20 @@ def tried(plan: Plan, evidence: Path) -> Iterator[Planted]:
                 planted=planted,
                 caught=caught,
             )
+        for name, each in parsed.items():
+            for number, plant in enumerate(each.plants, 1):
+                planted = plants.make(plant, evidence, copy)
+                if planted:
+                    with open_database(plan, copy) as database:
+                        finding = examine(database, telling, name, texts[name], "user")
+                    shutil.copy(path(evidence, plant.table), path(copy, plant.table))
+                yield Planted(
+                    defect=f"planted by {name}" + (f" ({number})" if len(each.plants) > 1 else ""),
+                    table=plant.table.name,
+                    expected=(name,),
+                    planted=planted,
+                    caught=(name,) if planted and finding.violations > before[name] else (),
+                )
 
 
 def naming(defect: str, catches: Mapping[str, Collection[str]]) -> tuple[str, ...]:

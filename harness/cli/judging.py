@@ -53,6 +53,9 @@ def check(
 ) -> None:
     """
     Judge a run again from its saved evidence, offline. The same evidence gives the same verdict.json.
+
+    With --invariants or --known it is a trial: its verdict goes into the run's folder `trial`, and the run's own
+    verdict and reports stay as they are.
     """
     from harness import pipeline, rundir
     from harness.checkers.gate import decide
@@ -72,6 +75,8 @@ def check(
             status.update(f"judging: {what} ({number} of {count})")
 
         verdict = pipeline.judge_again(folder, plan, changed, invariants, known, progress, opening)
+    if invariants is not None:
+        out.print(pipeline.summary_of_drafts(verdict, invariants, folder))
     out.print(pipeline.summary(plan, verdict, folder))
     raise typer.Exit(decide(plan, verdict).code)
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
 
 from harness.model.load import Load
 from harness.model.values import EndClass, NodeName, Point, Seconds, Value, one_or_more
@@ -145,6 +145,15 @@ class Minimum(Value):
     classes: Mapping[str, Annotated[int, Field(ge=0)]] | Literal["target"] = Field(
         default={}, description="class -> instances; `target`: what the target's workflow says (`minimum`)"
     )
+
+    @field_validator("classes")
+    @classmethod
+    def _are_ends(cls, classes: Mapping[str, int] | str) -> Mapping[str, int] | str:
+        ends = get_args(EndClass)
+        for name in classes if isinstance(classes, Mapping) else ():
+            if name not in ends:
+                raise ValueError(f'"{name}" is no end of an instance; expected one of: {", ".join(ends)}')
+        return classes
 
 
 class Checks(Value):

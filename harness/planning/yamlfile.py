@@ -26,6 +26,7 @@ _DEEPEST = 50
 _DIGITS = 6
 """Of an index: there are no more values than that."""
 _MOST_VALUES = 100_000
+_MOST_NAMES = 20
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -33,12 +34,15 @@ Location = tuple[int | str, ...]
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
-    Return a hint for a word that is not known: the nearest known word, or the list of the known words.
+    Return a hint for a word that is not known: the nearest known word, or the known words, at most the nearest 20.
     """
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
         return f'did you mean "{close[0]}"?'
+    if len(names) > _MOST_NAMES:
+        nearest = difflib.get_close_matches(word, names, n=_MOST_NAMES, cutoff=0)
+        return f"the nearest of {len(names)} names: " + ", ".join(nearest)
     return "expected one of: " + ", ".join(names) if names else "nothing is expected here"
 
 

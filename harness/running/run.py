@@ -249,6 +249,18 @@ class Run:
                 stall_is_told = True
                 self._tell_stall(watch, witnesses, "settle")
             done = watch.unsettled == 0 and witnesses.idle()
+            if not done and left <= 0:
+                self._note_halted()
             if done or left <= 0 or self._gives_up():
                 return
             time.sleep(_TICK)
+
+    def _note_halted(self) -> None:
+        """
+        Note which nodes a signal has stopped. No fault pauses one now, so somebody else keeps the run's instances from
+        their end, and not the system.
+        """
+        if halted := self._backend.halted():
+            told = f"{', '.join(halted)} was stopped by a signal that is not the run's"
+            self._screen.say(told)
+            self._lookout.note(told)

@@ -15,7 +15,7 @@ from rich.text import Text
 from harness.checkers.gate import Decision
 from harness.checkers.repeat import Spread
 from harness.model import FaultFinding, Finding, NotApplicable, Plan, Result, Verdict
-from harness.rundir import RunDir
+from harness.rundir import TRIAL, RunDir
 from harness_reports import words
 
 _STYLES = {Result.HOLDS: "green", Result.UNKNOWN: "yellow", Result.VIOLATED: "red"}
@@ -77,8 +77,44 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
     others = (finding for finding in words.findings(verdict) if finding.result is not Result.HOLDS)
     yield from _listed("", map(_finding, others), _MOST_FINDINGS)
     yield from _listed("not judged", map(_not_applicable, verdict.not_applicable), _MOST_NOT_APPLICABLE)
+    if verdict.trial:
+        told = f"in {words.printable(str(run / TRIAL))}; the run's own verdict and reports are as they were"
+        yield "trial", Text(told, style="bold")
+        return
     yield "report", Text(words.printable(str(run / "report.html")), style="bold")
     yield "again", Text(words.shortened(words.repeat(plan, RunDir(run).backend), _MOST_COMMAND), style="bold")
+
+
+def drafts(verdict: Verdict, names: frozenset[str], run: Path) -> RenderableType:
+    """
+    Return what the user's invariants, which have these names, found: the rows that the verdict has of each, and where
+    the others are.
+    """
+    lines: list[Text] = []
+    for finding in verdict.findings:
+        if finding.name in names:
+            lines += [Text(), *_draft(finding, run / TRIAL)]
+    for left in verdict.not_applicable:
+        if not names.isdisjoint(left.invariants):
+            told = f"{', '.join(left.invariants)} not judged: give {left.give}"
+            lines += [Text(), Text(words.shortened(told, _MOST_COMMAND), style="yellow")]
+    return Group(*lines)
+
+
+def _draft(finding: Finding, kept: Path) -> Iterator[Text]:
+    found = f"{words.count(finding.violations, 'row')} against it, {finding.examined:,} things examined"
+    yield Text.assemble(
+        (f"{words.MARKS[finding.result]} {words.shortened(finding.name, 40)} {finding.result.value}: ", "bold"),
+        found,
+        style=_STYLES[finding.result],
+    )
+    if finding.reason is not None:
+        yield Text("  " + words.shortened(finding.reason, _MOST_COMMAND))
+    for witness in finding.witnesses:
+        yield Text("  " + words.shortened(witness.sentence, _MOST_COMMAND))
+    if finding.violations > len(finding.witnesses):
+        file = words.printable(str(kept / f"{finding.name}.parquet"))
+        yield Text(f"  and {finding.violations - len(finding.witnesses):,} more in {file}")
 
 
 def spreads(found: Iterable[Spread]) -> RenderableType:

@@ -1,7 +1,8 @@
 -- claim: An order waits for everything that it asks for: when it has ended, each of its tasks has a result or has failed, and no timer is left.
 -- layer: app
 -- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED'
--- catches: result_deleted
+-- plants: UPDATE history SET event = 'eventRaised' WHERE event = 'taskCompleted'
+--   AND instance_id = (SELECT min(instance_id) FROM instances WHERE status = 'COMPLETED')
 -- source: target/workflows.py (each call is yielded, or is one of a list that when_all waits for).
 -- witness: {instance_id} has ended, and {what} {task_id} ({name:or}) has no result.
 WITH ended AS (

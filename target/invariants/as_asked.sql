@@ -1,7 +1,10 @@
 -- claim: An order is the one that was asked for, in its own input and in that of each of its tasks: its id, kind, sku and quantity.
 -- layer: app
 -- examined: SELECT count(*) FROM history WHERE event = 'executionStarted'
--- catches: order_changed, task_input_changed
+-- plants: UPDATE history SET payload = '{"order_id": "another"}' WHERE event = 'executionStarted'
+--   AND instance_id = (SELECT min(instance_id) FROM instances WHERE status = 'COMPLETED');
+--   UPDATE history SET payload = '{"order_id": "another"}' WHERE event = 'taskScheduled' AND name = 'reserve_stock_v1'
+--   AND instance_id = (SELECT min(instance_id) FROM instances WHERE status = 'COMPLETED')
 -- source: target/workflows.py; the plan has the body of each request (table arrivals). In a synthetic run the first copy of each order is that of the plan.
 -- witness: {instance_id}: {what} is {found:or}, and must be {wanted:or}.
 WITH orders AS (

@@ -1,7 +1,10 @@
 -- claim: Each effect has the idempotency key of its own order: a movement of stock the order and what it was, a shipment and its cancellation the order and the shipment.
 -- layer: app
 -- examined: SELECT count(*) FROM effects
--- catches: key_swapped, effect_of_another_stock
+-- plants: UPDATE effects SET key = 'another/' || key WHERE effect = 'ship'
+--   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'ship');
+--   UPDATE effects SET source = 'stock-another' WHERE effect = 'reserve'
+--   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'reserve')
 -- source: target/stock.py, target/logistics.py. With the defect `double_ship` more follows after the key.
 -- witness: {instance_id}: {effect} at {source} has the key {key:or}.
 WITH orders AS (

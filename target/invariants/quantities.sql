@@ -1,7 +1,8 @@
 -- claim: The quantity that was ordered is the same as the quantity that was reserved, released and shipped for the order.
 -- layer: app
 -- examined: SELECT count(*) FROM effects WHERE effect IN ('reserve', 'release', 'ship')
--- catches: quantity_changed
+-- plants: UPDATE effects SET attributes = json_merge_patch(attributes, '{"quantity": 99}') WHERE effect = 'reserve'
+--   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'reserve')
 -- source: target/workflows.py; the order is the input of its executionStarted event.
 -- witness: {instance_id}: {effect} has the quantity {quantity}, but {ordered} were ordered.
 WITH orders AS (

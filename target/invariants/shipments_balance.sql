@@ -1,7 +1,8 @@
 -- claim: Shipments that were not cancelled belong to completed orders, one to each, and to no others.
 -- layer: app
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
--- catches: shipment_kept
+-- plants: DELETE FROM effects WHERE effect = 'cancel'
+--   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'cancel')
 -- witness: {instance_id} is {outcome:or}, with {shipped} shipments, of which {cancelled} were cancelled.
 SELECT
     effects.instance_id,

@@ -1,7 +1,8 @@
 -- claim: Stock is never negative, and after each movement it is the initial stock, minus what was reserved, plus what was released.
 -- layer: app
 -- examined: SELECT count(*) FROM effects WHERE effect IN ('reserve', 'release')
--- catches: quantity_changed
+-- plants: UPDATE effects SET attributes = json_merge_patch(attributes, '{"quantity": 99}') WHERE effect = 'reserve'
+--   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'reserve')
 -- source: target/stock.py; each movement contains the stock that was available after it.
 -- witness: {source} has {available} units after movement {position} of {instance_id}, but must have {expected}.
 WITH movements AS (

@@ -1,23 +1,29 @@
 """
 What becomes of a run if one of its helpers hangs: stopped by SIGSTOP in each phase of the run, and left so.
 
-`python -m tests.builders.hangs` fills the whole matrix (an hour); `... hangs redis:load locust:settle` these cells.
-`test_hangs.py` has some of the cells.
+`python -m tests.builders.hangs` fills the whole matrix (an hour); `... hangs redis:load locust:settle` these cells;
+`... hangs --signals 2` sends two Ctrl-C in each. `test_hangs.py` has some of the cells. The helper `docker` needs an
+engine: runs in containers ask it through a relay, and the relay is stopped, never the engine.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 
+from harness.backends import containers
 from tests.builders import lines
 from tests.builders.command import BIN, ROOT, left, until
 
@@ -31,6 +37,8 @@ HELPERS = {
     "locust": "locust",
 }
 """What the command line of each helper has."""
+DOCKER = "docker"
+ENGINE = "/var/run/docker.sock"
 PHASES = ("up", "load", "heal", "settle", "collect", "down")
 LIMIT = 300.0
 """Seconds that a run may take: 60 for nodes and canaries that never get ready, 90 for faults that cannot be healed."""
@@ -57,15 +65,25 @@ def fill(helper: str, phase: str, folder: Path, *, signals: int = 0) -> Cell:
     Run, stop the helper when the phase begins, and wait for the end. `signals` is how many SIGINT are sent, a second
     apart, beginning two seconds after that.
     """
+    if helper == DOCKER:
+        with _relay(folder) as relay:
+            return _fill(helper, phase, folder, signals, relay)
+    return _fill(helper, phase, folder, signals)
+
+
+def _fill(helper: str, phase: str, folder: Path, signals: int, relay: psutil.Process | None = None) -> Cell:
+    in_containers = () if relay is None else ("--backend", "compose")
+    environment = {} if relay is None else {"DOCKER_HOST": f"unix://{_socket(folder)}"}
     with subprocess.Popen(
-        [BIN / "harness", "run", "tests/e2e/hang.yaml", "--out", folder],
+        [BIN / "harness", "run", "tests/e2e/hang.yaml", "--out", folder, *in_containers],
         cwd=ROOT,
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        until(lambda: process.poll() is not None or _may_stop(folder / "latest", helper, phase), 120)
-        for each in _of(folder, HELPERS[helper]):
+        until(lambda: process.poll() is not None or _may_stop(folder / "latest", helper, phase), LIMIT)
+        for each in _of(folder, HELPERS[helper]) if relay is None else [relay]:
             each.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         try:
@@ -78,7 +96,38 @@ def fill(helper: str, phase: str, folder: Path, *, signals: int = 0) -> Cell:
             code, said = None, ""
             process.kill()
         seconds = time.monotonic() - began
-    return Cell(helper, phase, code, seconds, tuple(left(folder)), said)
+    return Cell(helper, phase, code, seconds, tuple(left(folder) + (in_engine(folder) if relay else [])), said)
+
+
+@contextmanager
+def _relay(folder: Path) -> Iterator[psutil.Process]:
+    """
+    A relay before the engine. In the end everything that runs in `folder` left in the engine is removed.
+    """
+    command = [sys.executable, "-m", "tests.builders.relay", _socket(folder), ENGINE]
+    with psutil.Popen(command, cwd=ROOT) as process:
+        until(lambda: _socket(folder).exists(), 10)
+        try:
+            yield process
+        finally:
+            process.kill()
+    with closing(containers.connect()) as engine:
+        for run in containers.owners(engine):
+            if run.is_relative_to(folder):
+                containers.end_run(engine, run)
+
+
+def _socket(folder: Path) -> Path:
+    return folder / "engine.sock"
+
+
+def in_engine(folder: Path) -> list[str]:
+    """
+    The containers of runs in `folder`.
+    """
+    with closing(containers.connect()) as engine:
+        runs = [run for run in containers.owners(engine) if run.is_relative_to(folder)]
+        return [node for run in runs for node in containers.of_run(engine, run)]
 
 
 def _may_stop(run: Path, helper: str, phase: str) -> bool:
@@ -93,7 +142,7 @@ def _may_stop(run: Path, helper: str, phase: str) -> bool:
     if phase == "load":  # a toxic is on
         faults = lines.read(run / "journal/faults.jsonl")
         return any(row["event"] == "felt" for row in faults)
-    return helper == "locust" or bool(_of(run.resolve().parent, HELPERS[helper]))
+    return helper in ("locust", DOCKER) or bool(_of(run.resolve().parent, HELPERS[helper]))
 
 
 def _of(folder: Path, words: str) -> list[psutil.Process]:
@@ -114,12 +163,16 @@ def _of(folder: Path, words: str) -> list[psutil.Process]:
 
 def main() -> None:
     console = Console()
-    wanted = [tuple(cell.split(":")) for cell in sys.argv[1:]] or [(h, p) for h in HELPERS for p in PHASES]
-    for helper, phase in wanted:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("cells", nargs="*", metavar="HELPER:PHASE")
+    asked.add_argument("--signals", type=int, default=0, help="how many SIGINT are sent to the harness")
+    arguments = asked.parse_args()
+    cells = [tuple(cell.split(":")) for cell in arguments.cells] or [(h, p) for h in HELPERS for p in PHASES]
+    for helper, phase in cells:
         with tempfile.TemporaryDirectory() as folder:
-            cell = fill(helper, phase, Path(folder).resolve())
+            cell = fill(helper, phase, Path(folder).resolve(), signals=arguments.signals)
             console.print(str(cell), markup=False)
-            if cell.code is None or cell.left or "Traceback" in cell.said:
+            if cell.code not in (2, 70, 130) or cell.left or "Traceback" in cell.said:
                 console.print(cell.said[-2000:], markup=False)
 
 

@@ -283,13 +283,6 @@ LIES = {
     "unknown_flipped_to_ok": lambda r: change(r, "operations", {"outcome": "ok"}, instance_id="u"),
     "operation_deleted": lambda r: drop(r, "operations", instance_id="a"),
     "kind_changed": lambda r: change(r, "operations", {"kind": "refused"}, instance_id="a"),
-    "choice_changed": lambda r: change(
-        r, "effects", {"attributes": '{"provider": "heron", "price": 700, "quantity": 2}'}, key="a/ship"
-    ),
-    "quantity_changed": lambda r: change(
-        r, "effects", {"attributes": '{"quantity": 1, "initial": 9, "available": 7}'}, key="a/reserve"
-    ),
-    "shipment_kept": lambda r: drop(r, "effects", instance_id="c", effect="cancel"),
 }
 
 

@@ -1,6 +1,6 @@
 """More lies about the literal run: records that contradict themselves, the plan, or each other."""
 
-from tests.builders.literal import BODY, CLIENT, MS, T0, append_event, change, drop, event_of, events, one, twice
+from tests.builders.literal import BODY, CLIENT, MS, T0, change, drop, event_of, events, one, twice
 
 HOUR = 3_600_000 * MS
 
@@ -25,25 +25,10 @@ def all_moved(rows):
         phase["ended_ns"] += HOUR
 
 
-def swapped(rows, column, first, second):
-    """Two effects exchange the values of a column."""
-    one_of, other = one(rows, "effects", **first), one(rows, "effects", **second)
-    one_of[column], other[column] = other[column], one_of[column]
-
-
 def shuffled(rows):
     """The provider's ledger tells its first two effects the wrong way round."""
     first, second = (one(rows, "effects", source="provider-0", position=place) for place in (0, 1))
     first["position"], second["position"] = 1, 0
-
-
-def exchanged(rows):
-    """Two orders have each other's output, in the history, too, and as Dapr reads it."""
-    outputs = {name: one(rows, "instances", instance_id=name)["output"] for name in ("a", "e")}
-    for name, output in zip(("a", "e"), (outputs["e"], outputs["a"]), strict=True):
-        change(rows, "instances", {"output": output}, instance_id=name)
-        change(rows, "readings", {"output": output}, instance_id=name)
-        event_of(rows, name, "executionCompleted")["payload"] = output
 
 
 def without_cause(rows):
@@ -54,11 +39,6 @@ def without_cause(rows):
     rows["history"].remove(result)
     counted = one(rows, "instances", instance_id="a")
     counted["history_length"] = counted["history_rows"] = counted["history_rows"] - 1
-
-
-def result_lost(rows):
-    """The same of a result that came together with another."""
-    append_event(rows, "b", event="taskScheduled", name="quote_v1", task_id=90, event_id=90, payload="{}")
 
 
 def sample(**facts):
@@ -111,12 +91,4 @@ RECORD_LIES = {
     "event_unknown": lambda r: event_of(r, "a", "workflowStarted", position=3).update(event="odd"),
     "event_half_told": lambda r: event_of(r, "e", "taskFailed").update(error=None),
     "effect_elsewhere": lambda r: moved(r, "effects", "at_ns", -4 * MS, key="a/ship"),
-    "result_deleted": result_lost,
-    "order_changed": lambda r: event_of(r, "a", "executionStarted").update(payload='{"order_id": "a"}'),
-    "task_input_changed": lambda r: event_of(r, "a", "taskScheduled", task_id=0).update(payload='{"order_id": "b"}'),
-    "output_swapped": exchanged,
-    "result_falsified": lambda r: event_of(r, "a", "taskCompleted", task_id=0).update(payload="false"),
-    "answer_falsified": lambda r: event_of(r, "a", "taskCompleted", task_id=1).update(payload="1"),
-    "key_swapped": lambda r: swapped(r, "key", {"key": "a/ship"}, {"key": "e/ship"}),
-    "effect_of_another_stock": lambda r: change(r, "effects", {"source": "stock-sku-x"}, key="a/reserve"),
 }

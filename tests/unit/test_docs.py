@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from harness import rows
-from harness.checkers import invariant, known
+from harness.checkers import known
 from harness.evidence import schema
 from harness.faults import BUILT_IN, base
 from harness.model import (
@@ -21,8 +21,8 @@ from harness.model import (
     Nemesis,
     Safety,
     Topology,
-    verdict,
 )
+from tests.builders import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("target/*.md")])
@@ -69,61 +69,33 @@ def test_writing_a_scenario_names_every_fault_and_every_field():
     assert [name for name in missing if f".{name}`" not in text] == []
 
 
-def test_every_invariant_is_told_with_its_claim_and_none_that_is_not_there():
-    """So a file that is lost is missed, also where another invariant catches the same defects."""
-    section = (ROOT / "docs/verdict.md").read_text().partition("## The invariants")[2].partition("\n## ")[0]
-    told = dict(re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", section, re.MULTILINE))
-    folders = (invariant.GENERAL, ROOT / "target/invariants")
-
-    assert told == {name: invariant.parse(text).claim for at in folders for name, text in invariant.load(at).items()}
+@pytest.mark.parametrize("page", pages.written(), ids=lambda page: page.name)
+def test_the_page_says_of_the_code_what_the_code_says(page):
+    """`make docs` mends it."""
+    assert page.read_text() == pages.written()[page]
 
 
-def test_the_evidence_tables_are_told_as_the_schema_has_them():
-    section = (ROOT / "docs/run-directory.md").read_text().partition("## The evidence tables")[2]
-    told = {
-        name: (row, re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", columns, re.MULTILINE))
-        for name, row, columns in re.findall(
-            r"^### (\w+)\n\nOne row is (.+)\.\n((?:.|\n)*?)(?=\n###|\Z)", section, re.MULTILINE
-        )
-    }
+def test_a_new_table_comes_at_the_end_and_prose_stays():
+    def page(numbers, more=""):
+        one = f"# Page\n\n## One\n\nBefore.\n\n| a |\n|---|\n{numbers}\nAfter.\n\n"
+        return f"{one}## Two\n\n| b |\n|---|\n| 9 |\n{more}"
 
-    assert told == {
-        table.name: (table.row, [(column.name, column.type, column.meaning) for column in table.columns])
-        for table in schema.TABLES
-    }
+    made = pages.with_table(page("| 1 |\n"), "One", ("a",), [("2",), ("3",)])
+
+    assert made == page("| 2 |\n| 3 |\n")
+    assert pages.with_table(made, "Three", ("c",), [("4",)]) == page(
+        "| 2 |\n| 3 |\n", "\n### Three\n\n| c |\n|---|\n| 4 |\n"
+    )
 
 
-def test_every_field_of_a_verdict_is_told_as_its_schema_has_it():
-    text = (ROOT / "docs/verdict-json.md").read_text()
-    made = verdict.schema()
-    models = {name: model for name, model in {"Verdict": made, **made["$defs"]}.items() if "properties" in model}
-    told = {
-        title: re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
-        for title, section in re.findall(r"^## (\w+)\n((?:.|\n)*?)(?=\n## |\Z)", text, re.MULTILINE)
-    }
+def test_nothing_is_told_of_an_invariant_or_a_table_that_is_gone():
+    invariants = (ROOT / "docs/verdict.md").read_text().partition("## The invariants")[2].partition("\n## ")[0]
+    evidence = (ROOT / "docs/run-directory.md").read_text().partition("## The evidence tables")[2]
 
-    assert told == {
-        name: [(field, type_of(of), of["description"]) for field, of in model["properties"].items()]
-        for name, model in models.items()
-    }
-
-
-def type_of(field):
-    """A JSON Schema's type in words: `list of Finding`."""
-    if "anyOf" in field:
-        return " or ".join(type_of(each) for each in field["anyOf"])
-    if "$ref" in field:
-        name = field["$ref"].rsplit("/", 1)[1]
-        return {"Result": "string", "JsonValue": "anything"}.get(name, name)
-    if "const" in field:
-        return str(field["const"])
-    match field.get("type"):
-        case "array":
-            return f"list of {type_of(field['items'])}"
-        case "object" if isinstance(values := field.get("additionalProperties"), dict) and values:
-            return f"object of {type_of(values)}"
-        case other:
-            return other
+    assert len(re.findall(r"^### ", invariants, re.MULTILINE)) == 1
+    assert re.findall(r"^### (\w+)\n\nOne row is (.+)\.$", evidence, re.MULTILINE) == [
+        (table.name, table.row) for table in schema.TABLES
+    ]
 
 
 def test_every_row_of_every_journal_is_told_with_its_fields():

@@ -8,8 +8,9 @@ import pytest
 from harness import cli, faults, plugins
 from harness.checkers import invariant
 from harness.errors import UsageError
-from harness.planning import scenario
+from harness.planning import scenario, target
 from harness.planning.request import Request
+from harness.runtime import shipped
 
 FAULT = """
 from typing import ClassVar
@@ -117,14 +118,27 @@ def test_a_fault_that_cannot_be_used_is_refused_with_its_package(install, option
         faults.families()
 
 
+def described(invariants):
+    """The reference target, with this folder of invariants."""
+    return target.load(shipped.TARGET).model_copy(update={"invariants": invariants})
+
+
+def test_an_invariant_that_catches_what_nobody_plants_is_refused_with_its_package(install, tmp_path):
+    install()
+    (tmp_path / "acme_chaos/rules/acme.sql").write_text(f"-- catches: double_shp\n{RULE}")
+
+    with pytest.raises(UsageError, match=r'acme\.sql: catches: nobody plants .* did you mean "double_ship"'):
+        invariant.besides_general(described(None))
+
+
 def test_the_invariants_of_a_package_are_judged_beside_the_target_s(install, tmp_path):
     install()
-    target = tmp_path / "of_target"
-    target.mkdir()
-    (target / "mine.sql").write_text(RULE)
+    folder = tmp_path / "of_target"
+    folder.mkdir()
+    (folder / "mine.sql").write_text(RULE)
 
-    assert invariant.besides_general(target) == {"mine": RULE, "acme": RULE}
-    assert invariant.besides_general(None) == {"acme": RULE}
+    assert invariant.besides_general(described(folder)) == {"mine": RULE, "acme": RULE}
+    assert invariant.besides_general(described(None)) == {"acme": RULE}
 
 
 def test_an_invariant_with_a_name_that_is_taken_is_refused_with_its_package(install):
@@ -133,7 +147,7 @@ def test_an_invariant_with_a_name_that_is_taken_is_refused_with_its_package(inst
     with pytest.raises(
         UsageError, match=r"acme of acme-chaos 1.2 .* stuck.sql has the name of an invariant of the harness"
     ):
-        invariant.besides_general(None)
+        invariant.besides_general(described(None))
 
 
 def test_an_invariant_that_cannot_be_read_is_refused_with_its_package(install, tmp_path):
@@ -141,7 +155,7 @@ def test_an_invariant_that_cannot_be_read_is_refused_with_its_package(install, t
     (tmp_path / "acme_chaos/rules/acme.sql").write_bytes(b"-- claim: \xff\n")
 
     with pytest.raises(UsageError, match=r"acme of acme-chaos 1.2 .* cannot be read: .* invalid start byte"):
-        invariant.besides_general(None)
+        invariant.besides_general(described(None))
     (plugin,) = plugins.found(plugins.INVARIANTS)
     assert "cannot be read" in invariant.problem(plugin)
 

@@ -450,11 +450,6 @@ def test_a_backend_can_do_what_is_declared_and_no_more(name, backend):
     )
 
 
-def test_each_backend_lacks_one_power():
-    assert lacking(lambda power: issubclass(Compose, power)) == {"disk_full"}
-    assert lacking(lambda power: issubclass(Processes, power)) == {"isolate"}
-
-
 def test_nodes_and_links_are_asked_alike_on_both_backends():
     plan = made()
 

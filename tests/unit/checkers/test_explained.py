@@ -127,7 +127,14 @@ def test_a_name_that_is_taken_is_refused(tmp_path):
     (tmp_path / "result_discarded.sql").write_text(FINDING)
 
     with pytest.raises(UsageError, match="there is a known finding result_discarded already"):
-        known.of_team(tmp_path)
+        known.of_team(tmp_path, ())
+
+
+def test_an_invariant_that_there_is_not_is_explained_by_nothing(tmp_path):
+    (tmp_path / "mine.sql").write_text(FINDING)
+
+    with pytest.raises(UsageError, match=r'mine\.sql: explains: "stuck" is not an invariant; did you mean "stock"'):
+        known.of_team(tmp_path, {"stock", "lost"})
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 import pytest
 from harness_reports import words
 
-from harness.checkers.gate import decide, is_as_expected
-from harness.errors import Exit
-from harness.model import Result
+from harness.checkers.gate import decide, is_as_expected, refuse_unusable
+from harness.errors import Exit, UsageError
+from harness.model import Expectation, Result
 from tests.builders import shop
 from tests.builders.shop import finding
 
@@ -65,3 +65,19 @@ def test_what_was_expected_is_told_with_its_reference():
     )
     assert words.expectation(verdict(FINE, expect=KNOWN)).startswith("Not expected: it holds")
     assert words.expectation(verdict(LOST, STUCK, expect=KNOWN)).startswith("Not as expected: also violated stuck")
+
+
+def test_a_scenario_that_expects_what_no_invariant_says_is_refused_before_it_runs(planned):
+    known = Expectation(violated=("stuk",), upstream="docs/findings.md, 1")
+    plan = planned.model_copy(update={"scenario": planned.scenario.model_copy(update={"expect": known})})
+
+    with pytest.raises(UsageError, match=r'expect\.violated: "stuk" is not an invariant; did you mean "stuck"'):
+        refuse_unusable(plan)
+
+
+def test_a_target_whose_invariant_is_none_is_refused_before_it_runs(planned, tmp_path):
+    (tmp_path / "mine.sql").write_text("SELECT 1")
+    plan = planned.model_copy(update={"target": planned.target.model_copy(update={"invariants": tmp_path})})
+
+    with pytest.raises(UsageError, match=r"mine\.sql: the header lacks claim"):
+        refuse_unusable(plan)

@@ -76,6 +76,20 @@ def test_a_number_that_is_none_is_text_in_a_verdict(planned, evidence, own):
         ("lost", EVERY_EVENT, "own/lost.sql: there is an invariant lost already"),
         ("quantities", EVERY_EVENT, "own/quantities.sql: there is an invariant quantities already"),
         ("mine", "SELECT 1", "own/mine.sql: the header lacks claim, examined, witness"),
+        (
+            "mine",
+            f"-- catches: effect_mov\n{EVERY_EVENT}",
+            'own/mine.sql: catches: nobody plants .* mean "effect_moved"',
+        ),
+        ("mine", f"-- catches: ?\n{EVERY_EVENT}", "catches: nobody plants .* the nearest of [0-9]+ names: "),
+        (
+            "mine",
+            EVERY_EVENT.replace("layer: app", "layer: engin"),
+            "layer is one of client, app, SDK, engine, store, not decided",
+        ),
+        ("mine", f"-- plants: DROP TABLE effects\n{EVERY_EVENT}", "plants is UPDATE table .* not 'DROP TABLE effects'"),
+        ("mine", f"-- plants: UPDATE efects SET key = ''\n{EVERY_EVENT}", 'no table of the evidence; .* "effects"'),
+        ("mine", f"-- plants: UPDATE effects SET\n{EVERY_EVENT}", "plants is no SQL: "),
     ],
 )
 def test_a_folder_of_invariants_that_cannot_be_used_is_refused(planned, evidence, own, tmp_path, name, text, told):
@@ -90,9 +104,9 @@ def test_a_folder_of_invariants_that_cannot_be_used_is_refused(planned, evidence
 
 def test_a_folder_without_invariants_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"there is no \.sql file, so no invariant"):
-        invariant.load_own(tmp_path, ())
+        invariant.load_own(tmp_path, (), ())
     with pytest.raises(UsageError, match="nowhere: the invariants cannot be read"):
-        invariant.load_own(tmp_path / "nowhere", ())
+        invariant.load_own(tmp_path / "nowhere", (), ())
 
 
 def test_a_witness_tells_the_faults_that_were_in_force_in_its_life(planned, evidence):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from harness.checkers import invariant
+from harness.checkers import invariant, plants
 from harness.checkers.database import open_database
 from harness.checkers.examining import examine
 from harness.checkers.judge import judge
@@ -22,13 +22,15 @@ from tests.builders.record_lies import RECORD_LIES
 
 LIES = literal.LIES | RECORD_LIES
 
-TEXTS = invariant.load(invariant.GENERAL) | invariant.load(target.load(shipped.TARGET).invariants)
+OF_TARGET = invariant.load(target.load(shipped.TARGET).invariants)
+TEXTS = invariant.load(invariant.GENERAL) | OF_TARGET
 PAIRS = [
     (name, lie)
     for name, text in TEXTS.items()
     for lie in invariant.parse(text).catches
     if lie not in target.load(shipped.TARGET).defects
 ]
+PLANTS = [(name, plant) for name, text in TEXTS.items() for plant in invariant.parse(text).plants]
 
 
 @pytest.fixture(name="truth", scope="module")
@@ -109,10 +111,20 @@ def test_a_lie_is_caught_by_the_invariant_that_names_it(planned, planted, name, 
     assert found.violations > 0, found.reason
 
 
-def test_every_lie_is_named_by_some_invariant_and_every_invariant_names_one():
+@pytest.mark.parametrize(("name", "plant"), PLANTS, ids=[f"{name}-{plant.table.name}" for name, plant in PLANTS])
+def test_what_an_invariant_plants_itself_is_caught_by_it(planned, truth, tmp_path, name, plant):
+    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
+
+    assert plants.make(plant, truth, tmp_path)
+    with open_database(planned, tmp_path) as database:
+        found = examine(database, Telling(0), name, TEXTS[name], "general")
+
+    assert found.violations > 0, found.reason
+
+
+def test_every_lie_is_named_by_some_invariant_and_every_invariant_can_fail():
     assert {lie for _, lie in PAIRS} == set(LIES)
-    folders = (invariant.GENERAL, target.load(shipped.TARGET).invariants)
-    assert {name for name, _ in PAIRS} == {name for folder in folders for name in invariant.load(folder)}
+    assert {name for name, _ in PAIRS} | {name for name, _ in PLANTS} == set(TEXTS)
 
 
 def test_the_same_evidence_gives_the_same_bytes(planned, truth):
@@ -189,7 +201,7 @@ def test_the_choice_of_an_earlier_generation_cannot_be_judged(planned, truth, tm
     """Its answers went with its history."""
     shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
     rows = sound()
-    LIES["choice_changed"](rows)
+    change(rows, "effects", {"attributes": '{"provider": "heron", "price": 700, "quantity": 2}'}, key="a/ship")
     change(rows, "instances", {"generation": 2}, instance_id="a")
     for table in (schema.EFFECTS, schema.INSTANCES):
         tables.write(tmp_path, table, rows[table.name])

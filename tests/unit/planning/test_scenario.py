@@ -116,6 +116,12 @@ def test_an_expected_violation_names_its_invariants_and_where_it_is_known(tmp_pa
     assert "DIR/mine.yaml:16:" in refusal(tmp_path, GOOD + "expect: violated\n")
 
 
+def test_an_end_that_no_instance_has_is_told(tmp_path):
+    told = refusal(tmp_path, GOOD, ["checks.minimum.classes={stuck: 1}"])
+
+    assert '"stuck" is no end of an instance; expected one of: completed, compensated, rejected, refused' in told
+
+
 def test_broken_yaml_is_told_with_its_line(tmp_path):
     assert refusal(tmp_path, "claim: [\nload: 1\n").startswith("DIR/mine.yaml:3: not valid YAML")
 

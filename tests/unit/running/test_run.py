@@ -203,6 +203,26 @@ def test_what_stands_still_while_settling_is_told_once_and_waited_out(made):
     assert "1 instances have not moved" in console.export_text()
 
 
+def test_a_node_that_somebody_else_has_stopped_keeps_instances_from_their_end(made):
+    run, folder, memory, _, console = made(stuck=["i1"])
+    memory.halts = {"toxiproxy"}
+
+    run.execute()
+
+    told = "toxiproxy was stopped by a signal that is not the run's"
+    assert phases(folder)["settle"] == told
+    assert told in console.export_text()
+
+
+def test_a_node_that_is_stopped_when_all_has_ended_is_not_of_interest(made):
+    run, folder, memory, _, _ = made()
+    memory.halts = {"toxiproxy"}
+
+    run.execute()
+
+    assert phases(folder)["settle"] is None
+
+
 def test_a_run_that_stands_still_is_given_up_with_the_reason(made, monkeypatch):
     monkeypatch.setattr("harness.running.safety._EVERY", 0.0)
     run, folder, _, witnesses, console = made("safety.standstill=300ms", stuck=["i1"], until=lambda: False)
