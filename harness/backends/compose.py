@@ -52,6 +52,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
     # --- Backend ---
 
     @override
+    @containers.answering()
     def up(self, say: Say) -> Endpoints:
         """
         Start everything, in the order that the compose file gives.
@@ -87,6 +88,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
                 container.kill()
 
     @override
+    @containers.answering()
     def down(self) -> None:
         """
         Stop everything that `up` started. The logs of the containers are kept; everything else of them is removed.
@@ -101,15 +103,13 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             self._exits.close()
 
     @override
+    @containers.answering()
     def deaths(self) -> Mapping[str, Death]:
-        try:
-            exited = self._engine.containers.list(
-                all=True,
-                sparse=True,
-                filters={"label": f"{containers.LABEL}={self._run.path}", "status": "exited"},
-            )
-        except ENGINE_ERRORS as error:
-            raise NodeError(f"the Docker engine no longer answers: {error}") from error
+        exited = self._engine.containers.list(
+            all=True,
+            sparse=True,
+            filters={"label": f"{containers.LABEL}={self._run.path}", "status": "exited"},
+        )
         ended = {container.attrs["Labels"].get(containers.NODE) for container in exited}
         return {
             node: death

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ NETWORK = "com.docker.compose.network"
 """Compose's own label on a network. Its value is the network's name in the compose file."""
 WATCHER = __name__
 
+_ANSWERS_WITHIN = 30
+"""Seconds for one answer of the engine, or between two parts of it. A loaded engine needs some."""
+_RETURNS_WITHIN = 600.0
+"""Seconds for which the guard tries to remove what a run left, if the engine does not answer."""
+_RETRIED_EVERY = 5.0
 _IN_FLIGHT = 1.0
 """Seconds after which the engine has done, or dropped, every request of a client that does not exist any more."""
 _TRIES = 20
@@ -60,15 +65,29 @@ def connect() -> DockerEngine:
     """
     try:
         if "DOCKER_HOST" in os.environ:
-            engine = docker.from_env()
+            engine = docker.from_env(timeout=_ANSWERS_WITHIN)
         else:
-            engine = docker.DockerClient(base_url=ContextAPI.get_current_context().Host)
+            host = ContextAPI.get_current_context().Host
+            engine = docker.DockerClient(base_url=host, timeout=_ANSWERS_WITHIN)
         engine.ping()
     except ENGINE_ERRORS as error:
         raise NodeError(
             f"no Docker engine answers ({error}); start Docker, or use `--backend processes`, which needs none"
         ) from error
     return engine
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """
+    Raise NodeError if the engine does not answer inside the `with` block, or with an error.
+    """
+    try:
+        yield
+    except ENGINE_ERRORS as error:
+        raise NodeError(
+            f"the Docker engine no longer answers ({error}); what the run left in it is removed once it does"
+        ) from error
 
 
 def of_run(engine: DockerEngine, run: Path) -> Mapping[str, Any]:
@@ -206,10 +225,18 @@ def end_run(engine: DockerEngine, run: Path) -> None:
 
 def _watch(run: Path) -> None:
     """
-    What the guard does once the harness has ended.
+    What the guard does once the harness has ended. An engine that does not answer is asked again for a while.
     """
-    with closing(connect()) as engine:
-        end_run(engine, run)
+    deadline = time.monotonic() + _RETURNS_WITHIN
+    while True:
+        try:
+            with closing(connect()) as engine, answering():
+                return end_run(engine, run)
+        except NodeError:
+            guard.end_run(run)
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRIED_EVERY)
 
 
 if __name__ == "__main__" and guard.told_to_end():

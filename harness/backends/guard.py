@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,8 @@ import psutil
 MARK = "HARNESS_RUN"
 """Environment variable whose value is the absolute path of the run directory that a process belongs to."""
 _STAY = b"stay"
+_LEFT_AFTER = 20.0
+"""Seconds for which the harness waits for its guard."""
 _PACKAGE = "harness.backends."
 
 
@@ -58,9 +61,11 @@ class Guard:
 
     def _end(self, word: bytes) -> None:
         """
-        Let the guard act now and not only when the harness ends, and wait for it.
+        Let the guard act now and not only when the harness ends, and wait for it; but not for one that cannot go on, as
+        the Docker engine does not answer. That one goes on alone.
         """
-        self._process.communicate(word)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.communicate(word, _LEFT_AFTER)
 
 
 def told_to_end() -> bool:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
+from requests.exceptions import ReadTimeout
 
 from harness import cli, rundir
 from harness.backends import base, composefile, containers, guard, probe
@@ -301,7 +302,7 @@ def test_what_a_node_keeps_is_counted_in_its_volumes_alone():
 def test_a_complaint_of_the_engine_is_told_with_the_node():
     container = Container()
 
-    def refuse():
+    def refuse(**_):
         raise APIError("no such container")
 
     container.kill = refuse
@@ -423,6 +424,40 @@ def test_without_the_docker_command_the_way_out_is_told(tmp_path, monkeypatch):
 # --- plans and powers ---
 
 
+def silent(*_, **__):
+    raise ReadTimeout("read timed out")
+
+
+def test_an_engine_that_hangs_fails_the_run_with_a_sentence(tmp_path, monkeypatch):
+    engine = SimpleNamespace(containers=SimpleNamespace(list=silent), close=lambda: None)
+    monkeypatch.setattr(containers, "connect", lambda: engine)
+    backend = Compose(made(), rundir.create(tmp_path, "x", 1), composefile.Files((tmp_path / "compose.yaml",)))
+    backend._engine = engine
+
+    for asked in (backend.deaths, backend.down):
+        with pytest.raises(NodeError, match=r"the Docker engine no longer answers \(read timed out\)"):
+            asked()
+    backend.down()  # there is no engine to ask any more
+
+
+def test_the_guard_asks_an_engine_that_hangs_again(tmp_path, monkeypatch):
+    answers = iter([DockerException("gone"), None])
+    removed = []
+
+    def connect():
+        if (error := next(answers)) is not None:
+            raise NodeError("no engine") from error
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(containers, "connect", connect)
+    monkeypatch.setattr(containers, "end_run", lambda _, run: removed.append(run))
+    monkeypatch.setattr(containers, "_RETRIED_EVERY", 0.0)
+
+    containers._watch(tmp_path)
+
+    assert removed == [tmp_path]
+
+
 def test_a_plan_is_the_same_on_both_backends(capsys):
     for name in scenarios.names():
         printed = []
@@ -541,7 +576,7 @@ def test_down_ends_what_was_left_up_and_with_all_what_dead_runs_left_and_nothing
 def _nowhere(monkeypatch):
     """No engine answers."""
 
-    def refuse():
+    def refuse(**_):
         raise DockerException("connection refused")
 
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")

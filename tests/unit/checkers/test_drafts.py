@@ -76,7 +76,7 @@ def test_a_draft_is_judged_beside_the_verdict_of_the_run(run, harness):
         "ships": "HOLDS",
         "events": "VIOLATED",
     }
-    assert "run/trial; the run's own verdict and reports are as they were" in told
+    assert "the run's own verdict and reports are as they were" in told
 
 
 def test_every_draft_is_shown_first_and_so_are_its_rows(run, harness):
@@ -106,8 +106,9 @@ def test_a_finding_on_trial_leaves_the_verdict_alone_and_explains_only_what_ther
     before = (run.path / "verdict.json").read_text()
 
     code, _ = harness("check", of="--known", mine=f"{finding}SELECT instance_id FROM classes\n")
-    assert code == 0
+    assert code == 2, "the run is thin"
     assert (run.path / "verdict.json").read_text() == before
+    assert json.loads((run.path / TRIAL / "verdict.json").read_text())["trial"]
 
     with pytest.raises(Exception, match='explains: "stock" is not an invariant; did you mean'):
         harness("check", of="--known", mine=finding.replace("stuck", "stock") + "SELECT instance_id FROM classes\n")
@@ -147,7 +148,11 @@ def test_a_draft_of_which_nothing_shows_that_it_can_fail_is_unknown(harness, tex
 
 
 def test_a_draft_that_alarms_at_harmless_changes_is_told(harness):
-    code, told = harness("selftest", events=EVENTS.replace("history", "attempts").replace("position", "task_id"))
+    bodies = (
+        EVENTS.replace("history", "attempts").replace("position", "task_id").replace("event,", "activity AS event,")
+    )
+
+    code, told = harness("selftest", events=bodies)
 
     assert code == 1
     assert "events (false alarm)" in told
@@ -158,13 +163,12 @@ def test_a_change_that_fails_is_wrong_usage(harness):
         harness("selftest", ships=f"-- plants: UPDATE effects SET quantity = 5\n{SHIPS}")
 
 
-def test_how_many_changes_of_columns_a_draft_names(harness, monkeypatch):
+def test_how_many_changes_of_columns_a_draft_names(run, harness, monkeypatch):
     every = columns.changes
-    monkeypatch.setattr(
-        columns, "changes", lambda evidence: [each for each in every(evidence) if each.column == "attributes"][:3]
-    )
+    of_ships = [each for each in every(run.evidence) if (each.column, each.kind) == ("attributes", "ship")]
+    monkeypatch.setattr(columns, "changes", lambda _: of_ships)
 
     code, told = harness("selftest", "--columns", ships=SHIPS.replace("> 4", "IS NULL"))
 
     assert code == 0
-    assert "ships names 1 of 3 changes" in told
+    assert f"of {len(of_ships)} changes" in told
