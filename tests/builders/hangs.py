@@ -171,7 +171,8 @@ def main() -> None:
     for helper, phase in cells:
         with tempfile.TemporaryDirectory() as folder:
             cell = fill(helper, phase, Path(folder).resolve(), signals=arguments.signals)
-            console.print(str(cell), markup=False)
+            never = "the run ended before that phase: " if cell.seconds < 0.5 else ""
+            console.print(f"{never}{cell}", markup=False)
             if cell.code not in (2, 70, 130) or cell.left or "Traceback" in cell.said:
                 console.print(cell.said[-2000:], markup=False)
 
