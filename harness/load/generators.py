@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -105,15 +106,16 @@ class Locust(Generator):
     @override
     def stop(self) -> None:
         """
-        Send SIGTERM and wait for at most 30 s, then send SIGKILL. On SIGTERM Locust sends no more starts, but still
-        takes the answers that it waits for.
+        Send SIGTERM and wait for at most 30 s, then send SIGKILL; at once if the user interrupts the waiting. On
+        SIGTERM Locust sends no more starts, but still takes the answers that it waits for.
         """
         if self._process is None or self._process.poll() is not None:
             return
         self._process.terminate()
         try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=30)
+        finally:
             self._process.kill()
             self._process.wait()
 
