@@ -25,8 +25,8 @@ _FIELD = re.compile(r"[A-Za-z_]\w*")
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
     Make the tables arrivals(number, instance_id, kind, at_ns, body), holds(step, hold_ns), makers(workflow, activity,
-    effect), sources(node, prefix), nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries,
-    copies, replicas).
+    effect), sources(node, prefix), starts(balance, key, began), movers(balance, key_field, amount_field, direction),
+    nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas).
 
     Return the name of each that cannot be made -> why.
     """
@@ -45,6 +45,14 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         for ledger in target.ledgers
     ]
     _table(connection, "sources(node VARCHAR, prefix VARCHAR)", sources)
+    numbers = [(name, key, float(balance.start)) for name, balance in target.balances.items() for key in balance.keys]
+    _table(connection, "starts(balance VARCHAR, key VARCHAR, began DOUBLE)", numbers)
+    movers = [
+        (name, balance.key, balance.amount, 1 if balance.moves == "up" else -1)
+        for name, balance in target.balances.items()
+        if _FIELD.fullmatch(balance.key) and _FIELD.fullmatch(balance.amount)
+    ]
+    _table(connection, "movers(balance VARCHAR, key_field VARCHAR, amount_field VARCHAR, direction INTEGER)", movers)
     _table(connection, "nodes(node VARCHAR)", [(node,) for node in plan.nodes])
     fields = [
         (workflow, about.outcome)

@@ -21,6 +21,12 @@ _ANY_SIDECAR = Free("any sidecar may be asked for any instance", ("swapped",))
 _LAST_ID = Free("an end has the highest id, and any that is higher will do", ("negative", "more"))
 _NAMED = Free("some SDKs name their timers", ("blank", "foreign"))
 _RESTARTED = Free("each unanswered try of a start may have restarted it", ("more",))
+_ANY_OWNER = Free("any sidecar may execute any turn", ("swapped",))
+_AGAIN = Free("a turn that was not saved is executed again, so a history's place may be told of twice", ("swapped",))
+_ALIKE = (Free("instances whose histories have one shape have the same turns", ("swapped",)),)
+_LATER = Free("a turn may be executed long after the one before it", ("swapped",))
+_TOLD = (Free("told for people: what counts is whether both ordered the same", ("blank", "foreign", "swapped")),)
+_A_SHARE = (Free("a turn counts if it was executed twice; how many are is a matter of chance", ("gone",)),)
 _IN_ATTEMPTS = (Free("judged in `attempts`, which is made of these rows where the application writes none of its own"),)
 _OF_SDK = (Free("an id that not every SDK gives, so nothing is judged by it"),)
 _ASKED = (Free("what an application asks of Dapr is its own affair: it is shown, and nothing is judged by it"),)
@@ -151,17 +157,30 @@ TURNS = Table(
     "turns",
     "one workflow turn that was executed twice; none if the scenario does not ask for it",
     (
-        _INSTANCE,
-        Column("node", "VARCHAR", "the sidecar whose turn it is"),
-        Column("other", "VARCHAR", "the sidecar whose app executed it the second time; NULL if an answer is missing"),
-        Column("past", "INTEGER", "how many events the turn knew"),
-        Column("new", "INTEGER", "how many events the turn took in"),
+        Column("instance_id", "VARCHAR", _INSTANCE.meaning, free=_ALIKE),
+        Column("node", "VARCHAR", "the sidecar whose turn it is", free=(_ANY_OWNER,)),
+        Column(
+            "other",
+            "VARCHAR",
+            "the sidecar whose app executed it the second time; NULL if an answer is missing",
+            free=(_ANY_OWNER,),
+        ),
+        Column("past", "INTEGER", "how many events the turn knew", free=(_AGAIN,)),
+        Column("new", "INTEGER", "how many events the turn took in", free=(_AGAIN,)),
         Column("same", "BOOLEAN", "whether both ordered the same; NULL if one of the two gave no answer in 20 s"),
-        Column("difference", "VARCHAR", "the first difference, in words; NULL if both ordered the same"),
-        Column("first", "VARCHAR", "what only the first execution ordered, JSON; NULL if both ordered the same"),
-        Column("second", "VARCHAR", "what only the second execution ordered, JSON; NULL if both ordered the same"),
-        Column("turned_ns", "BIGINT", "when both answers were there"),
+        Column("difference", "VARCHAR", "the first difference, in words; NULL if both ordered the same", free=_TOLD),
+        Column(
+            "first", "VARCHAR", "what only the first execution ordered, JSON; NULL if both ordered the same", free=_TOLD
+        ),
+        Column(
+            "second",
+            "VARCHAR",
+            "what only the second execution ordered, JSON; NULL if both ordered the same",
+            free=_TOLD,
+        ),
+        Column("turned_ns", "BIGINT", "when both answers were there", free=(_LATER,)),
     ),
+    free=_A_SHARE,
 )
 
 EFFECTS = Table(

@@ -101,6 +101,32 @@ def _hostile(folder):
     return html.write(plan, verdict, folder, Decision(Exit.VIOLATED, (TEXTS[0],)))
 
 
+def _long(folder):
+    """A run whose texts have no place at which a line could break."""
+    text = "x" * 5_000
+    made = shop.evidence(60)
+    for row in made.rows["instances"]:
+        row["status"] = text
+    made.write(folder / "evidence")
+    found = shop.finding("lost", Result.VIOLATED, violations=1, claim=text, reason=text)
+    verdict = shop.verdict(
+        (found, shop.finding("duplicated", Result.UNKNOWN, reason=text)),
+        run=text,
+        claim=text,
+        reasons=(text,),
+        lacking=(text,),
+        notes=(text,),
+        modified=(text,),
+        missed_levels=(text,),
+        classes={text: 7, "completed": 3},
+        kinds={text: {text: 7, "completed": 3}},
+        operations={"ok": 7, text: 3},
+        rests_on=(text,),
+        faults=tuple(each.model_copy(update={"fault": text, "unrecovered": text}) for each in shop.fault_findings()),
+    )
+    return html.write(shop.plan(), verdict, folder, Decision(Exit.VIOLATED, (text,)))
+
+
 def _sweep(folder):
     described = target.load(shipped.TARGET)
     made = sweeps.matrix(described, "order_v1", seed=1, dapr_version="1.18.2")
@@ -143,6 +169,7 @@ def _reports(tmp_path_factory):
         "missed": _missed,
         "interrupted": _interrupted,
         "hostile": _hostile,
+        "long": _long,
         "sweep": _sweep,
         "suite": _suite,
     }

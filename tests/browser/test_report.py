@@ -137,7 +137,7 @@ def test_a_script_that_came_in_all_the_same_would_not_run(visit):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("run", ["violated", "unknown"])
+@pytest.mark.parametrize("run", ["violated", "unknown", "long"])
 def test_the_page_is_never_wider_than_the_window(visit, run, width):
     page = visit(run, viewport={"width": width, "height": 844}).page
     page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
