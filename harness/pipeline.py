@@ -86,10 +86,12 @@ def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
     """
     What makes the backend of a run. Raises UsageError for everything that can be refused before a run begins.
     """
+    from harness.evidence import ledgers
     from harness.planning.powers import refuse_unservable
 
     refuse_unservable(plan, place.backend)
     refuse_unusable(plan)
+    ledgers.refuse_unusable(plan.target)
     if place.backend is BackendName.COMPOSE:
         from harness.backends import composefile
         from harness.backends.compose import Compose

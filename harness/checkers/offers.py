@@ -13,7 +13,7 @@ from harness.checkers.database import Database, UnansweredError
 from harness.model import NotApplicable, Plan
 
 TAP, ATTEMPTS_FILE, ATTEMPTS, DETERMINISM = "tap", "attempts_file", "attempts", "determinism"
-EFFECTS, COMPENSATIONS, ORDER, BALANCES = "effects", "compensations", "order", "balances"
+EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS = "retries", "call_ids"
 
 _ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
@@ -49,7 +49,11 @@ OFFERS: Mapping[str, Offer] = {
         "whether the code of a workflow orders the same again",
         "`checks: {determinism: 1.0}` in the scenario, and a run with the tap (docs/tap.md)",
     ),
-    EFFECTS: Offer("what the outside world kept", "`effects` and `ledgers` in target.yaml"),
+    EFFECTS: Offer(
+        "what the outside world kept",
+        "`effects` and `ledgers` in target.yaml (a route, a table, or documents of the state store)",
+    ),
+    TIMES: Offer("when effects were committed", "times in every ledger (`row: {at: ...}` in target.yaml)"),
     COMPENSATIONS: Offer("what undoes an effect", "the `compensation` of an effect in target.yaml, if it has one"),
     ORDER: Offer("in which order effects come", "a second effect in target.yaml, if there is one"),
     BALANCES: Offer(
@@ -75,6 +79,7 @@ def offered(plan: Plan, database: Database) -> frozenset[str]:
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
         DETERMINISM: plan.doubles_turns,
         EFFECTS: bool(target.effects),
+        TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,
         ORDER: undone or len(target.effects) > 1,
         BALANCES: bool(target.balances),

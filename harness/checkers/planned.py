@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from harness.load.arrivals import schedule
-from harness.model import HttpLedger, Plan
+from harness.model import Plan, StateLedger
 
 _MOST = 1_000_000
 """Arrivals of a plan. A run has a few thousand."""
@@ -25,8 +25,8 @@ _FIELD = re.compile(r"[A-Za-z_]\w*")
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
     Make the tables arrivals(number, instance_id, kind, at_ns, body), holds(step, hold_ns), makers(workflow, activity,
-    effect), sources(node, prefix), starts(balance, key, began), movers(balance, key_field, amount_field, direction),
-    nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas).
+    effect), sources(node, prefix, timed, keyed), starts(balance, key, began), movers(balance, key_field, amount_field,
+    direction), nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas).
 
     Return the name of each that cannot be made -> why.
     """
@@ -41,10 +41,15 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     ]
     _table(connection, "makers(workflow VARCHAR, activity VARCHAR, effect VARCHAR)", makers)
     sources = [
-        (f"{ledger.service}-0", None) if isinstance(ledger, HttpLedger) else (None, ledger.prefix)
-        for ledger in target.ledgers
+        (
+            name,
+            ledger.prefix if isinstance(ledger, StateLedger) else None,
+            ledger.row.at is not None,
+            ledger.row.key is not None,
+        )
+        for ledger, name in zip(target.ledgers, target.sources, strict=True)
     ]
-    _table(connection, "sources(node VARCHAR, prefix VARCHAR)", sources)
+    _table(connection, "sources(node VARCHAR, prefix VARCHAR, timed BOOLEAN, keyed BOOLEAN)", sources)
     numbers = [(name, key, float(balance.start)) for name, balance in target.balances.items() for key in balance.keys]
     _table(connection, "starts(balance VARCHAR, key VARCHAR, began DOUBLE)", numbers)
     movers = [

@@ -109,15 +109,18 @@ def _effects(trace: Trace, telling: Telling) -> Iterator[Sign]:
     """
     for effect in trace.effects:
         for body in trace.bodies:
-            ended_ns = body.ended_ns
-            if body.outcome == "error" and ended_ns is not None and body.started_ns <= effect.at_ns <= ended_ns:
+            at_ns, ended_ns = effect.at_ns, body.ended_ns
+            if at_ns is None or ended_ns is None:
+                continue
+            if body.outcome == "error" and body.started_ns <= at_ns <= ended_ns:
                 yield Sign(
                     f"{_named(body)} on {body.node} ended with an error at {telling.at(ended_ns)}, after "
-                    f"{effect.source} had kept {effect.effect} at {telling.at(effect.at_ns)}."
+                    f"{effect.source} had kept {effect.effect} at {telling.at(at_ns)}."
                 )
-    keys: dict[str, list[str | None]] = defaultdict(list)
+    keys: dict[str, list[str]] = defaultdict(list)
     for effect in trace.effects:
-        keys[effect.effect].append(effect.key)
+        if effect.key is not None:
+            keys[effect.effect].append(effect.key)
     for name, of in keys.items():
         if len(of) > 1 and len(set(of)) == len(of):
             yield Sign(f"Each {name} has a key of its own, so its service could not know that they are one.")

@@ -193,7 +193,9 @@ def _made_by(effect: Row, bodies: Iterable[Row]) -> str:
     bodies_before = [
         body
         for body in bodies
-        if body["started_ns"] <= at and (body["outcome"] != "ok" or body["ended_ns"] is None or body["ended_ns"] >= at)
+        if at is not None
+        and body["started_ns"] <= at
+        and (body["outcome"] != "ok" or body["ended_ns"] is None or body["ended_ns"] >= at)
     ]
     if not bodies_before:
         return f" in {effect['source']}"
@@ -201,8 +203,8 @@ def _made_by(effect: Row, bodies: Iterable[Row]) -> str:
     return f" by attempt {body['number']} of {body['activity']} on {body['node']}"
 
 
-def _near(at_ns: int, faults: Iterable[Row]) -> str:
-    distances = [(at_ns - fault["applied_ns"], fault) for fault in faults]
+def _near(at_ns: int | None, faults: Iterable[Row]) -> str:
+    distances = [] if at_ns is None else [(at_ns - fault["applied_ns"], fault) for fault in faults]
     near = [found for found in distances if abs(found[0]) <= _NEAR_NS]
     if not near:
         return ""

@@ -81,12 +81,12 @@ class Body:
 @dataclass(frozen=True)
 class Effect:
     """
-    One change that the outside world kept.
+    One change that the outside world kept. `key` and `at_ns` are None if its ledger has none.
     """
 
     effect: str
     key: str | None
-    at_ns: int
+    at_ns: int | None
     source: str
     attributes: str | None
 

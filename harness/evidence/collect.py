@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 import structlog
 
 from harness.backends.endpoints import Endpoints
-from harness.evidence import api, balances, conversation, jobs, journals, ledgers, tables
+from harness.evidence import api, balances, conversation, jobs, journals, tables
 from harness.evidence.columns import Table
 from harness.evidence.conversation import Conversation
 from harness.evidence.engine import Engine
+from harness.evidence.ledgers import Ledgers
 from harness.evidence.schema import (
     API_CALLS,
     ATTEMPTS,
@@ -56,7 +57,7 @@ def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) 
     return _table(run, READINGS, readings)
 
 
-def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
+def from_system(run: RunDir, target: Target, endpoints: Endpoints, ledgers: Ledgers) -> list[str]:
     """
     Collect what the stores, the scheduler and the ledgers kept: instances, history, jobs, effects. Return what could
     not be collected, in words.
@@ -79,7 +80,7 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints) -> list[str]:
         engine.close()
     missing += _table(run, BALANCES, lambda: balances.kept(target, endpoints))
     missing += _table(run, JOBS, lambda: jobs.left(target, endpoints.scheduler))
-    return missing + _table(run, EFFECTS, lambda: ledgers.effects(target, endpoints))
+    return missing + _table(run, EFFECTS, ledgers.effects)
 
 
 def from_journals(run: RunDir, target: Target) -> list[str]:

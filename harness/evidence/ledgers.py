@@ -5,48 +5,162 @@ What the outside world kept: effect rows from every ledger that the target names
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import redis
 
+from harness import mapping
 from harness.backends import store
 from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
-from harness.model import HttpLedger, StateLedger, Target
-from harness.names import role
+from harness.evidence import effectrows, sql
+from harness.model import HttpLedger, Ledger, RowMapping, SqlLedger, StateLedger, Target
 
 Row = dict[str, Any]
 
-_COLUMNS: Mapping[str, type] = {"instance_id": str, "effect": str, "key": str, "at_ns": int}
+_MOST_PAGES = 10_000
+_MS = 1_000_000
 
 
-def effects(target: Target, endpoints: Endpoints) -> Iterator[Row]:
+def refuse_unusable(target: Target) -> None:
     """
-    Return one row per effect, ledger by ledger, and for each ledger in its order of commit.
-
-    Raises EvidenceError if a ledger cannot be read, or contains a row that is not as docs/target-contract.md says.
+    Raise UsageError if a ledger cannot be read whatever the system does: a driver is missing, or a password.
     """
     for ledger in target.ledgers:
-        if isinstance(ledger, HttpLedger):
-            for node, at in endpoints.services.items():
-                if role(node) == ledger.service:
-                    yield from _rows(node, _from_http(at.url + ledger.path))
+        if isinstance(ledger, SqlLedger):
+            sql.refuse_unusable(ledger)
+
+
+class Ledgers:
+    """
+    The ledgers of one run. `data` is the folder in which each process of the target has its DATA_DIR.
+    """
+
+    def __init__(self, target: Target, endpoints: Endpoints, data: Path) -> None:
+        self._target = target
+        self._endpoints = endpoints
+        self._data = data
+        self._earlier: frozenset[str] = frozenset()
+
+    def begin(self, starts: Collection[str]) -> None:
+        """
+        Read the ledgers before anything is started. The instances that they have now are of earlier runs, and are left
+        out from now on. `starts`: the ids of the instances that this run will start.
+
+        Raises EvidenceError if a ledger cannot be read, or has one of `starts`: whose its rows are could not be told,
+        and an activity that looks for its own earlier effect would find that of another run.
+        """
+        there: set[str] = set()
+        for row in self.effects():
+            if row["instance_id"] in starts:
+                raise EvidenceError(
+                    f"the ledger {row['source']} has {row['effect']} of {row['instance_id']} before this run has "
+                    "started it: it is of an earlier run. Empty the ledger before each run, or give each run one of "
+                    "its own"
+                )
+            there.add(row["instance_id"])
+        self._earlier = frozenset(there)
+
+    def refuse_coarse(self) -> None:
+        """
+        Read the ledgers after the first instances. Raises EvidenceError if one cannot be read, or if its times are
+        whole milliseconds: compared with the bodies that made them, such effects would seem to come before them.
+        """
+        times: dict[str, list[int]] = {}
+        for row in self.effects():
+            if row["at_ns"] is not None:
+                times.setdefault(row["source"], []).append(row["at_ns"])
+        for source, found in times.items():
+            if len(found) > 1 and all(at_ns % _MS == 0 for at_ns in found):
+                raise EvidenceError(
+                    f"the times in the ledger {source} are whole milliseconds, which is too coarse to be compared with "
+                    "the activities; keep microseconds, or say `row: {at: null}` in target.yaml"
+                )
+
+    def effects(self) -> Iterator[Row]:
+        """
+        Return one row per effect of this run, ledger by ledger, and for each ledger in its order of commit.
+
+        Raises EvidenceError if a ledger cannot be read, or contains a row that its mapping does not fit.
+        """
+        for ledger, name in zip(self._target.ledgers, self._target.sources, strict=True):
+            for source, rows in self._rows(ledger, name or ""):
+                found = effectrows.mapped(source, ledger.row, rows)
+                if ledger.row.at is not None and not _is_in_order(ledger):
+                    found = iter(sorted(found, key=lambda row: row["at_ns"]))
+                kept = (row for row in found if row["instance_id"] not in self._earlier)
+                yield from ({**row, "position": position} for position, row in enumerate(kept))
+
+    def _rows(self, ledger: Ledger, name: str) -> Iterator[tuple[str, Iterable[object]]]:
+        """
+        Return (source, rows) for each source of a ledger called `name`; in the state store each document is a source.
+        """
+        if isinstance(ledger, StateLedger):
+            yield from _from_state(ledger, self._target, self._endpoints)
+        elif isinstance(ledger, SqlLedger):
+            yield name, sql.rows(name, ledger, self._data)
         else:
-            for key, rows in _from_state(ledger, target, endpoints):
-                yield from _rows(key, rows)
+            yield name, _from_http(ledger, self._endpoints.services[f"{ledger.service}-0"].url)
 
 
-def _from_http(url: str) -> Iterator[object]:
+def _is_in_order(ledger: Ledger) -> bool:
+    """
+    Return whether a ledger promises its rows in order of commit, as docs/target-contract.md asks of one that is written
+    for the harness. Others may have any order, and are sorted by their times.
+    """
+    return isinstance(ledger, StateLedger) or (isinstance(ledger, HttpLedger) and ledger.row == RowMapping())
+
+
+def _from_http(ledger: HttpLedger, url: str) -> Iterator[object]:
     try:
-        with httpx.stream("GET", url, timeout=60) as answer:
-            answer.raise_for_status()
-            for line in answer.iter_lines():
-                if line:
-                    yield json.loads(line)
-    except (httpx.HTTPError, ValueError) as error:
-        raise EvidenceError(f"the ledger at {url} could not be read: {error}") from error
+        if ledger.rows is None:
+            yield from _lines(url + ledger.path)
+        else:
+            yield from _pages(ledger, ledger.rows, httpx.URL(url + ledger.path))
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise EvidenceError(f"the ledger at {url}{ledger.path} could not be read: {error}") from error
+
+
+def _lines(url: str) -> Iterator[object]:
+    with httpx.stream("GET", url, timeout=60) as answer:
+        answer.raise_for_status()
+        for line in answer.iter_lines():
+            if line:
+                yield json.loads(line)
+
+
+def _pages(ledger: HttpLedger, expression: str, url: httpx.URL) -> Iterator[object]:
+    """
+    Return the rows of an answer, and of the pages that follow it. Every page is asked of the service itself, whatever
+    host a link names.
+    """
+    seen: set[httpx.URL] = set()
+    while url not in seen:
+        if len(seen) == _MOST_PAGES:
+            raise EvidenceError(f"the ledger at {url} has more than {_MOST_PAGES:,} pages")
+        seen.add(url)
+        answer = httpx.get(url, timeout=60)
+        answer.raise_for_status()
+        page = answer.json()
+        rows = mapping.find(expression, page)
+        if not isinstance(rows, list):
+            raise EvidenceError(
+                f"`rows: {expression}` finds no list in the answer of the ledger at {url}: {answer.text[:200]}"
+            )
+        yield from rows
+        found = mapping.find(ledger.next, page) if ledger.next is not None else None
+        if found in (None, "", False):
+            return
+        if ledger.token is not None:
+            url = url.copy_set_param(ledger.token, found)
+        elif isinstance(found, str):
+            url = url.copy_with(raw_path=url.join(found).raw_path)
+        else:
+            raise EvidenceError(f"`next: {ledger.next}` finds no link in the answer of the ledger at {url}: {found!r}")
+    raise EvidenceError(f"`next: {ledger.next}` leads in a circle: {url} is the next page of a page that follows it")
 
 
 def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> Iterator[tuple[str, list[object]]]:
@@ -58,23 +172,12 @@ def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> It
     try:
         with store.client(endpoints.redis, timeout=10) as asked:
             # SCAN may return a key more than once (Redis documentation, "SCAN guarantees").
-            for key in sorted(set(asked.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000))):
-                document = json.loads(asked.hget(key, "data") or b"{}")
-                yield key.decode().removeprefix(prefix), document.get(ledger.field) or []
+            for found in sorted(set(asked.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000))):
+                document = json.loads(asked.hget(found, "data") or b"{}")
+                key = found.decode().removeprefix(prefix)
+                if ledger.field is None:
+                    yield key, [{"key": key.removeprefix(ledger.prefix), "value": document}]
+                else:
+                    yield key, document.get(ledger.field) or []
     except (redis.RedisError, ValueError, AttributeError) as error:
         raise EvidenceError(f"the ledger {ledger.prefix}* in the state store could not be read: {error}") from error
-
-
-def _rows(source: str, rows: Iterator[object] | list[object]) -> Iterator[Row]:
-    for position, row in enumerate(rows):
-        if not isinstance(row, Mapping) or any(type(row.get(name)) is not of for name, of in _COLUMNS.items()):
-            raise EvidenceError(f"row {position} of ledger {source} is not an effect row: {row!r}")
-        yield {
-            "instance_id": row["instance_id"],
-            "effect": row["effect"],
-            "key": row["key"],
-            "at_ns": row["at_ns"],
-            "source": source,
-            "position": position,
-            "attributes": json.dumps(row.get("attributes", {}), sort_keys=True),
-        }

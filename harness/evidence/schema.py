@@ -189,9 +189,13 @@ EFFECTS = Table(
     (
         _INSTANCE,
         Column("effect", "VARCHAR", "name of the effect, as target.yaml declares it"),
-        Column("key", "VARCHAR", "the activity's idempotency key, as the ledger holds it", free=_OWN),
-        Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock"),
-        Column("source", "VARCHAR", "the ledger from which it was read: a service node or a state key"),
+        Column("key", "VARCHAR", "the activity's idempotency key; NULL if its ledger has none", free=_OWN),
+        Column("at_ns", "BIGINT", "when it was committed, by the ledger's clock; NULL if its ledger has no times"),
+        Column(
+            "source",
+            "VARCHAR",
+            "the ledger from which it was read: a service node, a state key, or `sql-` and its number",
+        ),
         Column("position", "BIGINT", "order of commit within its source, from 0"),
         Column(
             "attributes",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag
 
 from harness.model.values import EndClass, Point, Seconds, Value
 
@@ -191,23 +191,82 @@ class Retry(Value):
     max: Seconds | None = None
 
 
+class RowMapping(Value):
+    """
+    Where a row of a ledger has what must be known of an effect, each in JMESPath. The default is the row that
+    docs/target-contract.md describes. A ledger without keys or times says so by null.
+    """
+
+    instance_id: str = "instance_id"
+    effect: str = Field(default="effect", description="finds the name of the effect; a name in quotes is that name")
+    key: str | None = Field(default="key", description="finds the idempotency key; null: the ledger has none")
+    at: str | None = Field(
+        default="at_ns",
+        description="finds the time of the commit, a number or a text in ISO 8601; null: the ledger has none, or none "
+        "finer than a millisecond",
+    )
+    unit: Literal["s", "ms", "us", "ns"] = Field(default="ns", description="the unit of a number that `at` finds")
+    attributes: str = Field(default="attributes", description="finds an object for invariants of your own, or nothing")
+
+
 class HttpLedger(Value):
     """
-    A ledger that a service returns as JSON lines: `GET <path>` on `service`.
+    A ledger that a service returns: `GET <path>` on `service`. Without `rows` the answer is JSON lines, one row each;
+    with it, one JSON document.
     """
 
     service: str
     path: str
+    rows: str | None = Field(default=None, description="JMESPath: finds the list of rows in the answer; `@` is all")
+    next: str | None = Field(
+        default=None, description="JMESPath: finds the link of the next page in the answer, or its token"
+    )
+    token: str | None = Field(default=None, description="the query parameter that takes what `next` finds")
+    row: RowMapping = RowMapping()
 
 
 class StateLedger(Value):
     """
-    A ledger inside the state store: documents whose key begins with `prefix`. Each has a list of effect rows in
-    `field`.
+    A ledger inside the state store: documents whose key begins with `prefix`. Each has a list of rows in `field`.
+    Without `field` each document is one row, `{key: ..., value: ...}`: the rest of its key, and itself.
     """
 
     prefix: str
-    field: str
+    field: str | None = None
+    row: RowMapping = RowMapping()
+
+
+class SqlLedger(Value):
+    """
+    A ledger in a database of this machine: each row that the query returns is a row of the ledger, by the names of its
+    columns.
+
+    `sql` is `postgresql://user@127.0.0.1:5432/database`, `mysql://...` or `sqlite:///file`; `{data}` in it is the
+    folder in which each process has its DATA_DIR. The password is never a part of it.
+    """
+
+    sql: str
+    query: str
+    password: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_]\w*$", description="the environment variable that has the password"
+    )
+    row: RowMapping = RowMapping()
+
+
+def _kind_of_ledger(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "SqlLedger" if "sql" in value else "HttpLedger" if "service" in value else "StateLedger"
+    return type(value).__name__
+
+
+Ledger = HttpLedger | StateLedger | SqlLedger
+_AnyLedger = Annotated[
+    Annotated[HttpLedger, Tag("HttpLedger")]
+    | Annotated[StateLedger, Tag("StateLedger")]
+    | Annotated[SqlLedger, Tag("SqlLedger")],
+    Discriminator(_kind_of_ledger),
+]
+"""What is wrong with a ledger is told of its own kind alone."""
 
 
 class Balance(Value):
@@ -255,7 +314,7 @@ class Target(Value):
     effects: tuple[EffectPair, ...] = Field(
         default=(), max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )
-    ledgers: tuple[HttpLedger | StateLedger, ...] = ()
+    ledgers: tuple[_AnyLedger, ...] = ()
     balances: Mapping[str, Balance] = Field(default={}, description="name -> numbers that must add up in the end")
     defects: Mapping[str, str] = {}
     invariants: Path | None = None
@@ -273,3 +332,19 @@ class Target(Value):
         Return the points at which faults can be aimed: those that a tap sees, and those that the app announces.
         """
         return get_args(Point) if self.points else ("before_body", "after_return")
+
+    @property
+    def sources(self) -> tuple[str | None, ...]:
+        """
+        Return the name of each ledger as a source of effects; None in the state store, where each document is a source.
+        """
+        by_http = [ledger.service for ledger in self.ledgers if isinstance(ledger, HttpLedger)]
+
+        def name(number: int, ledger: Ledger) -> str | None:
+            if isinstance(ledger, StateLedger):
+                return None
+            if isinstance(ledger, SqlLedger):
+                return f"sql-{number}"
+            return f"{ledger.service}-0" + (ledger.path if by_http.count(ledger.service) > 1 else "")
+
+        return tuple(name(number, ledger) for number, ledger in enumerate(self.ledgers))

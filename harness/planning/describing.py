@@ -119,7 +119,9 @@ def target(known: Facts) -> str:
         "# effects:",
         "#   - {forward: charge, compensation: refund}",
         "# ledgers:",
-        "#   - {prefix: account-, field: entries}",
+        "#   - {prefix: account-, field: entries}  # lists in documents of the state store",
+        "#   - {service: bank, path: /charges, rows: data, row: {instance_id: order, at: booked}}  # a route of yours",
+        "#   - {sql: 'postgresql://me@127.0.0.1/shop', query: SELECT ..., row: {...}}  # a table",
     ]
     return "\n".join(lines) + "\n"
 

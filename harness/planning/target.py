@@ -7,12 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness import mapping, names
+from harness import names
 from harness.errors import UsageError
-from harness.model import HttpLedger, HttpStart, StateLedger, Target, Workflow
+from harness.model import HttpStart, Target, Workflow
 from harness.model.target import WORKERS, placeholders
 from harness.model.values import JSON_SCHEMA_DRAFT
-from harness.planning.yamlfile import Document, Location, did_you_mean, read
+from harness.planning import ledgers
+from harness.planning.yamlfile import Document, did_you_mean, read
 
 
 def load(file: Path) -> Target:
@@ -70,10 +71,10 @@ def _check(document: Document, target: Target) -> None:
     """
     _check_effects(document, target)
     _check_services(document, target)
-    _check_ledgers(document, target)
+    ledgers.check(document, target)
     for name, balance in target.balances.items():
         for field in ("value", "key", "amount"):
-            _check_expression(document, ("balances", name, field), getattr(balance, field))
+            document.expression(("balances", name, field), getattr(balance, field))
     for name, workflow in target.workflows.items():
         _check_ends(document, target, name, workflow)
         _check_meanings(document, target, name, workflow)
@@ -117,22 +118,7 @@ def _check_start(document: Document, name: str, workflow: Workflow) -> None:
         if not workflow.start.http.startswith("/"):
             document.problem(("workflows", name, "start", "http"), "a route starts with /")
         if workflow.start.id is not None:
-            _check_expression(document, ("workflows", name, "start", "id"), workflow.start.id)
-
-
-def _check_ledgers(document: Document, target: Target) -> None:
-    for index, ledger in enumerate(target.ledgers):
-        if isinstance(ledger, StateLedger) and not ledger.prefix:
-            document.problem(
-                ("ledgers", index, "prefix"),
-                "an empty prefix takes in every document of the store, also the engine's own; give what the keys of "
-                "this ledger begin with",
-            )
-        if isinstance(ledger, HttpLedger) and ledger.service not in target.services:
-            document.problem(
-                ("ledgers", index, "service"),
-                f'"{ledger.service}" is not a service of this target; {did_you_mean(ledger.service, target.services)}',
-            )
+            document.expression(("workflows", name, "start", "id"), workflow.start.id)
 
 
 def _check_ends(document: Document, target: Target, name: str, workflow: Workflow) -> None:
@@ -141,7 +127,7 @@ def _check_ends(document: Document, target: Target, name: str, workflow: Workflo
     """
     at = ("workflows", name)
     if workflow.outcome is not None:
-        _check_expression(document, (*at, "outcome"), workflow.outcome)
+        document.expression((*at, "outcome"), workflow.outcome)
         if not workflow.outcomes:
             document.problem((*at, "outcome"), "what `outcome` may find, and what it means, is missing: `outcomes`")
         if "COMPLETED" in workflow.statuses:
@@ -159,13 +145,6 @@ def _check_ends(document: Document, target: Target, name: str, workflow: Workflo
             "which effects an instance has that is COMPLETED is missing: `outcome` and `outcomes`, or "
             "`statuses: {COMPLETED: {ends: completed, effects: [...]}}`",
         )
-
-
-def _check_expression(document: Document, at: Location, expression: str) -> None:
-    try:
-        mapping.refuse(expression)
-    except ValueError as error:
-        document.problem(at, str(error))
 
 
 def _check_services(document: Document, target: Target) -> None:

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from harness import mapping
 from harness.errors import UsageError
 from harness.files import is_there
 
@@ -117,6 +118,15 @@ class Document:
         at = f"{self.file} with {' and '.join(settings)}" if settings else f"{self.file}:{line}"
         self.problems.append((line, f"{at}: {message}"))
 
+    def expression(self, location: Location, text: str) -> None:
+        """
+        Note a problem if a text at `location` is not a JMESPath expression.
+        """
+        try:
+            mapping.refuse(text)
+        except ValueError as error:
+            self.problem(location, str(error))
+
     def finish(self, model: Model | None) -> Model:
         """
         Return what `validate` returned, if no problem was noted. Else raise UsageError with every problem, in the order
@@ -187,6 +197,8 @@ def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
         fields = [each.model_fields[str(part)] for each in current if str(part) in each.model_fields]
         if fields:  # a part that is not a field is an index or the name of a member of a union
             current = [found for info in fields for found in _models(info.annotation)]
+        else:
+            current = [each for each in current if each.__name__ == part] or current
     return [info.alias or name for each in current for name, info in each.model_fields.items()]
 
 

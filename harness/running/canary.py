@@ -36,11 +36,12 @@ def release(plan: Plan, run: RunDir, endpoints: Endpoints, watch: Watch, witness
     Start one instance of the most frequent kind on each replica, and wait until all have ended. Return their number.
 
     Raises NodeError if an instance is not accepted, or does not end in time; UsageError if one has ended otherwise than
-    target.yaml describes.
+    target.yaml describes; EvidenceError if a ledger cannot be used, before the first instance and after the last.
     """
     load = plan.scenario.load
     kind = max(load.mix, key=lambda name: load.mix[name])
     before = witnesses.ids()
+    witnesses.begin([f"{CLIENT}-{replica}" for replica in range(len(endpoints.apps))])
     with Journal[OperationRow](run.journals.operations(CLIENT)) as journal:
         operations = Operations(journal, CLIENT, load.workflow)
         started = [_start(plan, endpoints, operations, kind, replica) for replica in range(len(endpoints.apps))]
@@ -57,6 +58,7 @@ def release(plan: Plan, run: RunDir, endpoints: Endpoints, watch: Watch, witness
     for instance, state in witnesses.states(started, plan.workflow.outcome).items():
         if state.terminal == "COMPLETED" and plan.workflow.meaning(state.terminal, state.outcome) is None:
             raise UsageError(_undeclared(plan, instance, state.outcome, state.output))
+    witnesses.refuse_coarse()
     return len(endpoints.apps)
 
 

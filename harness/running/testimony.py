@@ -9,9 +9,8 @@ import threading
 from pathlib import Path
 
 from harness import names
-from harness.backends.endpoints import Endpoints
-from harness.evidence import ledgers
 from harness.evidence.engine import Engine
+from harness.evidence.ledgers import Ledgers
 from harness.journal import Journals, Tail
 from harness.model import Target, Workflow
 from harness.rows import ATTEMPTS, AttemptRow, BodyBegan
@@ -26,11 +25,11 @@ class Sources:
     """
 
     def __init__(
-        self, target: Target, workflow: Workflow, endpoints: Endpoints, engine: Engine, journals: Journals
+        self, target: Target, workflow: Workflow, ledgers: Ledgers, engine: Engine, journals: Journals
     ) -> None:
         self._target = target
         self._workflow = workflow
-        self._endpoints = endpoints
+        self._ledgers = ledgers
         self._engine = engine
         self._journals = journals
         self._lock = threading.Lock()
@@ -79,5 +78,4 @@ class Sources:
         if activity is None or activity.effect is None:
             return None
         wanted = (announced.instance_id, activity.effect)
-        kept = ledgers.effects(self._target, self._endpoints)
-        return sum(1 for row in kept if (row["instance_id"], row["effect"]) == wanted)
+        return sum(1 for row in self._ledgers.effects() if (row["instance_id"], row["effect"]) == wanted)

@@ -14,6 +14,8 @@ from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, jobs, stall
 from harness.evidence.engine import Engine, State
+from harness.evidence.ledgers import Ledgers
+from harness.load.arrivals import schedule
 from harness.model import Plan, Stall
 from harness.rundir import RunDir
 from harness.running.aim import Announcement, Testimony
@@ -31,6 +33,17 @@ class Witnesses(States, Protocol):
     def ids(self) -> set[str]:
         """
         Return the id of every instance that the engine has. Raises EvidenceError if it cannot be asked.
+        """
+
+    def begin(self, canaries: Collection[str]) -> None:
+        """
+        Look into the ledgers before anything is started, so that what they have from earlier runs is left out. Raises
+        EvidenceError if one cannot be read, or has an instance that this run will start.
+        """
+
+    def refuse_coarse(self) -> None:
+        """
+        Read the ledgers when canaries have ended. Raises EvidenceError if a row, or its time, cannot be used.
         """
 
     def idle(self) -> bool:
@@ -77,7 +90,8 @@ class OfSystem(Witnesses):
         self._run = run
         self._endpoints = endpoints
         self._engine = Engine(endpoints.redis, plan.target)
-        self._sources = Sources(plan.target, plan.workflow, endpoints, self._engine, run.journals)
+        self._ledgers = Ledgers(plan.target, endpoints, run.data)
+        self._sources = Sources(plan.target, plan.workflow, self._ledgers, self._engine, run.journals)
 
     @override
     def states(self, instance_ids: Iterable[str], outcome: str | None) -> Mapping[str, State]:
@@ -86,6 +100,15 @@ class OfSystem(Witnesses):
     @override
     def ids(self) -> set[str]:
         return self._engine.ids()
+
+    @override
+    def begin(self, canaries: Collection[str]) -> None:
+        arrivals = schedule(self._plan.scenario.load, self._plan.workflow, self._plan.seed)
+        self._ledgers.begin({*canaries, *(arrival.instance_id for arrival in arrivals)})
+
+    @override
+    def refuse_coarse(self) -> None:
+        self._ledgers.refuse_coarse()
 
     @override
     def idle(self) -> bool:
@@ -117,7 +140,7 @@ class OfSystem(Witnesses):
 
     @override
     def collect_stopped(self) -> list[str]:
-        return collect.from_system(self._run, self._plan.target, self._endpoints)
+        return collect.from_system(self._run, self._plan.target, self._endpoints, self._ledgers)
 
     @override
     def close(self) -> None:

@@ -95,7 +95,7 @@ def of(trace: Trace, nodes: Sequence[str], origin_ns: int, most: int) -> Timelin
         *(_call(call, at) for call in trace.calls),
         *_events(trace.events, at),
         *(_body(body, trace.ended_by(body), at) for body in trace.bodies),
-        *(_effect(effect, nodes, at) for effect in trace.effects),
+        *(_effect(effect, effect.at_ns, nodes, at) for effect in trace.effects if effect.at_ns is not None),
         *_afterwards(trace, at),
     ]
     met = [_fault(fault, at) for fault in trace.faults]
@@ -112,8 +112,17 @@ def of(trace: Trace, nodes: Sequence[str], origin_ns: int, most: int) -> Timelin
         first=min((entry.at for entry in told), default=0.0),
         last=max((entry.at if entry.end is None else entry.end for entry in told), default=0.0),
         hidden=max(0, len(entries) - most),
-        missing=tuple(dict.fromkeys(trace.missing.values())),
+        missing=tuple(dict.fromkeys([*trace.missing.values(), *_timeless(trace)])),
     )
+
+
+def _timeless(trace: Trace) -> Iterator[str]:
+    """
+    Say which effects have no place in a timeline, because their ledger has no times.
+    """
+    for effect in trace.effects:
+        if effect.at_ns is None:
+            yield f"{effect.source} keeps the effect {effect.effect}, without a time"
 
 
 def _overlap(fault: Entry, since: float, until: float | None) -> bool:
@@ -226,11 +235,11 @@ def _body(body: Body, ended_by: Struck | None, at: Clock) -> Entry:
     )
 
 
-def _effect(effect: Effect, nodes: Sequence[str], at: Clock) -> Entry:
+def _effect(effect: Effect, at_ns: int, nodes: Sequence[str], at: Clock) -> Entry:
     lane = effect.source if effect.source in nodes else STORE
     text = f"{effect.source} keeps the effect {effect.effect}"
-    detail = _joined(f"key {effect.key}", effect.attributes)
-    return Entry(at(effect.at_ns), at(effect.at_ns), "effect", (lane,), effect.effect, text, detail)
+    detail = _joined(f"key {effect.key}" if effect.key is not None else None, effect.attributes)
+    return Entry(at(at_ns), at(at_ns), "effect", (lane,), effect.effect, text, detail)
 
 
 def _afterwards(trace: Trace, at: Clock) -> Iterator[Entry]:

@@ -20,6 +20,7 @@ from harness.backends import processes
 from harness.backends.process import Child
 from harness.backends.topology import Topology
 from harness.evidence import collect, conversation
+from harness.evidence.ledgers import Ledgers
 from harness.planning import plan, scenario, target
 from harness.runtime.locate import locate_all
 from harness.runtime.versions import DAPR
@@ -97,7 +98,7 @@ def measure(folder: Path, say: Callable[[str], None]) -> Table:
         time.sleep(5)
         resident = psutil.Process(running._nodes[TAPPED]._process.pid).children()[0].memory_info().rss
         running.quiesce()
-        collect.from_system(run, made.target, endpoints)
+        collect.from_system(run, made.target, endpoints, Ledgers(made.target, endpoints, run.data))
     finally:
         over.set()
         running.down()

@@ -53,6 +53,14 @@ def test_faults_are_aimed_at_activities_of_an_application_that_announces_nothing
     assert all(fault["felt_after"] is not None for fault in faults), finished.out
 
 
+def test_effects_as_a_team_has_them_are_judged_a_table_a_route_with_pages_and_documents(harness):
+    finished = harness.run("tests/targets/shop_calm.yaml", "--defect", "charged_again", check=1)
+
+    violated = {each["name"] for each in finished.verdict["findings"] if each["result"] == "VIOLATED"}
+    assert not {"contradiction", "misordered", "phantom", "lost", "effect_in_body", "late_effect"} & violated
+    assert "charge 2 times" in finished.finding("duplicated")["witnesses"][0]["sentence"]
+
+
 def test_locust_in_charge_does_the_same_run(harness):
     finished = harness(
         *("-f", "scenarios", "--headless", "--only-summary", "-t", "6s"),

@@ -1,6 +1,6 @@
 -- claim: Every effect was made by an activity: while a body of its instance ran, or after a body was interrupted or failed, because a request of that body may still have been on its way.
 -- layer: not decided
--- needs: attempts, effects
+-- needs: attempts, effects, times
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM effects) ELSE 0 END
 -- catches: effect_moved, effect_of_nobody
 -- witness: {instance_id}: {effect} was committed at {at_ns:at} in {source}, while no activity of it ran; the ledger holds {ledger}.

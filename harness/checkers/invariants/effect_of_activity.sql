@@ -2,7 +2,7 @@
 -- layer: app
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM effects) ELSE 0 END
 -- catches: effect_elsewhere
--- needs: attempts, effects
+-- needs: attempts, effects, times
 -- source: target.yaml says which activity makes which effect. An effect of which it does not say that is not looked at here.
 -- witness: {instance_id}: {effect} was committed at {at_ns:at} in {source}, while no activity ran that makes it; the ledger holds {ledger}.
 WITH able AS (

@@ -1,6 +1,6 @@
 -- claim: No effect of a completed instance is committed after the instance has ended.
 -- layer: app
--- needs: effects
+-- needs: effects, times
 -- examined: SELECT count(*) FROM classes WHERE ended AND forwards + compensations > 0
 -- catches: effect_late
 -- witness: {instance_id} ended at {completed_ns:at}, and {effect} was committed at {at_ns:at}; the ledger holds {ledger}.

@@ -1,6 +1,6 @@
 -- claim: The forward effects of an instance happen in the order of their pairs, and none happens after a compensation.
 -- layer: app
--- needs: effects, order
+-- needs: effects, order, times
 -- examined: SELECT count(*) FROM classes WHERE forwards + compensations > 0
 -- catches: compensation_first, forwards_swapped
 -- witness: {instance_id}: {order}; the ledger holds {ledger}.

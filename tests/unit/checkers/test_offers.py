@@ -107,6 +107,60 @@ def test_one_effect_without_compensation_leaves_out_what_needs_two(judged):
     assert {"duplicated", "late_effect", "contradiction"} <= {finding.name for finding in verdict.findings}
 
 
+BARE = {**EFFECTS, "ledgers": [{**EFFECTS["ledgers"][0], "row": {"at": None, "key": None}}]}
+NEED_TIMES = {"effect_in_body", "effect_of_activity", "late_effect", "misordered"}
+
+
+def bare(*instances):
+    """Instances whose effects have neither a time nor a key."""
+    rows = Rows()
+    for instance, effects in instances:
+        rows.ended(instance, effects=effects)
+    for row in rows.of["effects"]:
+        row |= {"at_ns": None, "key": None}
+    return rows
+
+
+def test_a_ledger_without_times_and_keys_judges_what_needs_none(judged):
+    rows = bare(("a", ["take"]), ("b", ["take"]))
+
+    verdict = judged(rows, plan(TAKES, **BARE, attempts=False))
+
+    assert verdict.result is Result.HOLDS, verdict.reasons
+    assert left(verdict) >= NEED_TIMES
+    (together,) = [each for each in verdict.not_applicable if "late_effect" in each.invariants]
+    assert (together.lacking, "row: {at: ...}" in together.give) == ("when effects were committed", True)
+    assert {"duplicated", "record_ledgers", "contradiction"} <= {finding.name for finding in verdict.findings}
+
+
+def test_a_duplicate_is_one_without_times_and_keys(judged):
+    verdict = judged(bare(("a", ["take", "take"]), ("b", ["take"])), plan(TAKES, **BARE))
+
+    violated = {finding.name: finding for finding in verdict.findings if finding.result is Result.VIOLATED}
+    assert violated.keys() == {"duplicated"}
+    assert "take at a time unknown" in violated["duplicated"].witnesses[0].sentence
+
+
+def test_what_a_ledger_promises_and_lacks_is_told(judged):
+    verdict = judged(bare(("a", ["take"])), plan(TAKES, **EFFECTS))
+
+    found = next(finding for finding in verdict.findings if finding.name == "record_ledgers")
+    assert found.result is Result.UNKNOWN
+    assert "stock-tea: the effect at 0 has no time" in found.witnesses[0].sentence
+
+
+def test_one_ledger_without_times_leaves_order_open_and_calls_nothing_misordered(judged):
+    rows = Rows()
+    rows.ended("a", effects=["mail", "take"])
+    rows.effect("b", "take")
+    both = {"statuses": {"COMPLETED": {"ends": "completed", "effects": ["take", "mail"]}}}
+    rows.of["effects"].pop()
+    mixed = {**EFFECTS, "ledgers": [*EFFECTS["ledgers"], {"prefix": "mail-", "field": "rows", "row": {"at": None}}]}
+
+    assert judged(rows, plan(both, **EFFECTS)).classes == {"misordered": 1}
+    assert judged(rows, plan(both, **mixed)).classes == {"completed": 1}
+
+
 def test_an_sdk_without_call_ids_leaves_out_how_activities_are_tried_again(judged):
     rows = unchanged()
     for row in rows.of["history"]:

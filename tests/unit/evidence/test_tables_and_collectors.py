@@ -15,15 +15,17 @@ from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history
 from harness.backends import ports
 from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import collect, journals, ledgers, schema, tables
+from harness.evidence import collect, journals, schema, tables
 from harness.evidence.columns import NEVER_NS
 from harness.evidence.engine import Engine, State
+from harness.evidence.ledgers import Ledgers
 from harness.journal import Journals
-from harness.model import HttpLedger, Program
+from harness.model import HttpLedger, Program, RowMapping, StateLedger
 from harness.planning import target
 from harness.rundir import RunDir
 from tests.builders import lines
 
+T = 1_790_000_000_000_000_000
 PREFIX = "payments||dapr.internal.default.payments.workflow||"
 
 
@@ -262,16 +264,27 @@ def endpoints(store, services=None):
 
 def test_effects_are_read_from_documents_in_the_state_store(redis_at, paying):
     at, client = redis_at
-    entry = {"instance_id": "a", "effect": "hold", "key": "a/0", "at_ns": 5, "attributes": {"amount": 2}}
+    entry = {"instance_id": "a", "effect": "hold", "key": "a/0", "at_ns": T, "attributes": {"amount": 2}}
     client.hset("payments||account-a0", "data", json.dumps({"entries": [entry, {**entry, "effect": "void"}]}))
     client.hset("payments||other", "data", "{}")
 
-    rows = list(ledgers.effects(paying, endpoints(at)))
+    rows = list(Ledgers(paying, endpoints(at), None).effects())
 
     assert [(r["effect"], r["source"], r["position"], r["attributes"]) for r in rows] == [
         ("hold", "account-a0", 0, '{"amount": 2}'),
         ("void", "account-a0", 1, '{"amount": 2}'),
     ]
+
+
+def test_each_document_of_the_state_store_can_be_one_row(redis_at, paying):
+    at, client = redis_at
+    client.hset("payments||note-7", "data", json.dumps({"made": T // 1000}))
+    by = RowMapping(instance_id="key", effect="'note'", key=None, at="value.made", unit="us")
+    noting = paying.model_copy(update={"ledgers": (StateLedger(prefix="note-", row=by),)})
+
+    (row,) = Ledgers(noting, endpoints(at), None).effects()
+
+    assert (row["instance_id"], row["effect"], row["at_ns"], row["source"]) == ("7", "note", T, "note-7")
 
 
 class Ledger(http.server.BaseHTTPRequestHandler):
@@ -301,11 +314,11 @@ def _service():
     ("lines", "told"),
     [
         (
-            b'{"instance_id":"a","effect":"hold","key":"k","at_ns":1}\n{"effect":"hold"}\n',
-            "row 1 of ledger bank-0 is not",
+            b'{"instance_id":"a","effect":"hold","key":"k","at_ns":1790000000000000000}\n{"effect":"hold"}\n',
+            "row 1 of ledger bank-0 is no effect",
         ),
-        (b'{"instance_id":"a","effect":"hold","key":"k","at_ns":null}\n', "row 0 of ledger bank-0 is not"),
-        (b'{"instance_id":"a","effect":"hold","key":"k","at_ns":"2026-11-28"}\n', "row 0 of ledger bank-0 is not"),
+        (b'{"instance_id":"a","effect":"hold","key":"k","at_ns":null}\n', "row 0 of ledger bank-0 is no effect"),
+        (b'{"instance_id":"a","effect":"hold","key":"k","at_ns":"yesterday"}\n', "row 0 of ledger bank-0 is no effect"),
         (b"<html>\n", "could not be read"),
     ],
 )
@@ -320,7 +333,7 @@ def test_a_ledger_that_is_not_one_is_an_evidence_error(service, paying, redis_at
     at = Address(host="127.0.0.1", port=service.server_port)
 
     with pytest.raises(EvidenceError, match=told):
-        list(ledgers.effects(banking, endpoints(redis_at[0], {"bank-0": at})))
+        list(Ledgers(banking, endpoints(redis_at[0], {"bank-0": at}), None).effects())
 
 
 def test_a_call_without_an_answer_is_unknown(tmp_path):

@@ -34,6 +34,7 @@ def test_a_set_of_effect_pairs_fits_a_number(pytestconfig, tmp_path):
     assert "at most 62 items" in refusal(pytestconfig, tmp_path, (pair, pair + more))
 
 
+LEDGER = "{prefix: account-, field: entries}"
 OUTCOMES = """    outcome: result
     outcomes:
       paid: {ends: completed, effects: [hold]}
@@ -56,6 +57,21 @@ OUTCOMES = """    outcome: result
             "18: where there is an `outcome`, it says what COMPLETED means",
         ),
         ([("  - {prefix: account-, field: entries}\n", "  []\n")], "25: where these effects can be read is missing"),
+        (
+            [(LEDGER, "{prefix: account-, row: {at: 'at['}}")],
+            '28: "at[" is not a JMESPath expression',
+        ),
+        ([(LEDGER, "{prefix: account-}")], "28: which list of a document has the rows"),
+        ([(LEDGER, "{sql: 'mysql://u:secret@localhost/x', query: x}")], "28: a password does not belong here; name"),
+        ([(LEDGER, "{sql: 'mysql://u@db.example/x', query: x}")], "28: db.example is not this machine"),
+        ([(LEDGER, "{sql: 'mysql://u@localhost/x?host=y', query: x}")], "28: a URL ends with the name of the database"),
+        ([(LEDGER, "{sql: 'mysql://u@localhost:y/x', query: x}")], "28: not a URL of a database"),
+        ([(LEDGER, "{sql: 'oracle://u@localhost/x', query: x}")], "28: not one of the databases that can be read"),
+        ([(LEDGER, "{sql: 'sqlite:///x.db', query: x}")], "28: an absolute path is needed"),
+        ([(LEDGER, "{sql: 'sqlite:///{data}/x.db', query: ' '}")], "28: a SELECT is needed here"),
+        ([(LEDGER, "{sql: 'sqlite:////x.db', query: x, rows: y}")], '28: "rows" is not known here; did you mean "row"'),
+        ([(LEDGER, "{service: bank, path: /x, next: y, token: z}")], "28: where the rows of a page are is missing"),
+        ([(LEDGER, "{service: bank, path: /x, rows: y, token: z}")], "28: where a page has the token of the next one"),
         ([("start: {dapr: dapr}", "start: {http: /pay, id: '['}")], '12: "[" is not a JMESPath expression'),
         ([("[python, worker.py]", "[python, worker.py]\n  health: sometimes")], "health: string should match pattern"),
     ],

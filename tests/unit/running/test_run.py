@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.backends.base import Death
 from harness.backends.memory import Memory
-from harness.errors import LeftError, NodeError, UsageError
+from harness.errors import EvidenceError, LeftError, NodeError, UsageError
 from harness.evidence.engine import State
 from harness.journal import Journal
 from harness.model import Stall
@@ -25,6 +25,7 @@ from harness.running.screen import Screen
 from tests.builders import lines
 
 SHORT = ("load.duration=1s", "checks.settle=1s", "checks.stall=200ms", "faults=[]")
+LEDGERS = ("before canary-0, canary-1", "after")
 KILL = "faults=[{fault: kill, on: sidecar-0, at: 100ms, for: 100ms}]"
 
 
@@ -74,6 +75,12 @@ class Witnesses:
     def ids(self):
         return self.known
 
+    def begin(self, canaries):
+        self.asked.append(f"before {', '.join(canaries)}")
+
+    def refuse_coarse(self):
+        self.asked.append("after")
+
     def idle(self):
         return True
 
@@ -121,7 +128,7 @@ def test_a_run_goes_through_its_phases_and_leaves_nothing_up(made):
     assert (ended.interrupted, ended.missing) == (False, ("readings: not asked",))
     assert phases(folder) == dict.fromkeys(("up", "load", "heal", "settle", "collect"))
     assert [what for what, _ in memory.did] == ["up", "quiesce", "down", "down"]
-    assert witnesses.asked == ["closed"]
+    assert witnesses.asked == [*LEDGERS, "closed"]
     assert json.loads((folder.path / "endpoints.json").read_text())["backend"] == "memory"
     assert {row["client"] for row in lines.read(folder.journals.operations("canary")) if "client" in row} == {"canary"}
     assert "evidence/phases.parquet" in folder.sums.read_text()
@@ -197,7 +204,7 @@ def test_what_stands_still_while_settling_is_told_once_and_waited_out(made):
 
     run.execute()
 
-    assert witnesses.asked == ["settle", "closed"]
+    assert witnesses.asked == [*LEDGERS, "settle", "closed"]
     assert folder.load_stall().waiting == 1
     assert phases(folder)["settle"] is None
     assert "1 instances have not moved" in console.export_text()
@@ -230,7 +237,7 @@ def test_a_run_that_stands_still_is_given_up_with_the_reason(made, monkeypatch):
     run.execute()
 
     assert "nothing moved for" in phases(folder)["load"]
-    assert witnesses.asked[0] == "load"
+    assert witnesses.asked[2] == "load"
     assert "given up: nothing moved for" in console.export_text()
 
 
@@ -277,3 +284,19 @@ def test_ctrl_c_twice_heals_and_leaves(made):
         run.execute()
     assert memory.did[-1] == ("down", "")
     assert set(phases(folder)) == {"up", "load"}
+
+
+def test_a_ledger_that_cannot_be_used_ends_the_run_before_its_load(made):
+    for method in ("begin", "refuse_coarse"):
+        run, folder, memory, witnesses, _ = made()
+
+        def refuse(*_):
+            raise EvidenceError("no such table: charges")
+
+        setattr(witnesses, method, refuse)
+        with pytest.raises(EvidenceError, match="no such table") as caught:
+            run.execute()
+
+        assert caught.value.exit_code == 70
+        assert not folder.journals.load.exists()
+        assert memory.did[-1][0] == "down"

@@ -36,16 +36,22 @@ class Engine:
         return self.stored
 
 
+class Kept:
+    """What the ledgers have."""
+
+    def __init__(self, effects):
+        self.effects = lambda: iter(effects)
+
+
 @pytest.fixture(name="ask")
-def _ask(tmp_path, monkeypatch):
+def _ask(tmp_path):
     described = load(shipped.TARGET)
 
     def ask(events=(), attempts=(), effects=(), activity="register_shipment_v1", node="app-0", told=True):
         (tmp_path / "attempts-app-0.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
-        monkeypatch.setattr(testimony.ledgers, "effects", lambda *_: iter(effects))
         target = described.model_copy(update={"attempts": told})
         sources = testimony.Sources(
-            target, described.workflows["order_v1"], None, Engine([*OTHERS, *events]), Journals(tmp_path)
+            target, target.workflows["order_v1"], Kept(effects), Engine([*OTHERS, *events]), Journals(tmp_path)
         )
         return sources.testify(
             Announcement(

@@ -1,0 +1,46 @@
+"""An order is charged, mailed and written down, each by an activity. Nothing here knows the harness."""
+
+import json
+import os
+import threading
+import time
+from datetime import timedelta
+
+import dapr.ext.workflow as wf
+import httpx
+from dapr.clients import DaprClient
+
+BANK = os.environ["BANK_URL"]
+TWICE = os.environ.get("DEFECT") == "charged_again"
+AGAIN = wf.RetryPolicy(first_retry_interval=timedelta(milliseconds=200), max_number_of_attempts=50)
+wfr = wf.WorkflowRuntime()
+
+
+@wfr.workflow(name="order")
+def order(ctx, order):
+    order["id"] = ctx.instance_id
+    yield ctx.call_activity(charge, input=order, retry_policy=AGAIN)
+    yield ctx.call_activity(mail, input=order, retry_policy=AGAIN)
+    yield ctx.call_activity(note, input=order, retry_policy=AGAIN)
+
+
+@wfr.activity(name="charge")
+def charge(ctx, order):
+    for key in ("charge", "again") if TWICE and order["cents"] == 500 else ("charge",):
+        asked = {"order": order["id"], "key": f"{order['id']}/{key}", "cents": order["cents"]}
+        httpx.post(f"{BANK}/charges", json=asked).raise_for_status()
+
+
+@wfr.activity(name="mail")
+def mail(ctx, order):
+    httpx.post(f"{BANK}/mails", json={"order": order["id"]}).raise_for_status()
+
+
+@wfr.activity(name="note")
+def note(ctx, order):
+    with DaprClient() as client:
+        client.save_state("statestore", f"note-{order['id']}", json.dumps({"micros": time.time_ns() // 1000}))
+
+
+wfr.start()
+threading.Event().wait()
