@@ -47,7 +47,7 @@ def sample(**facts):
 
 
 RECORD_LIES = {
-    "value_emptied": lambda r: change(r, "effects", {"key": None}, key="a/reserve"),
+    "value_emptied": lambda r: change(r, "effects", {"attributes": ""}, key="a/reserve"),
     "number_out_of_range": lambda r: change(r, "instances", {"inbox_length": -1, "inbox_rows": -1}, instance_id="a"),
     "time_out_of_range": lambda r: change(r, "readings", {"asked_ns": 0}, instance_id="a"),
     "phase_moved": lambda r: moved(r, "phases", "ended_ns", HOUR, phase="settle"),
@@ -73,6 +73,8 @@ RECORD_LIES = {
     "body_elsewhere": lambda r: change(r, "attempts", {"node": "sidecar-0"}, **BODY),
     "failure_without_body": lambda r: drop(r, "attempts", instance_id="e", outcome="error"),
     "ledger_shuffled": shuffled,
+    "key_lost": lambda r: change(r, "effects", {"key": None}, key="a/reserve"),
+    "effect_timeless": lambda r: change(r, "effects", {"at_ns": None}, key="a/reserve"),
     "ledger_unknown": lambda r: change(r, "effects", {"source": "provider-9", "position": 0}, key="a/reserve"),
     "key_shared": lambda r: change(r, "effects", {"key": "e/ship"}, key="a/ship"),
     "attributes_broken": lambda r: change(r, "effects", {"attributes": "no JSON"}, key="a/ship"),
