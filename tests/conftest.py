@@ -35,6 +35,7 @@ def lacking():
     return f"no {', '.join(missing)} (`harness images build`)" if missing else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """What shares something dear, or one Docker engine, is run by one process, one after the other."""
     for item in items:
