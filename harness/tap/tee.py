@@ -8,6 +8,7 @@ direction and a reset are passed on as they are.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -96,7 +97,10 @@ class Tee:
                 self._read(side)
         except BlockingIOError:
             return
-        except ConnectionError:
+        except OSError as error:
+            # shutdown() of an end that was reset is ENOTCONN, which Python has no ConnectionError for.
+            if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
+                raise
             self._reset(side)
             return
         if side.over and side.other.over and not side.pending and not side.other.pending:

@@ -18,10 +18,16 @@ from harness.tap import record
 from harness.tap.record import What
 
 ECHO = """
-import signal, socket, sys, threading
+import signal, socket, struct, sys, threading
+held = []
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 def serve(connection):
     while data := connection.recv(65536):
+        if data == b"hold":
+            return held.append(connection)
+        if data == b"reset":
+            held[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            held[0].close()
         connection.sendall(data)
     connection.sendall(b"bye")
     connection.close()
@@ -99,6 +105,24 @@ def test_every_byte_passes_and_is_written_down_and_the_end_of_one_direction_too(
     assert bytes(got) == sent + b"bye"
     assert tapped.said() == (sent, sent + b"bye")
     assert tapped.tee.memory_info().rss < 40_000_000
+
+
+def test_an_end_and_a_reset_at_once_are_a_reset_and_the_tap_lives_on(tapped):
+    with tapped.connect() as connection:
+        connection.sendall(b"hold")
+        tapped.awaited(lambda: tapped.said()[0] == b"hold")
+        tapped.tee.suspend()  # so that it finds the end of one side and the reset of the other together
+        connection.shutdown(socket.SHUT_WR)
+        with tapped.connect(tapped.sidecar) as direct:
+            direct.sendall(b"reset")
+            assert direct.recv(9) == b"reset"
+        tapped.tee.resume()
+        with pytest.raises(ConnectionResetError):
+            connection.recv(9)
+
+    with tapped.connect() as another:
+        another.sendall(b"x")
+        assert another.recv(9) == b"x"
 
 
 def test_one_that_does_not_read_is_not_read_from(tapped):
