@@ -33,7 +33,7 @@ demo: provision
 	$(BIN)/harness run demo
 
 # Two tests at a time, as most of them wait for a real system; see tests/conftest.py.
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test: provision
 	$(PYTEST)

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 FILE = Path(__file__).parents[1] / "compose/compose.yaml"
 
@@ -35,12 +36,22 @@ def lacking():
     return f"no {', '.join(missing)} (`harness images build`)" if missing else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """What shares something dear, or one Docker engine, is run by one process, one after the other."""
-    for item in items:
-        alone = {"compose", "browser"} & {mark.name for mark in item.iter_markers()}
-        item.add_marker(pytest.mark.xdist_group(min(alone, default=str(item.path))))
+class Together(LoadScopeScheduling):
+    """
+    The tests of one file are run by one process, one after the other; and so are all that need the Docker engine, and
+    all that need a browser. Two at once would be too slow for each other. (xdist's groups have no effect with pytest 9.)
+    """
+
+    def _split_scope(self, nodeid):
+        file = nodeid.partition("::")[0]
+        if file.startswith(("tests/compose/", "tests/e2e/test_compose_runs.py", "tests/e2e/test_wheel.py")):
+            return "compose"
+        return "browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Together(config, log)
 
 
 def pytest_runtest_setup(item):
