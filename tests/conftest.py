@@ -39,7 +39,7 @@ def lacking():
 class Together(LoadScopeScheduling):
     """
     The tests of one file are run by one process, one after the other; and so are all that need the Docker engine, and
-    all that need a browser. Two at once would be too slow for each other. (xdist's groups have no effect with pytest 9.)
+    all that need a browser. Two at once would be too slow for each other. (Groups of xdist 3.8 fail with pytest 9.)
     """
 
     def _split_scope(self, nodeid):
