@@ -103,7 +103,7 @@ DEFECTS: Mapping[str, Defect] = {
     "turn_of_nobody": Defect(TURNS, _COMPLETED, new={"instance_id": "'nobody'"}),
     "turn_elsewhere": Defect(TURNS, _COMPLETED, new={"node": "'app-0'"}),
     "turn_half_told": Defect(TURNS, f"{_COMPLETED} AND other IS NOT NULL", new={"other": "NULL"}),
-    "turn_misplaced": Defect(TURNS, _COMPLETED, new={"past": "past + 1"}),
+    "turn_misplaced": Defect(TURNS, "turned_ns = min(turned_ns) OVER ()", new={"past": "past + 1"}),
     "turn_duplicated": Defect(TURNS, _COMPLETED, twice=True),
     "instance_deleted": Defect(INSTANCES, _COMPLETED, gone=True),
     "instance_duplicated": Defect(INSTANCES, _COMPLETED, twice=True),

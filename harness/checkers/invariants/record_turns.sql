@@ -1,9 +1,9 @@
--- claim: Each turn that was executed twice is a turn of an instance's history: it began where the history has one, took in what had happened, on sidecars of the run, and both executions differ exactly where a difference is told.
+-- claim: Each turn that was executed twice is a turn of an instance's history: before the first fault it began where the history has one and took in what had happened; on sidecars of the run, and both executions differ exactly where a difference is told.
 -- severity: unknown
 -- examined: SELECT count(*) FROM turns
 -- catches: turn_of_nobody, turn_elsewhere, turn_half_told, turn_misplaced, turn_duplicated
 -- needs: determinism
--- source: harness/tap/acting.py. A turn that was executed and not saved is executed again and then takes in at least as much. An instance in a later generation has lost its earlier history. In a synthetic run only the first copy has turns.
+-- source: harness/tap/acting.py. A turn that was executed and not saved leaves nothing in the history, and the next one may take in other events; a fault that cuts off saves does that, so only turns of before the first fault are looked up there. An instance in a later generation has lost its earlier history. In a synthetic run only the first copy has turns.
 -- witness: {instance_id:or}: the turn that took in {new:or} events after {past:or}, executed by {node:or}, {fault}.
 WITH placed AS (
     SELECT
@@ -25,6 +25,7 @@ WITH placed AS (
     JOIN history
         ON history.instance_id = turns.instance_id
         AND history.position BETWEEN turns.past AND turns.past + turns.new - 1
+    WHERE turns.turned_ns + 1000000000 < (SELECT coalesce(min(faults.applied_ns), 9223372036854775807) FROM faults)
     GROUP BY turns.instance_id, turns.node, turns.past, turns.new, turns.turned_ns
 ), doubted AS (
     SELECT
