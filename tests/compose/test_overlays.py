@@ -133,7 +133,11 @@ def test_locusts_workers_share_the_load_of_a_scenario(up):
 
         patiently(ready)  # a master that has no workers yet takes the order to start, and forgets it
         httpx.post(f"{locust}/swarm", data={"user_count": 2, "spawn_rate": 2}).raise_for_status()
+
+        def shipped():
+            ledger = httpx.get(f"{system.at('provider-0', 8080).url}/effects").text.splitlines()
+            assert len({json.loads(line)["instance_id"].split("-")[0] for line in ledger}) == 2
+
         patiently(both)
-        ledger = httpx.get(f"{system.at('provider-0', 8080).url}/effects").text.splitlines()
-        assert len({json.loads(line)["instance_id"].split("-")[0] for line in ledger}) == 2
+        patiently(shipped)  # the orders of both, which were started and take a while
         assert closed(system)
