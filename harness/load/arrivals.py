@@ -36,8 +36,8 @@ def schedule(
     Return every arrival of a load in order of time. Instance ids begin with `prefix`. If `endless`, the load continues
     at the rate of its end.
 
-    Arrivals are open: they come when they are due (`harness.load.shapes`), as from independent clients that do not wait
-    for the answers to earlier starts. The same load, workflow and seed give the same schedule.
+    Arrivals are open: they come when they are due (`harness.planning.shapes`), as from independent clients that do not
+    wait for the answers to earlier starts. The same load, workflow and seed give the same schedule.
     """
     rng = random.Random(f"arrivals {seed}")
     kinds = [kind for kind, weight in load.mix.items() if weight > 0]

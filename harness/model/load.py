@@ -112,6 +112,9 @@ class Shape(Value):
         return str(next(of for _, of in self if of is not None))
 
 
+_MOST_PERIODS = 10_000
+
+
 class Load(Value):
     """
     Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
@@ -129,3 +132,13 @@ class Load(Value):
     )
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
+
+    @model_validator(mode="after")
+    def _repeats_not_too_often(self) -> Load:
+        shape = self.shape
+        for period in (shape.steps, shape.wave, shape.burst) if shape is not None else ():
+            if period is not None and self.duration / period.every > _MOST_PERIODS:
+                raise ValueError(
+                    f"shape: `every` {period.every:g} s comes more than {_MOST_PERIODS:,} times in this load"
+                )
+        return self

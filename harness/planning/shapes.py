@@ -99,7 +99,10 @@ def expected(load: Load) -> float:
     """
     Return how many starts a load makes on average.
     """
-    return sum(piece.area(piece.begin) for piece in pieces(load)) + sum(1 for _ in _at_fixed_times(load, load.duration))
+    by_rate = sum(piece.area(piece.begin) for piece in pieces(load))
+    if load.shape is not None and load.shape.burst is not None:
+        return by_rate + load.shape.burst.size * (math.ceil(load.duration / load.shape.burst.every) - 1)
+    return by_rate + sum(1 for _ in _at_fixed_times(load, load.duration))
 
 
 def times(load: Load, rng: random.Random, *, endless: bool = False) -> Iterator[float]:

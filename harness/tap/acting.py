@@ -86,7 +86,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         self._node = act.node
         self._share = act.share
         self._journal = journal
-        self._points = Points(act.node, act.points_url, act.points)
+        self._points = Points(act.node, act.points_url, act.points) if act.points else None
         self._dice = random.Random(act.node)
         self._number = 0
         self._workers: list[asyncio.Queue[bytes | None]] = []
@@ -111,7 +111,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
                 yield b""
                 return
             requests = _only(answer)
-        elif method == _ACTIVITY_ENDS and self._points:
+        elif method == _ACTIVITY_ENDS and self._points is not None:
             result = await anext(requests)
             await self._points.returned(durabletask.ActivityResponse.FromString(result))
             requests = _only(result)
@@ -160,16 +160,16 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         item = durabletask.WorkItem.FromString(body)
         if item.WhichOneof("request") == "workflowRequest":
             self._start(self._turn(item, queue))
-        elif self._points:
-            self._start(self._activity(item.activityRequest, body, queue))
+        elif self._points is not None:
+            self._start(self._activity(self._points, item.activityRequest, body, queue))
         else:
             queue.put_nowait(body)
 
-    async def _activity(self, request: Any, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
+    async def _activity(self, points: Points, request: Any, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
         """
         Hand an activity to the worker when it may begin.
         """
-        await self._points.delivered(request)
+        await points.delivered(request)
         queue.put_nowait(body)
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:

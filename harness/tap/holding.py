@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Points:
     """
     The points (`activity:point`) at which aimed faults wait, of the activities of one sidecar. Announcements go to
-    `url`; without points nothing is announced.
+    `url`.
     """
 
     def __init__(self, node: str, url: str, points: tuple[str, ...]) -> None:
@@ -32,9 +32,6 @@ class Points:
         self._points = frozenset(points)
         self._client = httpx.AsyncClient(timeout=_PATIENCE, limits=httpx.Limits(max_connections=None))
         self._given: dict[tuple[str, int], Any] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._points)
 
     async def delivered(self, request: Any) -> None:
         """

@@ -171,3 +171,11 @@ def test_a_shape_that_is_none_is_refused(tmp_path, shape, told):
     with pytest.raises(UsageError, match=r"a\.yaml:5: ") as refused:
         scenario.load(tmp_path / "a.yaml")
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("shape", ["{wave: {to: 5, every: 100ms}}", "{burst: {size: 9, every: 100ms}}"])
+def test_a_shape_that_repeats_without_measure_is_refused_at_once(tmp_path, shape):
+    (tmp_path / "a.yaml").write_text(SCENARIO.replace("{replay: times.csv}", shape).replace("10s", "1001s"))
+
+    with pytest.raises(UsageError, match=r"a\.yaml:2: .*more than 10,000 times"):
+        scenario.load(tmp_path / "a.yaml")
