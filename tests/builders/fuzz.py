@@ -108,9 +108,9 @@ class Ended:
         return f"{self.megabytes:.0f} MB" if self.megabytes > MOST_MB else None
 
 
-def make_base(folder):
-    """Make what is broken afterwards: a judged run in which every table has rows, and a copy of the target."""
-    run = RunDir(folder / "runs" / "run")
+def make_run(path):
+    """Make a run with a fault and a sample, so that every table has rows."""
+    run = RunDir(path)
     run.path.mkdir(parents=True)
     run.save_plan(literal.planned())
     rows = literal.sound()
@@ -119,6 +119,12 @@ def make_base(folder):
     rows["jobs"].append(literal.job("a"))
     for table in schema.TABLES:
         tables.write(run.evidence, table, rows[table.name])
+    return run
+
+
+def make_base(folder):
+    """Make what is broken afterwards: a judged run in which every table has rows, and a copy of the target."""
+    run = make_run(folder / "runs" / "run")
     run.keep_invariants({})
     manifest.write(run)
     pipeline.judge_again(run, run.load_plan())

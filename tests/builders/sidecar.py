@@ -9,6 +9,7 @@ from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as 
 from harness.backends import ports
 from harness.tap import record
 from harness.tap.act import Act
+from harness.tap.acting import Acting
 
 WORK = "/TaskHubSidecarService/GetWorkItems"
 TURN_ENDS = "/TaskHubSidecarService/CompleteOrchestratorTask"
@@ -66,6 +67,14 @@ async def serving(handler):
             yield at
         finally:
             await server.stop(0)
+
+
+@asynccontextmanager
+async def tapped(journal, **options):
+    """A made-up sidecar, and the address at which its acting tap listens."""
+    sidecar = Sidecar()
+    async with serving(sidecar) as at, serving(Acting(act(at, **options), journal)) as tap:
+        yield sidecar, tap
 
 
 def act(sidecar, *, share=0.0, node="sidecar-0", peers=None, url="", points=()):

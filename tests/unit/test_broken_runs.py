@@ -16,8 +16,7 @@ from harness.errors import HarnessError
 from harness.evidence import schema, tables
 from harness.model import Result
 from harness.rundir import RunDir
-from tests.builders import fuzz, literal
-from tests.builders.record_lies import fault
+from tests.builders import fuzz
 
 EXAMPLES = int(os.environ.get("FUZZ", "40"))
 """How many broken inputs are tried. In CI there is time for a few."""
@@ -33,17 +32,7 @@ def _as_before(monkeypatch):
 
 @pytest.fixture(name="sound", scope="module")
 def _sound(tmp_path_factory):
-    """A run with a fault and a sample, so that every table has rows."""
-    run = RunDir(tmp_path_factory.mktemp("sound") / "run")
-    run.path.mkdir()
-    run.save_plan(literal.planned())
-    rows = literal.sound()
-    fault(rows)
-    rows["samples"].append({"at_ns": literal.T0, "node": "app-0", "metric": "cpu_percent", "value": 1.0})
-    rows["jobs"].append(literal.job("a"))
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, rows[table.name])
-    return run
+    return fuzz.make_run(tmp_path_factory.mktemp("sound") / "run")
 
 
 def broken(run, folder, table, column, value):

@@ -12,7 +12,7 @@ from harness.journal import Journal
 from harness.rows import TurnTwice
 from harness.tap import acting
 from harness.tap.acting import Acting
-from tests.builders.sidecar import TURN_ENDS, WORK, Sidecar, act, serving
+from tests.builders.sidecar import TURN_ENDS, WORK, Sidecar, act, serving, tapped
 
 
 @asynccontextmanager
@@ -68,8 +68,7 @@ def executed(journal, execute, *, share=1.0, more=None, echoes=True):
     turns, file = journal
 
     async def run():
-        sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(act(at, share=share), turns)) as tap:
+        async with tapped(turns, share=share) as (sidecar, tap):
             async with worker(tap, execute, echoes=echoes):
                 sidecar.work.put_nowait(turn(token="theirs"))
                 await until(lambda: len(sidecar.answers) == 1)
@@ -126,8 +125,7 @@ def test_without_tokens_the_next_turn_waits_for_the_twin_and_no_answer_is_taken_
     turns, file = journal
 
     async def run():
-        sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
+        async with tapped(turns, share=1.0) as (sidecar, tap):
             async with worker(tap, lambda item: [f"past {len(item.workflowRequest.pastEvents)}"], echoes=False):
                 for past in range(1, 31):
                     sidecar.work.put_nowait(turn(past=past))
@@ -147,8 +145,7 @@ def test_without_tokens_two_turns_of_one_instance_at_once_say_nothing(journal):
     names = iter(["heron", "swift", "kestrel", "swallow"])
 
     async def run():
-        sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
+        async with tapped(turns, share=1.0) as (sidecar, tap):
             sidecar.work.put_nowait(turn())
             sidecar.work.put_nowait(turn())
             async with worker(tap, lambda item: [next(names)], echoes=False):
@@ -166,8 +163,7 @@ def test_a_turn_does_not_wait_for_a_twin_whose_worker_has_gone(journal):
     turns, file = journal
 
     async def run():
-        sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
+        async with tapped(turns, share=1.0) as (sidecar, tap):
             async with grpc.aio.insecure_channel(tap) as channel:
                 call = channel.unary_stream(WORK)(b"")
                 sidecar.work.put_nowait(turn())
@@ -253,8 +249,7 @@ def test_a_twin_without_an_answer_says_nothing(journal, monkeypatch):
     turns, file = journal
 
     async def run():
-        sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(act(at, share=1.0), turns)) as tap:
+        async with tapped(turns, share=1.0) as (sidecar, tap):
             async with grpc.aio.insecure_channel(tap) as channel:
                 call = channel.unary_stream(WORK)(b"")
                 sidecar.work.put_nowait(turn())

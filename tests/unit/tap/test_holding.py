@@ -12,8 +12,7 @@ from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as 
 from harness.journal import Journal
 from harness.rows import TurnTwice
 from harness.running.aim import Announcement
-from harness.tap.acting import Acting
-from tests.builders.sidecar import ACTIVITY_ENDS, WORK, Sidecar, act, serving
+from tests.builders.sidecar import ACTIVITY_ENDS, WORK, act, tapped
 
 
 class Harness:
@@ -102,8 +101,7 @@ def talk(journal, url, points, steps, **options):
     """Run `steps(sidecar, worker)` with a tap between the two."""
 
     async def run():
-        sidecar = Sidecar()
-        async with serving(sidecar) as at, serving(Acting(act(at, url=url, points=points), journal)) as tap:
+        async with tapped(journal, url=url, points=points) as (sidecar, tap):
             worker = Worker(tap, **options)
             await steps(sidecar, worker)
             await worker.stop()
