@@ -73,7 +73,7 @@ def plan(
     """
     from harness.checkers.gate import refuse_unusable
     from harness.model.scenario import IN_FLIGHT_WITHIN
-    from harness.planning import estimate, fitting, shapes
+    from harness.planning import estimate, fitting
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
 
@@ -87,7 +87,7 @@ def plan(
     out.print(
         f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
     )
-    out.print(f"load: {shapes.told(load)} of {load.workflow} for {load.duration:g} s on {', '.join(planned.nodes)}")
+    out.print(f"load: {load.workflow} for {load.duration:g} s, {load.pace}, on {', '.join(planned.nodes)}")
     for fault in fitting.left_out(planned.scenario, planned.target):
         out.print(f"left out: {fault}, because target {planned.target.name} has no services")
     table = Table("step", "at", "fault", "nodes", "until", "settings", box=None)

@@ -133,6 +133,14 @@ class Load(Value):
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
 
+    @property
+    def pace(self) -> str:
+        """
+        The rate in words: `10 starts/s`, `10 starts/s, ramp to 40 until 30 s`.
+        """
+        rate = f"{self.rate:g} starts/s"
+        return rate if self.shape is None else f"{rate}, {self.shape}"
+
     @model_validator(mode="after")
     def _repeats_not_too_often(self) -> Load:
         shape = self.shape

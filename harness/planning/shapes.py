@@ -87,14 +87,6 @@ def peak(load: Load) -> float:
     return max((max(piece.first, piece.last) for piece in pieces(load)), default=0.0)
 
 
-def told(load: Load) -> str:
-    """
-    Return the rate of a load in words: `10 starts/s`, `10 starts/s, ramp to 40 until 30 s`.
-    """
-    rate = f"{load.rate:g} starts/s"
-    return rate if load.shape is None else f"{rate}, {load.shape}"
-
-
 def expected(load: Load) -> float:
     """
     Return how many starts a load makes on average.

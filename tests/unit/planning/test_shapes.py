@@ -116,7 +116,7 @@ def test_a_load_without_an_end_goes_on_at_the_rate_of_its_end():
     ],
 )
 def test_a_load_is_told_in_words(name, told):
-    assert shapes.told(Load.model_validate(LOADS[name])) == told
+    assert Load.model_validate(LOADS[name]).pace == told
 
 
 SCENARIO = """claim: A load with a shape is a load.
