@@ -18,7 +18,7 @@ from harness_reports.reported import ReportedRun
 from rich.console import Console, RenderableType
 
 from harness import last, rundir
-from harness.backends.base import TAPPED, Backend, BackendName
+from harness.backends.base import Backend, BackendName
 from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
 from harness.checkers.gate import Decision, decide, over_runs, refuse_unusable, unexplained
@@ -64,7 +64,7 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     from harness.running.run import Run
     from harness.running.screen import Screen
 
-    plan = plan.model_copy(update={"tap": place.backend in TAPPED})
+    plan = plan.model_copy(update={"tap": True})
     make_backend = backend_of(plan, place)
     invariants = invariant.besides_general(plan.target)
     of_team = {} if plan.target.known is None else known.load(plan.target.known)

@@ -187,7 +187,7 @@ def resumed(fresh: SuiteRun, plans: Mapping[Case, Plan], file: Path) -> SuiteRun
 
 def _did(run: RunDir, plan: Plan) -> bool:
     """
-    Did a run do this plan? Whether it had a tap is decided by its backend, and not by what is planned.
+    Did a run do this plan? A plan says nothing of a tap before it is run.
     """
     did = run.load_plan()
     return did == plan.model_copy(update={"tap": did.tap})

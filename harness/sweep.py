@@ -150,12 +150,10 @@ class Ran(NamedTuple):
     interrupted: bool
 
 
-def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str, tapped: bool = True) -> Matrix:
+def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Matrix:
     """
-    Return the sweep of a workflow before its first cell; `tapped`: a tap is there, and announces what it sees.
-
-    Raises UsageError if the target does not have the workflow, or names no activities of it, or if nobody announces
-    their points.
+    Return the sweep of a workflow before its first cell. Raises UsageError if the target does not have the workflow, or
+    names no activities of it.
     """
     if workflow not in target.workflows:
         raise UsageError(
@@ -167,16 +165,10 @@ def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str, tappe
             f"target {target.name} names no activities of {workflow}: there is nothing to aim at; give `activities` "
             "(docs/aimed-faults.md)"
         )
-    points = [point for point in target.seen_points() if tapped or target.announces(point)]
-    if not points:
-        raise UsageError(
-            f"target {target.name} announces no points of its activities, and without a tap nobody else does: use "
-            "`--backend processes`"
-        )
     cells = tuple(
         Cell(activity=activity, point=point, fault=fault)
         for activity in activities
-        for point in points
+        for point in target.seen_points()
         for fault in FAULTS
     )
     return Matrix(workflow=workflow, target=target.name, seed=seed, dapr_version=dapr_version, cells=cells)

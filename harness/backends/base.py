@@ -313,9 +313,6 @@ class BackendName(StrEnum):
     COMPOSE = "compose"
 
 
-TAPPED = frozenset({BackendName.PROCESSES})
-"""The backends that can put a tap before each sidecar (docs/tap.md)."""
-
 POWERS: Mapping[BackendName, tuple[type, ...]] = {
     BackendName.PROCESSES: (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
     BackendName.COMPOSE: (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),

@@ -6,25 +6,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
-import tenacity
 from typing_extensions import override
 
 from harness import names
-from harness.backends import composefile, containers, guard, ports, probe, ready, wired
+from harness.backends import composefile, containers, guard, ports, probe, ready, tapped, wired
 from harness.backends.base import Death, Isolates, Say, Wipes
-from harness.backends.composefile import HEALTH, TOXIPROXY
+from harness.backends.composefile import GRPC, HEALTH, TOXIPROXY
 from harness.backends.container import Node
 from harness.backends.containers import ENGINE_ERRORS, DockerEngine
 from harness.backends.endpoints import Address, Endpoints
-from harness.backends.process import POLL
-from harness.backends.proxies import Listening, Proxies
+from harness.backends.process import POLL, Child
+from harness.backends.proxies import Proxies
+from harness.backends.tapped import Tapped
+from harness.backends.taps import Taps
 from harness.errors import NodeError
 from harness.model import Plan
 from harness.rundir import RunDir
@@ -48,6 +48,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         self._engine: DockerEngine = None
         self._variables: dict[str, str] = {}
         self._listeners: dict[str, int] = {}
+        self._taps: dict[str, Child] = {}
 
     # --- Backend ---
 
@@ -63,11 +64,12 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             lease = self._exits.enter_context(ports.lease())
             self._variables = composefile.settings(self._plan, self._run, self._files.ports, lease.take)
             self._let_write()
+            self._proxies = Proxies(self._at(TOXIPROXY))
             services = self._services()
             images = {service["image"]: service.get("pull_policy", "") for service in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
-            points = self._announcements(services, lease.take, say)
+            points = self._let_reach_us(services, lease.take, say)
             self._start(services, say)
             self._find()
             self._find_links()
@@ -111,11 +113,15 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             filters={"label": f"{containers.LABEL}={self._run.path}", "status": "exited"},
         )
         ended = {container.attrs["Labels"].get(containers.NODE) for container in exited}
-        return {
-            node: death
-            for node, container in self._nodes.items()
-            if node in ended and (death := container.death()) is not None
-        }
+        deaths = {}
+        for node, container in self._nodes.items():
+            # A tap that failed has cut off its sidecar, which must not look as if it had hung by itself.
+            death = container.tap_death() if isinstance(container, Tapped) else None
+            if death is None and node in ended:
+                death = container.death()
+            if death is not None:
+                deaths[node] = death
+        return deaths
 
     @override
     def halted(self) -> Collection[str]:
@@ -152,7 +158,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         except ENGINE_ERRORS as error:
             raise NodeError(f"what {node} keeps cannot be removed: {error}") from error
         self._command(self._files).create(node)
-        self._nodes[node] = Node(node, containers.of_run(self._engine, self._run.path)[node])
+        self._nodes[node] = self._node(node, containers.of_run(self._engine, self._run.path)[node])
         return files
 
     # --- Isolates ---
@@ -193,29 +199,34 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         path = hashlib.sha256(str(self._run.path).encode()).hexdigest()[:6]
         return f"harness-{self._run.name.lower().replace('.', '_')}-{path}"
 
-    def _announcements(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
+    def _let_reach_us(self, services: Mapping[str, Any], take: Callable[[], int], say: Say) -> Address | None:
         """
-        Return the address at which containers reach the harness; None if no step of the plan aims at an activity point.
-        It is the gateway of the apps' network, an address of this machine that only this machine and its containers can
-        use. Raises NodeError if that gateway is not an address of this machine.
+        Start the taps, and return the address at which the harness takes announcements of activity points; None if no
+        step of the plan aims at one.
         """
-        points = ",".join(self._plan.points(by_tap=False))
-        if not points:
+        announced = ",".join(self._plan.points(by_tap=False))
+        if not announced and not self._plan.tap:
             return None
         self._start([TOXIPROXY], say)  # this also creates every network that has a link
+        self._toxiproxy().await_answer()
         app = next(node for node in self._plan.nodes if names.role(node) == names.APP)
         network = next(iter(services[app].get("networks") or {"default": None}))
-        at = Address(host=containers.gateway(self._engine, self._run.path, network), port=take())
-        with socket.socket() as trial:
-            try:
-                trial.bind((at.host, at.port))
-            except OSError as error:
-                raise NodeError(
-                    f"containers cannot reach the harness at {at} ({error}), so no fault can be aimed: "
-                    "the Docker engine runs on another machine, or in a virtual one"
-                ) from error
-        self._variables |= {"POINTS_URL": f"{at.url}/", "POINTS": points}
-        return at
+        host = containers.reachable(self._engine, self._run.path, network, take())
+
+        def take_there() -> Address:
+            return Address(host=host, port=take())
+
+        points = take_there() if any(step.aim is not None for step in self._plan.steps) else None
+        if points is not None and announced:
+            self._variables |= {"POINTS_URL": f"{points.url}/", "POINTS": announced}
+        taps = Taps(self._plan, self._run, take_there, points)
+        for link in self._plan.links:
+            source, dest = names.link(link).source, str(names.link(link).dest)
+            if source.role == names.APP and (entrance := taps.entrance(dest)) is not None:
+                tap = tapped.tap(self._run, dest, taps.words(dest, self._at(dest, GRPC)), entrance)
+                self._taps[dest] = self._exits.enter_context(tap)
+                self._toxiproxy().redirect(link, str(entrance))
+        return points
 
     def _let_write(self) -> None:
         """
@@ -267,18 +278,20 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             raise NodeError(
                 f"no container of {', '.join(missing)} has the label {containers.LABEL}; the compose file must give it"
             )
-        self._nodes = {name: Node(name, found[name]) for name in (TOXIPROXY, *self._plan.nodes)}
+        self._nodes = {name: self._node(name, found[name]) for name in (TOXIPROXY, *self._plan.nodes)}
         for node in self._nodes.values():
             node.state()
         self._probes = {node: (self._at(node), probe.of_node(node, self._plan.target)) for node in self._plan.nodes}
+
+    def _node(self, name: str, container: Any) -> Node:
+        return Tapped(name, container, self._taps[name]) if name in self._taps else Node(name, container)
 
     def _find_links(self) -> None:
         """
         Find the links. Toxiproxy reads its proxies from a configuration of its own. Raises NodeError if a link of the
         plan is not among them.
         """
-        self._proxies = Proxies(self._at(TOXIPROXY))
-        proxies = _configured(self._proxies)
+        proxies = self._toxiproxy().every()
         if missing := [link for link in self._plan.links if link not in proxies]:
             raise NodeError(f"Toxiproxy has no proxy called {', '.join(missing)}; the compose file must define them")
         self._listeners = {link: proxies[link].port for link in self._plan.links}
@@ -287,8 +300,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             for link in self._plan.links
         }
 
-    def _at(self, name: str) -> Address:
-        return Address(host=ports.HOST, port=int(self._variables[composefile.port(name)]))
+    def _at(self, name: str, which: str = "") -> Address:
+        return Address(host=ports.HOST, port=int(self._variables[composefile.port(name) + which]))
 
     def _await_ready(self, node: str) -> None:
         """
@@ -334,16 +347,3 @@ def _published(service: Mapping[str, Any]) -> list[str]:
     Return the addresses on this machine at which a service's ports are published.
     """
     return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]
-
-
-@tenacity.retry(
-    stop=tenacity.stop_after_delay(_QUICK),
-    wait=tenacity.wait_fixed(POLL),
-    retry=tenacity.retry_if_exception_type(NodeError),
-    reraise=True,
-)
-def _configured(proxies: Proxies) -> Mapping[str, Listening]:
-    """
-    Return the proxies once Toxiproxy answers.
-    """
-    return proxies.every()

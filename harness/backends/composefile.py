@@ -26,6 +26,7 @@ from harness.rundir import RunDir
 
 TOXIPROXY = "toxiproxy"
 HEALTH = "_HEALTH"
+GRPC = "_GRPC"
 NOBODY = 65532
 """
 The user id with which the target's programs run if the harness runs as root. Otherwise they run as the user of the
@@ -91,7 +92,8 @@ def port(name: str) -> str:
 
 
 def _needed(plan: Plan) -> frozenset[str]:
-    return frozenset(map(port, (TOXIPROXY, *plan.nodes, *plan.links)))
+    tapped = [port(node) + GRPC for node in plan.nodes if plan.tap and names.role(node) == names.SIDECAR]
+    return frozenset((*map(port, (TOXIPROXY, *plan.nodes, *plan.links)), *tapped))
 
 
 def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[], int]) -> dict[str, str]:

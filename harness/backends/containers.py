@@ -9,6 +9,7 @@ them may still be starting containers), then everything that has the label of th
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -137,6 +138,24 @@ def save_log(container: Any, logs: Path) -> None:
     with (logs / f"{container.labels.get(NODE, container.name)}.log").open("ab") as file:
         for chunk in container.logs(stream=True):
             file.write(chunk)
+
+
+def reachable(engine: DockerEngine, run: Path, network: str, port: int) -> str:
+    """
+    Return the host at which containers on a network of a run reach the harness: the network's gateway, an address that
+    only this machine and its containers can use. Raises NodeError if the run has no such network, or if the gateway is
+    no address of this machine, where `port` is tried.
+    """
+    host = gateway(engine, run, network)
+    with socket.socket() as trial:
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            raise NodeError(
+                f"containers cannot reach the harness at {host} ({error}), so it can neither record what sidecars say "
+                "nor aim a fault: the Docker engine runs on another machine, or in a virtual one"
+            ) from error
+    return host
 
 
 def gateway(engine: DockerEngine, run: Path, network: str) -> str:

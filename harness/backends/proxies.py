@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+import tenacity
 from toxiproxy.api import APIConsumer
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
@@ -23,6 +24,7 @@ from harness.errors import NodeError
 
 LIMIT = 5.0
 """Seconds. Toxiproxy answers in milliseconds, also on a machine that has much else to do."""
+_BETWEEN = 0.02
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ class Proxies:
         self._at = at
         APIConsumer.host, APIConsumer.port = at.host, at.port
 
+    @tenacity.retry(
+        stop=tenacity.stop_after_delay(LIMIT),
+        wait=tenacity.wait_fixed(_BETWEEN),
+        retry=tenacity.retry_if_exception_type(NodeError),
+        reraise=True,
+    )
+    def await_answer(self) -> None:
+        """
+        Return once Toxiproxy answers.
+        """
+        self.every()
+
     def every(self) -> Mapping[str, Listening]:
         """
         Return all proxies, by name.
@@ -61,6 +75,12 @@ class Proxies:
         Create a proxy that listens at `listen` and forwards to `upstream` (host:port).
         """
         self._ask(APIConsumer.post, "/proxies", json={"name": name, "listen": str(listen), "upstream": upstream})
+
+    def redirect(self, name: str, upstream: str) -> None:
+        """
+        Let a proxy forward to another `upstream` (host:port).
+        """
+        self._ask(APIConsumer.post, f"/proxies/{quote(name)}", json={"upstream": upstream})
 
     def switch(self, name: str, *, on: bool) -> None:
         """

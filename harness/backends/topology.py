@@ -22,11 +22,11 @@ from harness.backends import components, guard, probe, ready
 from harness.backends.endpoints import Address
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
+from harness.backends.taps import Taps
 from harness.backends.wired import Way
 from harness.model import Plan, Program
 from harness.names import Link, Node
 from harness.rundir import RunDir
-from harness.tap.act import Act
 
 PLACEMENT = Node(names.PLACEMENT, 0)
 SIDECARS_TO_SCHEDULER = Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))
@@ -51,10 +51,7 @@ class Topology:
         self._at = {node: take() for node in plan.nodes}
         self.points = take() if any(step.aim is not None for step in plan.steps) else None
         self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
-        sidecars = [str(names.sidecar(i)) for i in self._replicas]
-        self._taps = {sidecar: take() for sidecar in sidecars} if plan.tap else {}
-        self._held = plan.points(by_tap=True)
-        self._acting = {sidecar: take() for sidecar in sidecars} if plan.doubles_turns or self._held else {}
+        self._taps = Taps(plan, run, take, self.points)
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
@@ -84,7 +81,7 @@ class Topology:
         link = names.link(name)
         dest = str(link.dest)
         by_app = link.source.role == names.APP
-        upstream = {**self._at, **self._taps, **self._acting}[dest] if by_app else self.probes[dest][0]
+        upstream = (self._taps.entrance(dest) or self._at[dest]) if by_app else self.probes[dest][0]
         return Way(self._take(), str(upstream), probe.of_link(name, self._plan.target))
 
     def _spec(
@@ -153,11 +150,10 @@ class Topology:
     def _sidecar(self, i: int, resources: Path, configuration: Path) -> Spec:
         node, target = names.sidecar(i), self._plan.target
         name = str(node)
-        acting = self._acting.get(name)
+        acting = self._taps.acting(name)
         http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
         command = (
-            *self._acts(name),
-            *self._tap(name, grpc),
+            *self._taps.words(name, grpc),
             str(self._binaries["daprd"]),
             *("--app-id", target.app_id),
             *("--dapr-listen-addresses", http.host),
@@ -178,32 +174,6 @@ class Topology:
             folder=self._run.data / "sidecars",
             env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": target.app_id},
         )
-
-    def _tap(self, sidecar: str, grpc: Address) -> tuple[str, ...]:
-        """
-        Return the words in front of a sidecar's command that give it a tap; none if the plan has no tap.
-        """
-        if sidecar not in self._taps:
-            return ()
-        tap = (sys.executable, "-P", "-m", "harness.tap")
-        return (*tap, str(self._taps[sidecar]), str(grpc), str(self._run.taps), sidecar)
-
-    def _acts(self, sidecar: str) -> tuple[str, ...]:
-        """
-        Return the words in front of those of the tap that give a sidecar a tap that acts; none if the plan needs none.
-        """
-        if sidecar not in self._acting:
-            return ()
-        return Act(
-            listen=str(self._acting[sidecar]),
-            sidecar=str(self._taps[sidecar]),
-            node=sidecar,
-            journal=str(self._run.journals.turns(sidecar)),
-            share=self._plan.scenario.checks.determinism,
-            peers={other: str(at) for other, at in self._acting.items() if other != sidecar},
-            points_url=self.points.url if self.points else "",
-            points=self._held,
-        ).command()
 
     def _service(self, name: str) -> Spec:
         return self._program(str(Node(name, 0)), self._plan.target.services[name], {})

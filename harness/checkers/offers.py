@@ -39,7 +39,7 @@ class Offer:
 
 
 OFFERS: Mapping[str, Offer] = {
-    TAP: Offer("what app and sidecar say to each other", "a run with the tap: `--backend processes`"),
+    TAP: Offer("what app and sidecar say to each other", "a run with the tap (docs/tap.md)"),
     ATTEMPTS_FILE: Offer(
         "what an activity says of itself",
         "an attempts file, the sharpest witness, and `attempts: true` in target.yaml (docs/target-contract.md)",

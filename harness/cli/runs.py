@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.backends.base import TAPPED, BackendName
+from harness.backends.base import BackendName
 from harness.cli.console import err, out, say
 from harness.cli.options import (
     Backend,
@@ -179,7 +179,7 @@ def sweep(
     elsewhere = "" if backend is BackendName.PROCESSES else f"-{backend}"
     folder = runs / f"sweep-{workflow}-{seed}{elsewhere}"
     release = dapr_version or DAPR
-    so_far = sweeps.matrix(described, workflow, seed=seed, dapr_version=release, tapped=backend in TAPPED)
+    so_far = sweeps.matrix(described, workflow, seed=seed, dapr_version=release)
     so_far = sweeps.resumed(so_far, folder / drawing.DATA)
     cells = sweeps.todo(so_far, activity)
     if so_far.judged:

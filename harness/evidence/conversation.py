@@ -5,7 +5,8 @@ which calls the application made to Dapr's API.
 The worker of a workflow application calls GetWorkItems, and gets activity requests and workflow turns as a stream. It
 answers each activity with CompleteActivityTask (durabletask, orchestrator_service.proto). Dapr 1.18 gives no completion
 token with an activity, and not every SDK gives a taskExecutionId, so an answer belongs to the oldest unanswered
-delivery of its instance and task: on its own connection, or else on the newest other one.
+delivery of its instance and task: on its own connection, or else on the newest other one, and there rather to one whose
+stream has not ended. (Before a tap that acts there is one connection, also if the application is killed and comes back.)
 """
 
 from __future__ import annotations
@@ -108,10 +109,12 @@ class _Deliveries:
         waiting = self._open.get(key)
         if not waiting:
             return  # of a delivery that has its answer: a worker may send one twice
-        newest = max(on for on, _ in waiting)
-        own = connection if any(on == connection for on, _ in waiting) else newest
-        found = next(index for index, (on, _) in enumerate(waiting) if on == own)
-        _, row = waiting.pop(found)
+
+        def place(index: int) -> tuple[bool, bool, int, int, int]:
+            on, row = waiting[index]
+            return on != connection, "cut_ns" in row, -on[0], -on[1], index
+
+        _, row = waiting.pop(min(range(len(waiting)), key=place))
         if not waiting:
             del self._open[key]
         failed = result.HasField("failureDetails")

@@ -5,7 +5,7 @@ Whether a backend can serve a plan. This is checked before anything starts.
 from __future__ import annotations
 
 from harness.backends import components
-from harness.backends.base import POWERS, TAPPED, BackendName
+from harness.backends.base import POWERS, BackendName
 from harness.errors import UsageError
 from harness.faults import make
 from harness.model import Plan
@@ -13,8 +13,8 @@ from harness.model import Plan
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
-    Raise UsageError if a fault of the plan needs a power that the backend does not have, if the plan needs a tap that
-    acts where the backend has none, or if the target's components lead out of a run of processes.
+    Raise UsageError if a fault of the plan needs a power that the backend does not have, or if the target's components
+    lead out of a run of processes.
     """
     if backend is BackendName.PROCESSES:
         components.prepared(plan.target)
@@ -24,8 +24,3 @@ def refuse_unservable(plan: Plan, backend: BackendName) -> None:
             raise UsageError(
                 f"fault {step.fault} needs the power {needs.__name__}, which the backend {backend} does not have"
             )
-    if backend not in TAPPED:
-        held = plan.points(by_tap=True)
-        if plan.scenario.checks.determinism or held:
-            what = f"a fault that is aimed at {held[0]}" if held else "checks.determinism"
-            raise UsageError(f"{what} needs a tap (docs/tap.md), which the backend {backend} does not have")

@@ -1,11 +1,13 @@
 """
 `python -m harness.tap LISTEN SIDECAR FOLDER NODE COMMAND...`: start a sidecar with a tap in front of it.
 
-The tap listens before the sidecar begins, and ends after it.
+The tap listens before the sidecar begins, and ends after it. Without COMMAND, for a sidecar in a container, there is
+the tap alone, and it ends with the process that started it.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -17,8 +19,9 @@ _BACKLOG = 128
 
 def main(listen: str, sidecar: str, folder: str, node: str, *command: str) -> None:
     """
-    Begin to listen at `listen` (host:port), start the tap to `sidecar`, and become `command`. The record goes to a new
-    file in `folder` for the sidecar `node`. Raises OSError if the address is taken or there is no such command.
+    Begin to listen at `listen` (host:port), start the tap to `sidecar`, and become `command`, if there is one. The
+    record goes to a new file in `folder` for the sidecar `node`. Raises OSError if the address is taken or there is no
+    such command.
     """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +34,9 @@ def main(listen: str, sidecar: str, folder: str, node: str, *command: str) -> No
 
         Tee(listener, _address(sidecar), record.create(Path(folder), node), pid).run()
 
-    beside(command, serve)
+    if command:
+        beside(command, serve)
+    serve(os.getppid())
 
 
 def _address(text: str) -> tuple[str, int]:

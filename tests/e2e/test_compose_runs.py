@@ -31,6 +31,8 @@ def test_a_killed_sidecar_is_felt_and_the_promises_are_kept(harness, ours):
     fault = finished.verdict["faults"][0]
     assert fault["fault"] == "kill"
     assert fault["felt_after"] is not None
+    agree = next(each for each in finished.verdict["findings"] if each["name"] == "record_attempts")
+    assert (agree["result"], agree["examined"] > 100) == ("HOLDS", True)
     plan = json.loads((finished.run / "plan.json").read_text())
     for node in plan["nodes"]:
         assert (finished.run / f"logs/{node}.log").is_file(), node

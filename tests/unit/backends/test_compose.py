@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import signal
 import socket
 import tarfile
@@ -14,12 +13,14 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from requests.exceptions import ReadTimeout
 
 from harness import cli, rundir
-from harness.backends import base, composefile, containers, guard, probe
+from harness.backends import base, composefile, containers, guard, ports, probe, tapped
 from harness.backends.base import Death
 from harness.backends.compose import Compose
 from harness.backends.container import Node
+from harness.backends.endpoints import Address
 from harness.backends.processes import Processes
 from harness.backends.sockets import Socket
+from harness.backends.tapped import Tapped
 from harness.errors import Exit, NodeError, UsageError
 from harness.faults import BUILT_IN
 from harness.faults.base import NotFeltError
@@ -310,6 +311,51 @@ def test_a_complaint_of_the_engine_is_told_with_the_node():
         Node("app-0", container).kill()
 
 
+# --- a sidecar's tap ---
+
+
+@pytest.fixture(name="tap")
+def _tap(tmp_path):
+    run = rundir.create(tmp_path, "x", 1)
+    with ports.lease() as lease, socket.socket() as listener:
+        listener.bind((ports.HOST, lease.take()))
+        listener.listen()
+        at = Address(host=ports.HOST, port=listener.getsockname()[1])
+        with tapped.tap(run, "sidecar-0", ("/bin/sleep", "60"), at) as child:
+            yield child
+        assert not child.runs()
+
+
+def test_a_tap_dies_stands_still_and_comes_back_with_its_container(tap):
+    container = Container()
+    node = Tapped("sidecar-0", container, tap)
+
+    node.pause()
+    assert tap.is_halted()
+    container.attrs["State"]["Paused"] = True
+    node.resume()
+    assert not tap.is_halted()
+    node.kill()
+    assert not tap.runs()
+    node.start()
+    assert tap.runs()
+    node.stop(0.1)
+    assert not tap.runs()
+    assert node.tap_death() is None
+
+
+def test_a_tap_that_ends_by_itself_is_a_death_of_its_sidecar(tap, tmp_path):
+    system = Compose(made(), rundir.create(tmp_path, "y", 1), composefile.Files(()))
+    system._engine = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
+    system._nodes = {"sidecar-0": Tapped("sidecar-0", Container(), tap), "app-0": Node("app-0", Container())}
+    assert system.deaths() == {}
+
+    tap._process.kill()
+    tap._process.wait()
+
+    assert system.deaths()["sidecar-0"].status == -signal.SIGKILL
+
+
 # --- the compose file ---
 
 
@@ -320,6 +366,18 @@ def test_every_port_of_a_plan_has_a_variable_in_the_reference_compose_file():
 
     assert composefile.port("sidecars->scheduler-0") == "HARNESS_PORT_LINK_SIDECARS_SCHEDULER_0"
     assert {composefile.port(name) for name in (*plan.nodes, *plan.links)} <= files.ports
+    assert {"HARNESS_PORT_SIDECAR_0_GRPC", "HARNESS_PORT_SIDECAR_1_GRPC"} <= files.ports
+
+
+def test_a_compose_file_that_does_not_publish_what_the_tap_needs_is_refused_for_a_run_that_has_one(tmp_path):
+    plan = made()
+    file = tmp_path / "compose.yaml"
+    file.write_text(plan.target.compose.read_text().replace("HARNESS_PORT_SIDECAR_1_GRPC", "SIDECAR_1_GRPC"))
+    plan = plan.model_copy(update={"target": plan.target.model_copy(update={"compose": file})})
+
+    composefile.of(plan)
+    with pytest.raises(UsageError, match="publishes no port as HARNESS_PORT_SIDECAR_1_GRPC"):
+        composefile.of(plan.model_copy(update={"tap": True}))
 
 
 def test_a_run_tells_its_own_variables_and_takes_each_port_once(tmp_path):
@@ -466,8 +524,8 @@ def test_a_plan_is_the_same_on_both_backends(capsys):
                 cli.app(["plan", name, "--json", "--backend", backend], standalone_mode=False)
                 printed.append(capsys.readouterr().out)
             except UsageError as error:
-                refused = {"scheduler_disk_full": "needs the power Fills", "determinism": "needs a tap"}
-                assert re.search(f"{refused[name]}.*, which the backend compose does not have", str(error)), name  # noqa: PT017
+                assert "needs the power Fills, which the backend compose does not have" in str(error)  # noqa: PT017
+                assert name == "scheduler_disk_full"
         assert len(set(printed)) == 1, name
 
 

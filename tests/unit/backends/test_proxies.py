@@ -59,12 +59,14 @@ def _asked(api):
 
 def test_proxies_are_created_switched_and_read(api, asked):
     asked.create("app-0->redis", Address(host="127.0.0.1", port=2002), "127.0.0.1:6379")
+    asked.redirect("app-0->redis", "127.0.0.1:6380")
     asked.switch("app-0->redis", on=False)
     asked.add_toxic("app-0->redis", LATENCY)
 
     assert asked.every() == {"app-0->sidecar-0": Listening(2001, "127.0.0.1:3500")}
     assert api.heard == [
         ("/proxies", {"name": "app-0->redis", "listen": "127.0.0.1:2002", "upstream": "127.0.0.1:6379"}),
+        ("/proxies/app-0-%3Eredis", {"upstream": "127.0.0.1:6380"}),
         ("/proxies/app-0-%3Eredis", {"enabled": False}),
         (
             "/proxies/app-0-%3Eredis/toxics",

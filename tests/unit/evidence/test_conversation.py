@@ -153,6 +153,22 @@ def test_an_answer_belongs_to_the_delivery_of_its_own_connection(tmp_path):
     assert answered["execution_id"] is None
 
 
+def test_an_answer_belongs_to_the_stream_that_has_not_ended_where_all_share_one_connection(tmp_path):
+    """The same behind a tap that acts: its connection to the sidecar outlives the app."""
+    wire = Wire()
+    wire.open(1)
+    before, after = wire.call(1, WORK), wire.call(1, WORK)
+    wire.deliver(1, before, "a", 0)
+    wire.reset(1, before, 8)
+    wire.deliver(1, after, "a", 0)
+    wire.complete(1, "a", 0)
+
+    cut, answered = heard(tmp_path, wire).deliveries
+
+    assert ("cut_ns" in cut, cut.get("outcome")) == (True, None)
+    assert ("cut_ns" in answered, answered["outcome"]) == (False, "ok")
+
+
 def test_an_answer_to_the_sidecar_that_came_back_belongs_to_the_delivery_before(tmp_path):
     before, after = Wire(), Wire()
     before.open(1)

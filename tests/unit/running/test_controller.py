@@ -9,7 +9,7 @@ import pytest
 import tenacity
 
 from harness.backends import base
-from harness.backends.base import BackendName, Death
+from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
 from harness.faults import toxic
 from harness.faults.base import NotFeltError
@@ -19,7 +19,6 @@ from harness.faults.slow_links import Latency
 from harness.journal import Journal
 from harness.model import Aim, Step
 from harness.planning.powers import refuse_unservable
-from harness.planning.request import Request
 from harness.running.controller import Controller
 from tests.builders import lines
 
@@ -327,22 +326,6 @@ def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused(monkeypatc
 
     with pytest.raises(UsageError, match="fault latency needs the power Links, which the backend killer does not have"):
         refuse_unservable(Plan, "killer")
-
-
-def test_turns_are_executed_twice_only_where_there_is_a_tap():
-    made = Request("determinism").plan(1)
-
-    refuse_unservable(made, BackendName.PROCESSES)
-    with pytest.raises(UsageError, match="needs a tap"):
-        refuse_unservable(made, BackendName.COMPOSE)
-
-
-def test_a_point_that_only_a_tap_announces_is_refused_where_there_is_none():
-    made = Request("tests/targets/payments_aimed_kills.yaml").plan(1)
-
-    refuse_unservable(made, BackendName.PROCESSES)
-    with pytest.raises(UsageError, match="aimed at hold_v1:before_body needs a tap"):
-        refuse_unservable(made, BackendName.COMPOSE)
 
 
 def test_kill_has_no_settings():

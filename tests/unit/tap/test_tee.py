@@ -24,7 +24,8 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 def serve(connection):
     while data := connection.recv(65536):
         if data == b"hold":
-            return held.append(connection)
+            held.append(connection)
+            return connection.sendall(b"held")
         if data == b"reset":
             held[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             held[0].close()
@@ -81,10 +82,9 @@ def _tapped(tmp_path):
         tapped = Tapped(tmp_path, lease.take(), lease.take())
         tapped.start()
         yield tapped
-        tapped.process.kill()
-        tapped.process.communicate()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(tapped.process.pid, signal.SIGKILL)
+            os.killpg(tapped.process.pid, signal.SIGKILL)  # also a tap that a test has stopped
+        tapped.process.communicate()
 
 
 def test_every_byte_passes_and_is_written_down_and_the_end_of_one_direction_too(tapped):
@@ -110,7 +110,7 @@ def test_every_byte_passes_and_is_written_down_and_the_end_of_one_direction_too(
 def test_an_end_and_a_reset_at_once_are_a_reset_and_the_tap_lives_on(tapped):
     with tapped.connect() as connection:
         connection.sendall(b"hold")
-        tapped.awaited(lambda: tapped.said()[0] == b"hold")
+        assert connection.recv(9) == b"held"
         tapped.tee.suspend()  # so that it finds the end of one side and the reset of the other together
         connection.shutdown(socket.SHUT_WR)
         with tapped.connect(tapped.sidecar) as direct:
@@ -184,6 +184,25 @@ def test_a_tap_that_cannot_write_takes_its_sidecar_with_it(tmp_path):
 
     assert done.returncode == -signal.SIGKILL
     assert b"No such file or directory" in done.stderr
+
+
+def test_without_a_command_it_ends_with_the_process_that_started_it(tmp_path):
+    with ports.lease() as lease:
+        tapped = Tapped(tmp_path, lease.take(), lease.take())
+        begin = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)"
+        with (
+            subprocess.Popen((sys.executable, "-c", ECHO, str(tapped.sidecar))) as sidecar,
+            subprocess.Popen((sys.executable, "-c", begin, *tapped.tap)) as starter,
+        ):
+            tapped.awaited(lambda: tapped.connect().close() is None and tapped.connect(tapped.sidecar).close() is None)
+            (tapped.tee,) = psutil.Process(starter.pid).children()
+            with tapped.connect() as connection:
+                connection.sendall(b"one")
+                assert connection.recv(9) == b"one"
+                starter.kill()
+                tapped.ended()
+            sidecar.kill()
+    assert tapped.said()[0] == b"one"
 
 
 def test_a_torn_chunk_is_counted_and_left_out(tmp_path):

@@ -1,0 +1,66 @@
+"""
+What stands before each sidecar of a plan (docs/tap.md): a tap that records, and before it one that acts, if the plan
+asks for that. Both backends start them with the same words.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from harness import names
+from harness.backends.endpoints import Address
+from harness.model import Plan
+from harness.rundir import RunDir
+from harness.tap.act import Act
+
+
+class Taps:
+    """
+    The taps of one run. `take` returns another free address at each call; `points` is where the harness takes
+    announcements of activity points, if a step aims at one.
+    """
+
+    def __init__(self, plan: Plan, run: RunDir, take: Callable[[], Address], points: Address | None) -> None:
+        self._run = run
+        self._points = points
+        self._share = plan.scenario.checks.determinism
+        self._held = plan.points(by_tap=True)
+        sidecars = [str(names.sidecar(i)) for i in range(plan.scenario.topology.replicas)] if plan.tap else []
+        self._recording = {sidecar: take() for sidecar in sidecars}
+        self._acting = {sidecar: take() for sidecar in sidecars if plan.doubles_turns or self._held}
+
+    def entrance(self, sidecar: str) -> Address | None:
+        """
+        Return where the application's link to a sidecar leads; None if nothing stands before that sidecar.
+        """
+        return self._acting.get(sidecar) or self._recording.get(sidecar)
+
+    def acting(self, sidecar: str) -> Address | None:
+        """
+        Return where the tap that acts listens; None if the sidecar has none.
+        """
+        return self._acting.get(sidecar)
+
+    def words(self, sidecar: str, grpc: Address) -> tuple[str, ...]:
+        """
+        Return the words that start what stands before a sidecar, whose gRPC is at `grpc`; none if nothing does. With a
+        command after them, that command becomes the sidecar. Without one, the taps live as long as who starts them.
+        """
+        if sidecar not in self._recording:
+            return ()
+        record = (sys.executable, "-P", "-m", "harness.tap")
+        recording = (*record, str(self._recording[sidecar]), str(grpc), str(self._run.taps), sidecar)
+        if sidecar not in self._acting:
+            return recording
+        act = Act(
+            listen=str(self._acting[sidecar]),
+            sidecar=str(self._recording[sidecar]),
+            node=sidecar,
+            journal=str(self._run.journals.turns(sidecar)),
+            share=self._share,
+            peers={other: str(at) for other, at in self._acting.items() if other != sidecar},
+            points_url=self._points.url if self._points else "",
+            points=self._held,
+        )
+        return (*act.command(), *recording)
