@@ -6,7 +6,7 @@ The worker of a workflow application calls GetWorkItems, and gets activity reque
 answers each activity with CompleteActivityTask (durabletask, orchestrator_service.proto). Dapr 1.18 gives no completion
 token with an activity, and not every SDK gives a taskExecutionId, so an answer belongs to the oldest unanswered
 delivery of its instance and task: on its own connection, or else on the newest other one, and there rather to one whose
-stream has not ended. (Before a tap that acts there is one connection, also if the application is killed and comes back.)
+stream has not ended. (A tap that acts has one connection, also if the application is killed and comes back.)
 """
 
 from __future__ import annotations
