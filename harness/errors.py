@@ -14,6 +14,8 @@ are met, with the original as the cause.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -73,3 +75,17 @@ class LeftError(HarnessError):
     """
 
     exit_code = Exit.INTERRUPTED
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """
+    Raise KeyboardInterrupt where DuckDB tells of it as a RuntimeError, which it does for a Ctrl-C while it works
+    (duckdb-python, `DuckDBPyConnection::CompletePendingQuery`).
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise

@@ -23,7 +23,7 @@ from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
 from harness.checkers.gate import Decision, decide, over_runs, refuse_unusable, unexplained
 from harness.checkers.judge import judge
-from harness.errors import Exit, HarnessError, UsageError
+from harness.errors import Exit, HarnessError, LeftError, UsageError, interruptible
 from harness.model import Plan, Verdict
 from harness.planning import estimate
 from harness.rundir import RunDir
@@ -58,7 +58,8 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     Run one plan into a new run directory below `runs`, and judge it. With `attached` the Locust that started this
     process makes the load.
 
-    Raises UsageError if the plan cannot be run there, HarnessError if the infrastructure fails.
+    Raises UsageError if the plan cannot be run there, HarnessError if the infrastructure fails, and LeftError if the
+    user leaves it.
     """
     from harness.load.generators import Attached, Locust
     from harness.running.run import Run
@@ -78,7 +79,11 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
         screen.say(f"this takes {estimate.told(estimate.expected(plan))}")
         ended = Run(plan, folder, make_backend(folder), generator, screen).execute()
         screen.say("judging")
-        verdict = judge_again(folder, plan)
+        try:
+            with interruptible():
+                verdict = judge_again(folder, plan)
+        except KeyboardInterrupt:
+            raise LeftError(f"interrupted while the run was judged; `harness check {folder.path}` judges it") from None
     return Done(Exit.INTERRUPTED if ended.interrupted else decide(plan, verdict).code, verdict, folder)
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import duckdb
 
-from harness.checkers import limits, memory, planned, sandbox
+from harness.checkers import interrupts, limits, memory, planned, sandbox
+from harness.errors import interruptible
 from harness.evidence.reader import make_views
 from harness.evidence.schema import OF_BALANCES, OF_TAP, TABLES, TURNS
 from harness.model import Plan
@@ -150,7 +151,8 @@ class Database:
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
             late.start()
-            yield
+            with interruptible():
+                yield
         except RecursionError as error:
             raise UnansweredError("the query is nested too deep") from error
         except duckdb.InterruptException as error:
@@ -184,7 +186,8 @@ class Database:
         Make the table `name` from a query. Return why it cannot be made; None if it was made.
         """
         try:
-            self._connection.execute(f'CREATE TABLE "{name}" AS {sql}')
+            with interruptible():
+                self._connection.execute(f'CREATE TABLE "{name}" AS {sql}')
         except duckdb.Error as error:
             return str(error)
         return None
@@ -212,7 +215,7 @@ def open_database(
     ids_by_answer(workflow), steps(step, fault, node, at_ns, nodes, aim), retries(activity, attempts, first, backoff,
     longest) with times in seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
     """
-    with memory.bounded(), connected(plan, evidence) as (connection, missing):
+    with memory.bounded(), connected(plan, evidence) as (connection, missing), interrupts.by_signals(connection):
         database = Database(connection, missing, longest)
         database.derive(derived(), progress)
         yield database

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from typing import NoReturn
@@ -16,7 +17,7 @@ import typer
 
 from harness.cli import comparing, judging, machine, plans, runs, selftesting, suites, targets
 from harness.cli.console import err, in_github_actions, make_harmless
-from harness.errors import Exit, HarnessError
+from harness.errors import Exit, HarnessError, interruptible
 
 app = typer.Typer(
     help="Proves that durable workflows keep their promises while everything around them breaks.",
@@ -81,7 +82,8 @@ def main() -> NoReturn:
     """
     _prepare()
     try:
-        code = app(standalone_mode=False)
+        with interruptible():
+            code = app(standalone_mode=False)
     except HarnessError as error:
         _complain(str(error))
         code = error.exit_code
@@ -89,9 +91,11 @@ def main() -> NoReturn:
         _complain(f"{error.format_message()} (`harness --help` and `harness COMMAND --help` say what there is)")
         code = Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted")
         code = Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, would be a verdict: VIOLATED
         err.print(traceback.format_exc(), soft_wrap=True)
         _complain(f"a defect of the harness itself, no finding: {type(error).__name__}: {error}")
         code = Exit.SOFTWARE
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C would only change the exit code
     sys.exit(code or Exit.HOLDS)

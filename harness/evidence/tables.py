@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from harness.errors import interruptible
 from harness.evidence.columns import Table
 
 
@@ -41,7 +42,7 @@ def write(folder: Path, table: Table, rows: Iterable[Mapping[str, object]]) -> i
                 out.write("\n")
                 count += 1
         done = Path(scratch) / "table.parquet"
-        with duckdb.connect() as db:
+        with interruptible(), duckdb.connect() as db:
             rows_read = db.read_json(str(lines), columns=table.types, format="newline_delimited")
             rows_read.write_parquet(str(done), compression="zstd")
         done.replace(path(folder, table))

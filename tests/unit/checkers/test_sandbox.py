@@ -1,6 +1,8 @@
 """An invariant asks the evidence and does nothing else, whoever wrote it."""
 
 import os
+import signal
+import threading
 
 import duckdb
 import pytest
@@ -197,6 +199,28 @@ def test_a_query_without_an_end_is_stopped(planned, tmp_path):
         with pytest.raises(UnansweredError, match=r"took longer than 0.2 s"):
             list(database.batches(endless))
         assert database.scalar("SELECT count(*) FROM faults") >= 0, "the next one is asked"
+
+
+@pytest.fixture(name="_handler")
+def _handler():
+    """Python's own, also where a shell's background job ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_handler")
+def test_a_ctrl_c_ends_a_query_without_an_end_at_once(planned, tmp_path):
+    endless = "WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t) SELECT max(i) AS i FROM t"
+    with open_database(planned, evidence(tmp_path)) as database:
+        for ask in (database.rows, lambda sql: database.derive({"endless": sql})):
+            pressed = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+            pressed.start()
+            with pytest.raises(KeyboardInterrupt):
+                ask(endless)
+            pressed.join()
+        assert database.scalar("SELECT count(*) FROM faults") >= 0, "the next one is asked"
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 def test_no_view_of_duckdb_has_a_name_that_a_query_may_give_to_a_part():

@@ -1,5 +1,7 @@
 """Commands that run: several seeds in a row, and a saved plan again."""
 
+import os
+import signal
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
@@ -187,9 +189,34 @@ def test_an_engine_that_is_not_installed_is_told(monkeypatch, tmp_path, capsys):
         call(capsys, "check", str(run.path), "--modified", "--database", "spark")
 
 
+@pytest.fixture(name="_whole_process")
+def _whole_process(monkeypatch):
+    """What `main` does to the process, undone."""
+    monkeypatch.setattr(cli, "_prepare", lambda: None)
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_whole_process")
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")])
+def test_a_ctrl_c_is_no_defect_also_if_it_comes_while_a_query_runs(error, monkeypatch, capsys):
+    def interrupted(**_):
+        raise error
+
+    monkeypatch.setattr(cli, "app", interrupted)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    os.kill(os.getpid(), signal.SIGINT)  # one more changes nothing
+
+    assert ended.value.code == Exit.INTERRUPTED
+    assert capsys.readouterr().err == "harness: interrupted\n"
+
+
+@pytest.mark.usefixtures("_whole_process")
 def test_a_defect_of_the_harness_itself_is_no_verdict(monkeypatch, capsys):
     """Python's own exit code for an exception is 1, which is VIOLATED."""
-    monkeypatch.setattr(cli, "_prepare", lambda: None)
     monkeypatch.setattr(cli, "app", lambda **_: {}["no such key"])
 
     with pytest.raises(SystemExit) as ended:
