@@ -209,9 +209,16 @@ def _handler():
     signal.signal(signal.SIGINT, before)
 
 
+def wakeup():
+    found = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(found)
+    return found
+
+
 @pytest.mark.usefixtures("_handler")
 def test_a_ctrl_c_ends_a_query_without_an_end_at_once(planned, tmp_path):
     endless = "WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t) SELECT max(i) AS i FROM t"
+    before = wakeup()
     with open_database(planned, evidence(tmp_path)) as database:
         for ask in (database.rows, lambda sql: database.derive({"endless": sql})):
             pressed = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
@@ -220,7 +227,7 @@ def test_a_ctrl_c_ends_a_query_without_an_end_at_once(planned, tmp_path):
                 ask(endless)
             pressed.join()
         assert database.scalar("SELECT count(*) FROM faults") >= 0, "the next one is asked"
-    assert signal.set_wakeup_fd(-1) == -1
+    assert wakeup() == before
 
 
 def test_no_view_of_duckdb_has_a_name_that_a_query_may_give_to_a_part():
