@@ -2,6 +2,7 @@
 The names of the parts of a system: nodes (`app-0`, `redis`) and the links between them (`app-0->sidecar-0`).
 
     node   role or role-number     `redis`, `sidecar-1`; `client` and `sidecars` are only ends of links
+           role-NAME-number        `app-shipping-0`, `sidecar-shipping-0`: a replica of the further application NAME
     link   node->node              from the node that connects to the node that listens
 
 Files, journals and tables contain names as text. Only this module takes a name apart.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 APP = "app"
 SIDECAR = "sidecar"
@@ -30,30 +31,44 @@ RESERVED = frozenset({APP, SIDECAR, REDIS, PLACEMENT, SCHEDULER, CLIENT, ALL_SID
 _ARROW = "->"
 _ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
+_APPLICATION = re.compile(r"[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*")
+_LONGEST = 30
 
 
 @dataclass(frozen=True)
 class Node:
     """
     One node: its role, and its number from 0. The number is None if there is only one node with this role.
+    `application` is the name of the application whose replica it belongs to; None for the target's main application,
+    and for a node that serves all replicas.
     """
 
     role: str
     number: int | None = None
+    application: str | None = None
 
     def __str__(self) -> str:
         """
-        `sidecar-0`, `redis`.
+        `sidecar-0`, `sidecar-shipping-0`, `redis`.
         """
-        return self.role if self.number is None else f"{self.role}-{self.number}"
+        return self.group if self.number is None else f"{self.group}-{self.number}"
 
     @property
-    def replica(self) -> int | None:
+    def group(self) -> str:
         """
-        The number of the replica to which the node belongs, for an app or a sidecar. None for a node that serves all
-        replicas.
+        Its role in its own application: `sidecar`, `sidecar-shipping`, `redis`.
         """
-        return self.number if self.role in (APP, SIDECAR) else None
+        return self.role if self.application is None else f"{self.role}-{self.application}"
+
+    @property
+    def replica(self) -> str | None:
+        """
+        The replica to which the node belongs, by the name of its app: `app-0` for `sidecar-0`. None for a node that
+        serves all replicas.
+        """
+        if self.role not in (APP, SIDECAR) or self.number is None:
+            return None
+        return str(replace(self, role=APP))
 
     @property
     def parts(self) -> frozenset[str]:
@@ -86,10 +101,17 @@ class Link:
         return f"{self.source.role}{_ARROW}{self.dest.role}"
 
     @property
-    def replica(self) -> int | None:
+    def group(self) -> str:
         """
-        The number of the replica to which it belongs. It is that of the first of its ends that has one: 0 for
-        `client->app-0`. None if neither end has one.
+        The roles of its ends, each in its own application: `sidecar-shipping->redis`.
+        """
+        return f"{self.source.group}{_ARROW}{self.dest.group}"
+
+    @property
+    def replica(self) -> str | None:
+        """
+        The replica to which it belongs. It is that of the first of its ends that has one: `app-0` for `client->app-0`.
+        None if neither end has one.
         """
         return self.source.replica if self.source.replica is not None else self.dest.replica
 
@@ -119,18 +141,33 @@ def is_role(text: str) -> bool:
         return False
 
 
-def app(number: int) -> Node:
+def is_application(text: str) -> bool:
+    """
+    Return whether a further application can have this name. No part of it begins with a digit, so that no replica of
+    one application has the name of another.
+    """
+    return len(text) <= _LONGEST and _APPLICATION.fullmatch(text) is not None
+
+
+def app(number: int, application: str | None = None) -> Node:
     """
     Return the app of one replica.
     """
-    return Node(APP, number)
+    return Node(APP, number, application)
 
 
-def sidecar(number: int) -> Node:
+def sidecar(number: int, application: str | None = None) -> Node:
     """
     Return the sidecar of one replica.
     """
-    return Node(SIDECAR, number)
+    return Node(SIDECAR, number, application)
+
+
+def sidecar_of(replica: Node) -> Node:
+    """
+    Return the sidecar of a replica, of which the app is given.
+    """
+    return replace(replica, role=SIDECAR)
 
 
 def parse(name: str) -> Node | Link:
@@ -165,11 +202,11 @@ def link(name: str) -> Link:
     raise ValueError(f'"{name}" is the name of a node, not of a link')
 
 
-def replica(name: str) -> int | None:
+def replica(name: str) -> str | None:
     """
-    Return the number of the replica to which a node or link belongs: 0 for `app-0`, `sidecar-0->redis` and
-    `client->app-0`. None for a node or link that serves all replicas, and for a text from the evidence that is not a
-    name.
+    Return the replica to which a node or link belongs, by the name of its app: `app-0` for `sidecar-0`,
+    `sidecar-0->redis` and `client->app-0`. None for a node or link that serves all replicas, and for a text from the
+    evidence that is not a name.
     """
     try:
         return parse(name).replica
@@ -188,6 +225,17 @@ def role(name: str) -> str:
         return name
 
 
+def group(name: str) -> str:
+    """
+    Return the role of a name in its own application: `sidecar-shipping` for `sidecar-shipping-0`, where its role is
+    `sidecar`. A text that is not a name is returned as it is.
+    """
+    try:
+        return parse(name).group
+    except ValueError:
+        return name
+
+
 def touched(names: Iterable[str]) -> set[str]:
     """
     Return these nodes and links, and also the nodes at the ends of each link. Raises ValueError if one is not a name.
@@ -201,4 +249,7 @@ def _node(text: str) -> Node | None:
         role, number = text, ""
     if _ROLE.fullmatch(role) is None or (number and _NUMBER.fullmatch(number) is None):
         return None
+    first, _, application = role.partition("-")
+    if first in (APP, SIDECAR) and is_application(application):
+        return Node(first, int(number) if number else None, application)
     return Node(role, int(number) if number else None)

@@ -334,8 +334,9 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             return ready.answers(f"{at.url}/v1.0/healthz")
         program = probe.program(node, self._plan.target)
         if program is not None:
-            replica = names.node(node).replica
-            return ready.is_ready(program, at, None if replica is None else self._at(str(names.sidecar(replica))))
+            replica = names.replica(node)
+            sidecar = None if replica is None else self._at(str(names.sidecar_of(names.node(replica))))
+            return ready.is_ready(program, at, sidecar)
         try:
             return self.probe_node(node, _QUICK) > 0
         except OSError:

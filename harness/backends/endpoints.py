@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness import names
 from harness.model import Value
 
 
@@ -35,15 +36,17 @@ class Endpoints(Value):
     """
     The addresses at which the running system can be reached. They are saved as `endpoints.json` for the load generator.
 
-    `apps`, `sidecars` and `services` map a node to its address. `redis` and `scheduler` are the addresses of the
-    programs themselves, not of their listeners at Toxiproxy: evidence is read there directly. `links` maps a link to
-    its listener at Toxiproxy.
+    `apps`, `sidecars` and `services` map a node to its address. Clients reach the main application alone, so `apps` and
+    `sidecars` have its replicas, and `others` has the apps and sidecars of the further applications. `redis` and
+    `scheduler` are the addresses of the programs themselves, not of their listeners at Toxiproxy: evidence is read
+    there directly. `links` maps a link to its listener at Toxiproxy.
     """
 
     backend: str = "processes"
     apps: Mapping[str, Address]
     sidecars: Mapping[str, Address]
     services: Mapping[str, Address]
+    others: Mapping[str, Address] = {}
     redis: Address
     scheduler: Address
     links: Mapping[str, Address]
@@ -51,3 +54,17 @@ class Endpoints(Value):
     """
     The address at which the harness takes announcements of activity points; None if no step of the plan aims at one.
     """
+
+    @property
+    def every_sidecar(self) -> Mapping[str, Address]:
+        """
+        The sidecars of all applications.
+        """
+        others = {node: at for node, at in self.others.items() if names.role(node) == names.SIDECAR}
+        return {**self.sidecars, **others}
+
+    def sidecars_of(self, application: str | None) -> Mapping[str, Address]:
+        """
+        Return the sidecars of one application; None is the main one.
+        """
+        return {node: at for node, at in self.every_sidecar.items() if names.node(node).application == application}

@@ -55,14 +55,19 @@ class Memory(Backend, Kills, Pauses, Links):
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _answering(self))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         here = Address(host="127.0.0.1", port=self._server.server_port)
-        of_role = {
-            role: {node: here for node in self._plan.nodes if names.role(node) == role}
-            for role in (names.APP, names.SIDECAR)
+        of_group = {
+            group: {node: here for node in self._plan.nodes if names.group(node) == group}
+            for group in (names.APP, names.SIDECAR)
         }
         return Endpoints(
             backend="memory",
-            apps=of_role[names.APP],
-            sidecars=of_role[names.SIDECAR],
+            apps=of_group[names.APP],
+            sidecars=of_group[names.SIDECAR],
+            others={
+                node: here
+                for node in self._plan.nodes
+                if names.replica(node) is not None and names.group(node) not in of_group
+            },
             services={str(names.Node(name, 0)): here for name in self._plan.target.services},
             redis=here,
             scheduler=here,

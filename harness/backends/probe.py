@@ -88,8 +88,8 @@ def program(node: str, target: Target) -> Program | None:
     """
     Return how a node of the target's own is started; None for a node of the system.
     """
-    role = names.role(node)
-    return target.app if role == names.APP else target.services.get(role)
+    of = names.node(node)
+    return target.program(of.application) if of.role == names.APP else target.services.get(of.role)
 
 
 def of_node(node: str, target: Target) -> Probe:

@@ -26,7 +26,7 @@ class Taps:
         self._points = points
         self._share = plan.scenario.checks.determinism
         self._held = plan.points(by_tap=True)
-        sidecars = [str(names.sidecar(i)) for i in range(plan.scenario.topology.replicas)] if plan.tap else []
+        sidecars = [node for node in plan.nodes if names.role(node) == names.SIDECAR] if plan.tap else []
         self._recording = {sidecar: take() for sidecar in sidecars}
         self._acting = {sidecar: take() for sidecar in sidecars if plan.doubles_turns or self._held}
 
@@ -46,6 +46,8 @@ class Taps:
         """
         Return the words that start what stands before a sidecar, whose gRPC is at `grpc`; none if nothing does. With a
         command after them, that command becomes the sidecar. Without one, the taps live as long as who starts them.
+
+        Only a replica of the same application has the same workflows, and can execute a turn in its place.
         """
         if sidecar not in self._recording:
             return ()
@@ -59,7 +61,11 @@ class Taps:
             node=sidecar,
             journal=str(self._run.journals.turns(sidecar)),
             share=self._share,
-            peers={other: str(at) for other, at in self._acting.items() if other != sidecar},
+            peers={
+                other: str(at)
+                for other, at in self._acting.items()
+                if other != sidecar and names.group(other) == names.group(sidecar)
+            },
             points_url=self._points.url if self._points else "",
             points=self._held,
         )

@@ -5,6 +5,8 @@ How each node of the `processes` backend is started, and the links through which
                        sidecar-i -> placement-0, and all sidecars -> scheduler-0
               app-i -> services of the target (the outside world)
 
+The replicas of a further application (app-NAME-i, sidecar-NAME-i) have the same links, but no clients.
+
 Every arrow is a link through Toxiproxy. If the plan has a tap (docs/tap.md), it is on the sidecar's side of the
 link from its app. The command lines follow `dapr run` in self-hosted mode, Dapr 1.18
 (documentation: arguments and annotations overview). This module starts nothing itself.
@@ -46,11 +48,11 @@ class Topology:
         self._run = run
         self._binaries = binaries
         self._take = take
-        self._replicas = range(plan.scenario.topology.replicas)
+        self._apps = tuple(node for node in map(names.node, plan.nodes) if node.role == names.APP)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
         self.points = take() if any(step.aim is not None for step in plan.steps) else None
-        self._sidecar_http = {str(names.sidecar(i)): take() for i in self._replicas}
+        self._sidecar_http = {str(names.sidecar_of(app)): take() for app in self._apps}
         self._taps = Taps(plan, run, take, self.points)
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
@@ -67,8 +69,8 @@ class Topology:
         return (
             (self._redis(), self._toxiproxy()),
             (self._placement(), self._scheduler(), *(self._service(name) for name in target.services)),
-            tuple(self._sidecar(i, resources, configuration) for i in self._replicas),
-            tuple(self._app(i) for i in self._replicas),
+            tuple(self._sidecar(names.sidecar_of(app), resources, configuration) for app in self._apps),
+            tuple(self._app(app) for app in self._apps),
         )
 
     def _probe(self, node: str) -> tuple[Address, Probe]:
@@ -147,15 +149,14 @@ class Topology:
         )
         return self._spec(name, command, lambda: ready.answers(f"{health.url}/healthz"))
 
-    def _sidecar(self, i: int, resources: Path, configuration: Path) -> Spec:
-        node, target = names.sidecar(i), self._plan.target
-        name = str(node)
+    def _sidecar(self, node: Node, resources: Path, configuration: Path) -> Spec:
+        name, app_id = str(node), self._plan.target.app_ids[node.application]
         acting = self._taps.acting(name)
         http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
         command = (
             *self._taps.words(name, grpc),
             str(self._binaries["daprd"]),
-            *("--app-id", target.app_id),
+            *("--app-id", app_id),
             *("--dapr-listen-addresses", http.host),
             *("--dapr-http-port", str(http.port), "--dapr-grpc-port", str(grpc.port)),
             *("--dapr-internal-grpc-port", str(internal.port)),
@@ -172,25 +173,25 @@ class Topology:
             # All sidecars share one folder, so that relative paths in the configuration mean the same file for all of
             # them (name resolution by SQLite).
             folder=self._run.data / "sidecars",
-            env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": target.app_id},
+            env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": app_id},
         )
 
     def _service(self, name: str) -> Spec:
         return self._program(str(Node(name, 0)), self._plan.target.services[name], {})
 
-    def _app(self, i: int) -> Spec:
-        app, sidecar = names.app(i), names.sidecar(i)
+    def _app(self, app: Node) -> Spec:
+        sidecar, target = names.sidecar_of(app), self._plan.target
         services = {
             f"{service.upper().replace('-', '_')}_URL": self.links[str(Link(app, Node(service, 0)))].listen.url
-            for service in self._plan.target.services
+            for service in target.services
         }
         dapr = {
-            "APP_ID": self._plan.target.app_id,
+            "APP_ID": target.app_ids[app.application],
             "DAPR_HTTP_PORT": str(self._sidecar_http[str(sidecar)].port),
             "DAPR_GRPC_PORT": str(self.links[str(Link(app, sidecar))].listen.port),
         }
         env = {**services, **dapr, **self._announcing()}
-        return self._program(str(app), self._plan.target.app, env, self._sidecar_http[str(sidecar)])
+        return self._program(str(app), target.program(app.application), env, self._sidecar_http[str(sidecar)])
 
     def _announcing(self) -> Mapping[str, str]:
         """

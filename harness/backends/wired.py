@@ -120,12 +120,14 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
         ways = {names.link(name): way.listen for name, way in self._links.items()}
         clients = {str(link.dest): at for link, at in ways.items() if link.source.role == names.CLIENT}
         direct = {node: at for node, (at, _) in self._probes.items()}
-        replicas = range(self._plan.scenario.topology.replicas)
         return Endpoints(
             backend=backend,
-            apps={node: clients[node] for node in (str(names.app(i)) for i in replicas)},
-            sidecars={node: clients.get(node, direct[node]) for node in (str(names.sidecar(i)) for i in replicas)},
+            apps={node: clients[node] for node in self._plan.nodes if names.group(node) == names.APP},
+            sidecars={
+                node: clients.get(node, direct[node]) for node in self._plan.nodes if names.group(node) == names.SIDECAR
+            },
             services={node: direct[node] for node in (str(Node(name, 0)) for name in self._plan.target.services)},
+            others={node: direct[node] for node in self._plan.nodes if names.node(node).application is not None},
             redis=direct[names.REDIS],
             scheduler=direct[str(Node(names.SCHEDULER, 0))],
             links={name: way.listen for name, way in self._links.items()},

@@ -294,7 +294,7 @@ def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         "outcomes(workflow VARCHAR, status VARCHAR, outcome VARCHAR, ends VARCHAR, calls BIGINT)",
         [
             (workflow, status, outcome, meaning.ends, sum(bits[effect] for effect in set(meaning.effects)))
-            for workflow, about in target.workflows.items()
+            for workflow, about in {**target.children, **target.workflows}.items()
             for (status, outcome), meaning in about.meanings().items()
         ],
     )

@@ -61,7 +61,7 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     _table(connection, "nodes(node VARCHAR)", [(node,) for node in plan.nodes])
     fields = [
         (workflow, about.outcome)
-        for workflow, about in target.workflows.items()
+        for workflow, about in {**target.children, **target.workflows}.items()
         if about.outcome is not None and _FIELD.fullmatch(about.outcome)
     ]
     _table(connection, "outcome_fields(workflow VARCHAR, field VARCHAR)", fields)

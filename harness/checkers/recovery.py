@@ -233,7 +233,9 @@ def _firsts(database: Database, fault: Row) -> tuple[int | None, int | None]:
     if fault["applied_ns"] is None:
         return None, None
     replica = names.replica(fault["node"])
-    about = {"until_ns": fault["next_ns"] or _FOREVER_NS, "replica": None if replica is None else str(replica)}
+    hit = None if replica is None else names.node(replica)
+    only = str(hit.number) if hit is not None and hit.application is None else None  # no start goes to another one
+    about = {"until_ns": fault["next_ns"] or _FOREVER_NS, "replica": only}
     applied_ns = fault["applied_ns"]
     begun_ns = applied_ns if fault["begun_ns"] is None else fault["begun_ns"]
     failure_ns = database.scalar(_FIRST_FAILURE, about | {"from_ns": begun_ns})

@@ -34,7 +34,7 @@ from harness.errors import EvidenceError, UsageError
 from harness.evidence import manifest, tables
 from harness.evidence.columns import Table
 from harness.evidence.reader import make_views
-from harness.evidence.schema import EFFECTS, PHASES, TABLES
+from harness.evidence.schema import EFFECTS, INSTANCES, PHASES, TABLES
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
@@ -43,7 +43,7 @@ _ONCE = {"api_calls", "turns", "faults", "readings", "journals"}
 Tables that are not copied: faults, calls to Dapr's API, doubled turns and journals are those of the first copy, and a
 run with many instances has readings of only a few.
 """
-_FRESH = {"op_id", "attempt_id", "key"}
+_FRESH = {"op_id", "attempt_id", "key", "parent_id", "root_id"}
 """Columns with names that must be different in each copy, whether or not the instance's id is a part of them."""
 _JSON = {"payload", "output", "attributes"}
 _STRING = re.compile(r'"([^"\\]*)"')
@@ -171,6 +171,9 @@ def _units(connection: duckdb.DuckDBPyConnection, plan: Plan, have: Sequence[Tab
     for source, instance in shared.fetchall():
         if _is_document(plan, source):
             head[first(instance)] = first(seen.setdefault(source, instance))
+    families = "SELECT instance_id, root_id FROM instances WHERE root_id IS NOT NULL ORDER BY ALL"
+    for instance, root in connection.execute(families).fetchall() if INSTANCES in have else ():
+        head[first(instance)] = first(head.setdefault(root, root))
     units: dict[str, list[str]] = {}
     for instance in head:
         units.setdefault(first(instance), []).append(instance)

@@ -17,10 +17,11 @@ from harness.checkers.database import Database, Parameters, Row, UnansweredError
 
 _BODIES = """
     SELECT
-        instance_id, activity, node, started_ns, ended_ns, outcome,
+        instance_id, root_id, activity, node, started_ns, ended_ns, outcome,
         row_number() OVER (PARTITION BY instance_id, task_id ORDER BY started_ns, attempt_id) AS number
     FROM attempts
-    WHERE instance_id IN (SELECT unnest(?))
+    LEFT JOIN (SELECT instance_id, root_id FROM instances WHERE root_id IS NOT NULL) AS children USING (instance_id)
+    WHERE instance_id IN (SELECT unnest(?)) OR root_id IN (SELECT unnest(?))
     ORDER BY started_ns, attempt_id
 """
 _EFFECTS = """
@@ -118,11 +119,13 @@ def refuse(sentence: str) -> None:
 def ledgers(database: Database, telling: Telling, instances: Sequence[str]) -> Mapping[str, str]:
     """
     Return for each instance, in words, what the ledger holds of it, in order of time: each effect with the body that
-    made it and a fault that was near in time, as far as the evidence has them.
+    made it and a fault that was near in time, as far as the evidence has them. A body of a child workflow may have made
+    an effect of the instance at the head of its family.
     """
     bodies: dict[str, list[Row]] = defaultdict(list)
-    for body in _known(database, _BODIES, [list(instances)]):
-        bodies[body["instance_id"]].append(body)
+    for body in _known(database, _BODIES, [list(instances)] * 2):
+        for instance in {body["instance_id"], body["root_id"]}:
+            bodies[instance].append(body)
     faults = _known(database, _FAULTS)
     told: dict[str, list[str]] = {instance: [] for instance in instances}
     for effect in _known(database, _EFFECTS, [list(instances)]):

@@ -31,7 +31,7 @@ def kept(target: Target, endpoints: Endpoints) -> Iterator[Row]:
         with store.client(endpoints.redis, timeout=10) as asked:
             for name, balance in target.balances.items():
                 for key in balance.keys:
-                    document: Any = asked.hget(f"{target.app_id}||{key}", "data")
+                    document: Any = asked.hget(f"{target.app_ids[balance.app]}||{key}", "data")
                     yield {
                         "balance": name,
                         "key": key,
@@ -45,7 +45,7 @@ def kept(target: Target, endpoints: Endpoints) -> Iterator[Row]:
 def moves(target: Target, events: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     """
     Return by how much each instance moves each balance if it completes, as its input says. `events` are rows of
-    `history`. An instance whose input names no key of a balance does not move it.
+    `history` of instances that clients asked for. An instance whose input names no key of a balance does not move it.
     """
     for event in events:
         if event["event"] != "executionStarted" or not target.balances:

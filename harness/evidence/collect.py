@@ -43,16 +43,20 @@ Rows = Iterator[Mapping[str, object]]
 def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) -> list[str]:
     """
     Collect what only running sidecars can tell: readings of each instance that a client asked for or that the engine
-    has. If there are too many, the seed chooses a sample. Return what could not be collected, in words.
+    has, by a sidecar of its own application. If there are too many, the seed chooses a sample. Return what could not be
+    collected, in words.
     """
 
     def readings() -> Rows:
         engine = Engine(endpoints.redis, target)
         try:
-            known = engine.ids() | {row["instance_id"] for row in journals.operations(run.journals)}
+            owners = engine.owners()
         finally:
             engine.close()
-        return api.readings(api.chosen(known, seed), endpoints.sidecars)
+        asked = api.chosen({*owners, *(row["instance_id"] for row in journals.operations(run.journals))}, seed)
+        for application in target.app_ids:
+            of_it = [instance for instance in asked if owners.get(instance) == application]
+            yield from api.readings(of_it, endpoints.sidecars_of(application))
 
     return _table(run, READINGS, readings)
 
@@ -66,16 +70,22 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints, ledgers: Ledg
     engine = Engine(endpoints.redis, target)
     try:
         histories: list[Mapping[str, object]] = []
+        children: set[object] = set()
 
         def instances() -> Rows:
             for row, events in engine.rows():
                 histories.extend(events)
+                if row["root_id"] is not None:
+                    children.add(row["instance_id"])
                 yield row
+
+        def moves() -> Rows:
+            return balances.moves(target, (event for event in histories if event["instance_id"] not in children))
 
         missing += _table(run, INSTANCES, instances)
         if not missing:
             missing += _table(run, HISTORY, lambda: iter(histories))
-            missing += _table(run, MOVES, lambda: balances.moves(target, histories))
+            missing += _table(run, MOVES, moves)
     finally:
         engine.close()
     missing += _table(run, BALANCES, lambda: balances.kept(target, endpoints))

@@ -49,7 +49,7 @@ def read(folder: Path) -> Conversation:
     """
     conversation = Conversation()
     for sidecar, files in record.every(folder).items():
-        node = str(names.app(names.node(sidecar).replica or 0))
+        node = names.replica(sidecar) or sidecar
         deliveries, calls = _Deliveries(node), Calls(node)
         for life, file in enumerate(files, 1):
             try:

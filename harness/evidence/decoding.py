@@ -56,6 +56,15 @@ def status(started: Any, ended: Any, events: list[Any]) -> str:
     return "SUSPENDED" if suspended else "RUNNING"
 
 
+def parent(started: Any) -> str | None:
+    """
+    Return the id of the instance that ordered the one which this executionStarted begins; None if none did.
+    """
+    if not started.executionStarted.HasField("parentInstance"):
+        return None
+    return started.executionStarted.parentInstance.workflowInstance.instanceId or None
+
+
 def nanoseconds(moment: Any) -> int:
     """
     Return a protobuf timestamp in nanoseconds since the epoch, but NEVER_NS if it is later than that. The SDKs set a

@@ -2,13 +2,14 @@
 What the engine stored: workflow instances and their history, read from the state store itself.
 
 Layout of Dapr 1.18 (pkg/runtime/wfengine/state/state.go; the same since 1.15): each row is one Redis hash with the key
-`<app>||dapr.internal.<namespace>.<app>.workflow||<instance>||<suffix>`, and its value is in the field `data`. The
-suffixes are `metadata` (BackendWorkflowStateMetadata), `inbox-%06d` and `history-%06d` (durabletask HistoryEvent).
+`<app>||dapr.internal.<namespace>.<app>.workflow||<instance>||<suffix>`, where <app> is the id of the application that
+has the workflow, and its value is in the field `data`. The suffixes are `metadata` (BackendWorkflowStateMetadata),
+`inbox-%06d` and `history-%06d` (durabletask HistoryEvent).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,16 +55,39 @@ class _Stored:
     history: dict[int, bytes] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
 
+    def events(self) -> Iterator[tuple[int, Any]]:
+        """
+        Return (position, event) of each row of the history, in order. Raises DecodeError if one cannot be decoded.
+        """
+        for position in sorted(self.history):
+            event = history_events_pb2.HistoryEvent()
+            event.ParseFromString(self.history[position])
+            yield position, event
+
+    def parent(self) -> str | None:
+        """
+        Return the id of the instance that ordered this one; None if a client did. Raises as `events` does.
+        """
+        for _, event in self.events():
+            if event.WhichOneof("eventType") == "executionStarted":
+                return decoding.parent(event)
+        return None
+
 
 class Engine:
     """
-    Reads the engine's rows of one target's app from Redis directly, not through Toxiproxy.
+    Reads the engine's rows of one target from Redis directly, not through Toxiproxy: those of all its applications,
+    where nothing else is said.
     """
 
     def __init__(self, at: Address, target: Target) -> None:
         self._redis = store.client(at, timeout=10)
         self._target = target
-        self._prefix = f"{target.app_id}||dapr.internal.{_NAMESPACE}.{target.app_id}.workflow||"
+        self._prefixes = {
+            application: f"{app_id}||dapr.internal.{_NAMESPACE}.{app_id}.workflow||"
+            for application, app_id in target.app_ids.items()
+        }
+        self._main = self._prefixes[None]
 
     def close(self) -> None:
         """
@@ -73,7 +97,8 @@ class Engine:
 
     def states(self, instance_ids: Iterable[str], outcome: str | None) -> dict[str, State]:
         """
-        Return the state of each of these instances now, by id. An instance that the engine does not know is left out.
+        Return the state of each of these instances of the main application now, by id. An instance that the engine does
+        not know is left out.
 
         This takes two round trips for up to 500 instances: for the metadata rows, and for the last history rows. Raises
         EvidenceError if Redis does not answer.
@@ -90,7 +115,7 @@ class Engine:
     def _states(self, ids: list[str], outcome: str | None) -> Iterator[tuple[str, State]]:
         pipe = self._redis.pipeline(transaction=False)
         for instance in ids:
-            pipe.hget(f"{self._prefix}{instance}||metadata", "data")
+            pipe.hget(f"{self._main}{instance}||metadata", "data")
         lengths = {
             instance: decoding.metadata(raw).historyLength
             for instance, raw in zip(ids, pipe.execute(), strict=True)
@@ -98,7 +123,7 @@ class Engine:
         }
         pipe = self._redis.pipeline(transaction=False)
         for instance, length in lengths.items():
-            pipe.hget(f"{self._prefix}{instance}||history-{max(0, length - 1):06d}", "data")
+            pipe.hget(f"{self._main}{instance}||history-{max(0, length - 1):06d}", "data")
         for instance, raw in zip(lengths, pipe.execute(), strict=True):
             event = history_events_pb2.HistoryEvent()
             event.ParseFromString(raw or b"")
@@ -112,21 +137,22 @@ class Engine:
 
     def standing(self, instance_ids: Iterable[str]) -> Iterator[Row]:
         """
-        Return for each of these instances: instance_id, history_length, inbox_length, and `last`, the row of `history`
-        of its last event (None if there is none). An instance that the engine does not know is left out.
+        Return for each of these instances of the main application: instance_id, history_length, inbox_length, and
+        `last`, the row of `history` of its last event (None if there is none). An instance that the engine does not
+        know is left out.
 
         Raises EvidenceError as `rows` does.
         """
         try:
             for instance in instance_ids:
-                raw: Any = self._redis.hget(f"{self._prefix}{instance}||metadata", "data")
+                raw: Any = self._redis.hget(f"{self._main}{instance}||metadata", "data")
                 if raw is None:
                     continue
                 metadata = decoding.metadata(raw)
                 position = metadata.historyLength - 1
                 event = history_events_pb2.HistoryEvent()
                 event.ParseFromString(
-                    self._redis.hget(f"{self._prefix}{instance}||history-{position:06d}", "data") or b""
+                    self._redis.hget(f"{self._main}{instance}||history-{position:06d}", "data") or b""
                 )
                 yield {
                     "instance_id": instance,
@@ -137,12 +163,18 @@ class Engine:
         except (redis.RedisError, DecodeError) as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
 
-    def ids(self) -> set[str]:
+    def owners(self) -> dict[str, str | None]:
         """
-        Return the id of every instance that has a row of any kind. Raises EvidenceError if Redis does not answer.
+        Return id -> its application, of every instance that has a row of any kind. Raises EvidenceError if Redis does
+        not answer.
         """
         try:
-            return {instance for page in self._pages() for instance, _, _ in page}
+            return {
+                instance: application
+                for application in reversed(self._prefixes)
+                for page in self._pages(application)
+                for instance, _, _ in page
+            }
         except redis.RedisError as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
 
@@ -153,22 +185,46 @@ class Engine:
 
         Raises EvidenceError as `rows` does.
         """
+        return [decoding.history_row(instance_id, *stored) for stored in self._stored(instance_id)]
+
+    def head(self, instance_id: str) -> str:
+        """
+        Return the instance at the head of an instance's family: itself, if no other one ordered it.
+
+        Raises EvidenceError as `rows` does.
+        """
+        passed: set[str] = set()
+        while instance_id not in passed:
+            passed.add(instance_id)
+            started = (of for _, of in self._stored(instance_id) if of.WhichOneof("eventType") == "executionStarted")
+            instance_id = next(map(decoding.parent, started), None) or instance_id
+        return instance_id
+
+    def _stored(self, instance_id: str) -> list[tuple[int, Any]]:
+        """
+        Return (position, event) of each stored event of one instance: of its history, then of its inbox. Raises
+        EvidenceError as `rows` does.
+        """
         try:
-            raw: Any = self._redis.hget(f"{self._prefix}{instance_id}||metadata", "data")
+            raw: Any = None
+            for prefix in self._prefixes.values():
+                raw = self._redis.hget(f"{prefix}{instance_id}||metadata", "data")
+                if raw is not None:
+                    break
             metadata = decoding.metadata(raw or b"")
             pipe = self._redis.pipeline(transaction=False)
             for suffix, length in (("history", metadata.historyLength), ("inbox", metadata.inboxLength)):
                 for position in range(length):
-                    pipe.hget(f"{self._prefix}{instance_id}||{suffix}-{position:06d}", "data")
-            rows = []
+                    pipe.hget(f"{prefix}{instance_id}||{suffix}-{position:06d}", "data")
+            events = []
             for position, stored in enumerate(pipe.execute()):
                 event = history_events_pb2.HistoryEvent()
                 event.ParseFromString(stored or b"")
                 if event.WhichOneof("eventType"):
-                    rows.append(decoding.history_row(instance_id, position, event))
+                    events.append((position, event))
         except (redis.RedisError, DecodeError) as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
-        return rows
+        return events
 
     def rows(self) -> Iterator[tuple[Row, list[Row]]]:
         """
@@ -176,29 +232,37 @@ class Engine:
 
         Raises EvidenceError if Redis does not answer or a row cannot be decoded.
         """
-        stored: dict[str, _Stored] = {}
+        stored: dict[tuple[str, str], _Stored] = {}
         try:
-            for keys in self._pages():
-                pipe = self._redis.pipeline(transaction=False)
-                for _, _, key in keys:
-                    pipe.hget(key, "data")
-                for (instance, suffix, _), raw in zip(keys, pipe.execute(), strict=True):
-                    _put(stored.setdefault(instance, _Stored()), suffix, raw)
+            for application, prefix in self._prefixes.items():
+                for keys in self._pages(application):
+                    pipe = self._redis.pipeline(transaction=False)
+                    for _, _, key in keys:
+                        pipe.hget(key, "data")
+                    for (instance, suffix, _), raw in zip(keys, pipe.execute(), strict=True):
+                        _put(stored.setdefault((instance, prefix), _Stored()), suffix, raw)
         except redis.RedisError as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
-        for instance in sorted(stored):
-            try:
-                yield self._instance(instance, stored[instance])
-            except DecodeError as error:
-                raise EvidenceError(f"a row of instance {instance} could not be decoded: {error}") from error
+        instance = ""
+        try:
+            parents = {}
+            for (instance, _), found in stored.items():
+                if (parent := found.parent()) is not None:
+                    parents[instance] = parent
+            for (instance, _), found in sorted(stored.items(), key=lambda one: one[0]):
+                row, events = self._instance(instance, found)
+                yield row | {"parent_id": parents.get(instance), "root_id": _root(instance, parents)}, events
+        except DecodeError as error:
+            raise EvidenceError(f"a row of instance {instance} could not be decoded: {error}") from error
 
-    def _pages(self) -> Iterator[list[tuple[str, str, bytes]]]:
+    def _pages(self, application: str | None) -> Iterator[list[tuple[str, str, bytes]]]:
         """
-        Return (instance, suffix, key) of every row, page by page.
+        Return (instance, suffix, key) of every row of an application, page by page.
         """
+        prefix = self._prefixes[application]
         page: list[tuple[str, str, bytes]] = []
-        for key in self._redis.scan_iter(match=f"{self._prefix}*", count=5000):
-            instance, _, suffix = key.decode()[len(self._prefix) :].rpartition("||")
+        for key in self._redis.scan_iter(match=f"{prefix}*", count=5000):
+            instance, _, suffix = key.decode()[len(prefix) :].rpartition("||")
             page.append((instance, suffix, key))
             if len(page) == _CHUNK * 10:
                 yield page
@@ -207,11 +271,7 @@ class Engine:
 
     def _instance(self, instance: str, stored: _Stored) -> tuple[Row, list[Row]]:
         metadata = decoding.metadata(stored.metadata or b"")
-        events = []
-        for position in sorted(stored.history):
-            event = history_events_pb2.HistoryEvent()
-            event.ParseFromString(stored.history[position])
-            events.append((position, event))
+        events = list(stored.events())
         started = next((event for _, event in events if event.WhichOneof("eventType") == "executionStarted"), None)
         ended = next(
             (event for _, event in reversed(events) if event.WhichOneof("eventType") == "executionCompleted"),
@@ -219,12 +279,12 @@ class Engine:
         )
         name = started.executionStarted.name if started else None
         output = ended.executionCompleted.result.value if ended else None
-        workflow = self._target.workflows.get(name or "")
+        ending = self._target.ending(name)
         row = {
             "instance_id": instance,
             "workflow": name,
             "status": decoding.status(started, ended, [event for _, event in events]),
-            "outcome": mapping.word(workflow.outcome, output) if workflow and workflow.outcome else None,
+            "outcome": mapping.word(ending.outcome, output) if ending and ending.outcome else None,
             "output": output,
             "created_ns": decoding.nanoseconds(started.timestamp) if started else None,
             "completed_ns": decoding.nanoseconds(ended.timestamp) if ended else None,
@@ -236,6 +296,17 @@ class Engine:
         }
         calls = decoding.calls(events)
         return row, [decoding.history_row(instance, position, event, calls.get(position)) for position, event in events]
+
+
+def _root(instance: str, parents: Mapping[str, str]) -> str | None:
+    """
+    Return the instance at the head of a family; None if the instance has no parent.
+    """
+    passed: set[str] = set()
+    while instance in parents and instance not in passed:
+        passed.add(instance)
+        instance = parents[instance]
+    return instance if passed else None
 
 
 def _put(stored: _Stored, suffix: str, raw: bytes | None) -> None:

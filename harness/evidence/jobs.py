@@ -6,14 +6,15 @@ it again every second, until a sidecar says that it is done (pkg/actors/targets/
 activity/reminder.go).
 
 The scheduler is asked directly, not through Toxiproxy, by ListJobs of dapr/proto/scheduler/v1/scheduler.proto, about
-the two actor types of the target's app. Dapr's Python packages contain no stub for this, so the few fields that are
-needed are described here.
+the two actor types of each of the target's applications. Dapr's Python packages contain no stub for this, so the few
+fields that are needed are described here.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import grpc
@@ -54,10 +55,10 @@ def left(target: Target, scheduler: Address, timeout: float = _TIMEOUT) -> Itera
             request_serializer=_CLASSES["ListJobsRequest"].SerializeToString,
             response_deserializer=_CLASSES["ListJobsResponse"].FromString,
         )
-        for kind in ("workflow", "activity"):
+        for app_id, kind in product(target.app_ids.values(), ("workflow", "activity")):
             request = _CLASSES["ListJobsRequest"]()
-            request.metadata.app_id, request.metadata.namespace = target.app_id, _NAMESPACE
-            request.metadata.target.actor.type = f"dapr.internal.{_NAMESPACE}.{target.app_id}.{kind}"
+            request.metadata.app_id, request.metadata.namespace = app_id, _NAMESPACE
+            request.metadata.target.actor.type = f"dapr.internal.{_NAMESPACE}.{app_id}.{kind}"
             try:
                 answer = listed(request, timeout=timeout)
             except (grpc.RpcError, DecodeError) as error:

@@ -168,7 +168,7 @@ def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> It
     Return (key, rows) for each document of the ledger. Dapr keeps a document in the field `data` of the Redis hash
     `<app>||<key>` (components-contrib, state/redis).
     """
-    prefix = f"{target.app_id}||"
+    prefix = f"{target.app_ids[ledger.app]}||"
     try:
         with store.client(endpoints.redis, timeout=10) as asked:
             # SCAN may return a key more than once (Redis documentation, "SCAN guarantees").

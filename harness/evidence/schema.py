@@ -232,6 +232,13 @@ INSTANCES = Table(
         Column("history_rows", "BIGINT", "history rows found in the store"),
         Column("inbox_length", "BIGINT", "metadata.inboxLength"),
         Column("inbox_rows", "BIGINT", "inbox rows found in the store"),
+        Column("parent_id", "VARCHAR", "the instance that ordered it as its child; NULL if none did", later=True),
+        Column(
+            "root_id",
+            "VARCHAR",
+            "the instance at the head of its family, which has no parent; NULL if it is that itself",
+            later=True,
+        ),
     ),
 )
 

@@ -41,7 +41,7 @@ def look(
     What cannot be read is reported as such. The system is in trouble, and this must not fail because of that.
     """
     shown = sorted(instance_ids)[:_MOST]
-    workers = {node: _workers(at) for node, at in endpoints.sidecars.items()}
+    workers = {node: _workers(at) for node, at in endpoints.every_sidecar.items()}
     try:
         stored = {row["instance_id"]: row for row in engine.standing(shown)}
         stuck = tuple(_stuck(shown, stored, _last_attempts(journals, set(shown)), _waking(jobs)))

@@ -6,6 +6,7 @@ a run. Durations are seconds (float), unless the name says otherwise. Points in 
 epoch, UTC, in fields whose names end in `_ns`.
 """
 
+from harness.model.ledgers import Balance, HttpLedger, Ledger, RowMapping, SqlLedger, StateLedger
 from harness.model.load import Load
 from harness.model.plan import Aim, Asked, Plan, Step
 from harness.model.scenario import (
@@ -29,19 +30,15 @@ from harness.model.selftest import Cell, Planted, SelfTest
 from harness.model.stall import Stall, Stuck
 from harness.model.target import (
     Activity,
-    Balance,
+    Application,
     DaprStart,
     EffectPair,
-    HttpLedger,
+    Ending,
     HttpStart,
     Kind,
-    Ledger,
     Outcome,
     Program,
     Retry,
-    RowMapping,
-    SqlLedger,
-    StateLedger,
     Target,
     Workflow,
 )
@@ -64,6 +61,7 @@ __all__ = [
     "Activity",
     "ActivityPoint",
     "Aim",
+    "Application",
     "Asked",
     "Balance",
     "Cell",
@@ -71,6 +69,7 @@ __all__ = [
     "DaprStart",
     "EffectPair",
     "EndClass",
+    "Ending",
     "Expectation",
     "FaultEntry",
     "FaultFinding",

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag
+from pydantic import BeforeValidator, Field, JsonValue
 
+from harness.model.ledgers import AnyLedger, Balance, HttpLedger, Ledger, SqlLedger, StateLedger
 from harness.model.values import EndClass, Point, Seconds, Value
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -47,6 +48,15 @@ class Program(Value):
     )
     env: Mapping[str, str] = {}
     misbehave: str | None = Field(default=None, description="route by which a service can be told to misbehave")
+
+
+class Application(Program):
+    """
+    A further application, whose activities and workflows those of the others call by its app id.
+    """
+
+    app_id: str | None = Field(default=None, description="Dapr app id; default: the name of the application")
+    replicas: int = Field(default=1, ge=1, le=8)
 
 
 class Kind(Value):
@@ -126,17 +136,12 @@ class Activity(Value):
     effect: str | None = Field(default=None, description="the effect that it makes; none if it makes no effect")
 
 
-class Workflow(Value):
+class Ending(Value):
     """
-    One workflow of the target: how it is started, with what, and how it may end.
-
-    `activities` are the activities at which faults can be aimed, in the order in which they run. Without `outcome`, the
-    status in which the engine ends an instance is all that says how it ended.
+    What the end of a workflow means. Without `outcome`, the status in which the engine ends an instance is all that
+    says how it ended. Where a target declares nothing of a workflow that other workflows start, this is what it means.
     """
 
-    start: HttpStart | DaprStart
-    body: JsonValue
-    kinds: Mapping[str, Kind] = Field(min_length=1)
     outcome: str | None = Field(
         default=None,
         description="JMESPath: where the workflow's JSON output says how it ended; `@` is the whole output",
@@ -146,10 +151,6 @@ class Workflow(Value):
     )
     statuses: Mapping[Literal["COMPLETED", "FAILED", "TERMINATED"], Outcome] = Field(
         default={}, description="a status in which the engine may rightly end an instance -> what it means"
-    )
-    activities: Mapping[str, Activity] = {}
-    minimum: Mapping[EndClass, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="class -> how many instances a run must show, where a scenario says `classes: target`"
     )
 
     def meanings(self) -> Mapping[tuple[str, str | None], Outcome]:
@@ -167,6 +168,22 @@ class Workflow(Value):
         """
         known = self.meanings()
         return known.get((status or "", None)) or known.get((status or "", outcome))
+
+
+class Workflow(Ending):
+    """
+    One workflow of the target that clients start: how it is started, with what, and how it may end.
+
+    `activities` are the activities at which faults can be aimed, in the order in which they run.
+    """
+
+    start: HttpStart | DaprStart
+    body: JsonValue
+    kinds: Mapping[str, Kind] = Field(min_length=1)
+    activities: Mapping[str, Activity] = {}
+    minimum: Mapping[EndClass, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="class -> how many instances a run must show, where a scenario says `classes: target`"
+    )
 
 
 class EffectPair(Value):
@@ -191,101 +208,6 @@ class Retry(Value):
     max: Seconds | None = None
 
 
-class RowMapping(Value):
-    """
-    Where a row of a ledger has what must be known of an effect, each in JMESPath. The default is the row that
-    docs/target-contract.md describes. A ledger without keys or times says so by null.
-    """
-
-    instance_id: str = "instance_id"
-    effect: str = Field(default="effect", description="finds the name of the effect; a name in quotes is that name")
-    key: str | None = Field(default="key", description="finds the idempotency key; null: the ledger has none")
-    at: str | None = Field(
-        default="at_ns",
-        description="finds the time of the commit, a number or a text in ISO 8601; null: the ledger has none, or none "
-        "finer than a millisecond",
-    )
-    unit: Literal["s", "ms", "us", "ns"] = Field(default="ns", description="the unit of a number that `at` finds")
-    attributes: str = Field(default="attributes", description="finds an object for invariants of your own, or nothing")
-
-
-class HttpLedger(Value):
-    """
-    A ledger that a service returns: `GET <path>` on `service`. Without `rows` the answer is JSON lines, one row each;
-    with it, one JSON document.
-    """
-
-    service: str
-    path: str
-    rows: str | None = Field(default=None, description="JMESPath: finds the list of rows in the answer; `@` is all")
-    next: str | None = Field(
-        default=None, description="JMESPath: finds the link of the next page in the answer, or its token"
-    )
-    token: str | None = Field(default=None, description="the query parameter that takes what `next` finds")
-    row: RowMapping = RowMapping()
-
-
-class StateLedger(Value):
-    """
-    A ledger inside the state store: documents whose key begins with `prefix`. Each has a list of rows in `field`.
-    Without `field` each document is one row, `{key: ..., value: ...}`: the rest of its key, and itself.
-    """
-
-    prefix: str
-    field: str | None = None
-    row: RowMapping = RowMapping()
-
-
-class SqlLedger(Value):
-    """
-    A ledger in a database of this machine: each row that the query returns is a row of the ledger, by the names of its
-    columns.
-
-    `sql` is `postgresql://user@127.0.0.1:5432/database`, `mysql://...` or `sqlite:///file`; `{data}` in it is the
-    folder in which each process has its DATA_DIR. The password is never a part of it.
-    """
-
-    sql: str
-    query: str
-    password: str | None = Field(
-        default=None, pattern=r"^[A-Za-z_]\w*$", description="the environment variable that has the password"
-    )
-    row: RowMapping = RowMapping()
-
-
-def _kind_of_ledger(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "SqlLedger" if "sql" in value else "HttpLedger" if "service" in value else "StateLedger"
-    return type(value).__name__
-
-
-Ledger = HttpLedger | StateLedger | SqlLedger
-_AnyLedger = Annotated[
-    Annotated[HttpLedger, Tag("HttpLedger")]
-    | Annotated[StateLedger, Tag("StateLedger")]
-    | Annotated[SqlLedger, Tag("SqlLedger")],
-    Discriminator(_kind_of_ledger),
-]
-"""What is wrong with a ledger is told of its own kind alone."""
-
-
-class Balance(Value):
-    """
-    A number in documents of the state store that effects move. Each instance that completes moves the number of one
-    key, once.
-
-    `value` finds the number in a document, `key` and `amount` find in an instance's input which key it moves and by how
-    much (JMESPath).
-    """
-
-    keys: tuple[str, ...] = Field(min_length=1)
-    value: str
-    start: float = Field(description="what the number is where there is no document yet")
-    key: str
-    amount: str
-    moves: Literal["down", "up"] = "down"
-
-
 class Target(Value):
     """
     A durable workflow application as the harness sees it: `target.yaml`. After loading, all paths are absolute.
@@ -294,6 +216,9 @@ class Target(Value):
     name: str = Field(pattern=r"[a-z][a-z0-9-]*")
     app_id: str
     app: Program
+    apps: Mapping[str, Application] = Field(
+        default={}, description="name -> a further application, with an app id of its own"
+    )
     services: Mapping[str, Program] = {}
     components: Path | None = Field(default=None, description="folder; default: a state store alone")
     outside: tuple[str, ...] = Field(
@@ -302,6 +227,9 @@ class Target(Value):
     configuration: Path | None = Field(default=None, description="default: one without certificates")
     state_store: str = "statestore"
     workflows: Mapping[str, Workflow] = Field(min_length=1)
+    children: Mapping[str, Ending] = Field(
+        default={}, description="workflow that other workflows start, and no client -> how it may end"
+    )
     retries: Mapping[str, Retry] = Field(default={}, description="registered name of an activity -> its retry policy")
     attempts: bool = Field(
         default=False,
@@ -314,12 +242,31 @@ class Target(Value):
     effects: tuple[EffectPair, ...] = Field(
         default=(), max_length=62, description="pairs of effects; a set of them must fit into 62 bits"
     )
-    ledgers: tuple[_AnyLedger, ...] = ()
+    ledgers: tuple[AnyLedger, ...] = ()
     balances: Mapping[str, Balance] = Field(default={}, description="name -> numbers that must add up in the end")
     defects: Mapping[str, str] = {}
     invariants: Path | None = None
     known: Path | None = Field(default=None, description="folder of known findings of the team's own, .sql files")
     compose: Path | None = Field(default=None, description="compose file of the same system in containers")
+
+    @property
+    def app_ids(self) -> Mapping[str | None, str]:
+        """
+        Return application -> its app id. The main application is None, and comes first.
+        """
+        return {None: self.app_id, **{name: of.app_id or name for name, of in self.apps.items()}}
+
+    def program(self, application: str | None) -> Program:
+        """
+        Return how a replica of an application is started; None is the main application.
+        """
+        return self.app if application is None else self.apps[application]
+
+    def ending(self, workflow: str | None) -> Ending | None:
+        """
+        Return what target.yaml says of the end of a workflow; None if it says nothing.
+        """
+        return self.workflows.get(workflow or "") or self.children.get(workflow or "")
 
     def announces(self, point: Point) -> bool:
         """

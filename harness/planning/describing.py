@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from ruamel.yaml import YAML
@@ -34,15 +35,18 @@ _SOURCES = {
     ".java": re.compile(r"registerWorkflow\(\s*(?P<name>\w+)\.class"),
 }
 """How the registration of a workflow looks, by the ending of the file: the decorators and calls of Dapr's SDKs."""
+_ACTIVITY = re.compile(r"@\w+\.activity\b|\.registerActivity|\.AddActivity|\bregisterActivity\(")
+"""How the registration of an activity looks in any of them."""
 _FOREIGN = {"node_modules", "venv", ".venv", "site-packages", "vendor", "build"}
 _MOST_FILES = 2000
+_LONGEST_NAME = 24
 _LARGEST = 1_000_000
 """Bytes."""
 
 
-class Facts(Value):
+class App(Value):
     """
-    What is known of an application. Paths are relative to the folder of the description.
+    How one application is started. Paths are relative to the folder of the description.
     """
 
     app_id: str | None = None
@@ -51,54 +55,91 @@ class Facts(Value):
     env: Mapping[str, str] = {}
     components: str | None = None
     configuration: str | None = None
+
+
+class Facts(Value):
+    """
+    What is known of a target: its main application, whose workflow clients start, and the further ones.
+    """
+
+    main: App = App()
+    apps: tuple[App, ...] = ()
     workflow: str | None = None
-    others: tuple[str, ...] = Field(default=(), description="other app ids of the run file")
+    not_started: tuple[str, ...] = Field(default=(), description="app ids of the run file")
 
 
 def facts(folder: Path) -> Facts:
     """
     Return what the run file in a folder and the sources tell. Raises UsageError if the run file cannot be used.
+
+    The main application is the first that registers a workflow. Others are started if they register a workflow or an
+    activity, because only a workflow calls them.
     """
-    found = _of_run_file(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else Facts()
-    return found.model_copy(update={"workflow": next(_workflows(folder / found.workdir), None)})
+    file = folder / RUN_FILE
+    apps, ids = _of_run_file(file) if file.is_file() else ((App(),), ())
+    sources = [tuple(_texts(folder, app, apps)) for app in apps]
+    workflows = [next(_workflows(texts), None) for texts in sources]
+    main = next((number for number, workflow in enumerate(workflows) if workflow is not None), 0)
+    further = [
+        number
+        for number, texts in enumerate(sources)
+        if number != main and (workflows[number] is not None or any(_ACTIVITY.search(text) for _, text in texts))
+    ]
+    started = {apps[number].app_id for number in (main, *further)}
+    return Facts(
+        main=apps[main],
+        apps=tuple(apps[number] for number in further),
+        workflow=workflows[main],
+        not_started=tuple(app_id for app_id in ids if app_id not in started),
+    )
 
 
 def lacking(known: Facts) -> Iterator[str]:
     """
     Say what is not known and must be filled in, and what was left out.
     """
-    if not known.command:
+    if not known.main.command:
         yield "how one replica of the application is started (`app.command`)"
-    if known.app_id is None:
+    if known.main.app_id is None:
         yield "its app id (`app_id`)"
     if known.workflow is None:
         yield "the name under which its workflow is registered"
     yield "what a start sends (`body`), if it is not {}"
     yield "what the output of the workflow means: until `outcome` says it, COMPLETED counts as completed"
-    for other in known.others:
-        yield f"{other} is not started: a target has one app id, and services (`services`)"
+    if known.apps:
+        yield f"whether it is {known.main.app_id} whose workflow clients start: it is the first that registers one"
+    for app in known.apps:
+        for field in ("components", "configuration"):
+            if getattr(app, field) not in (None, getattr(known.main, field)):
+                yield f"{app.app_id} has a `{field}` of its own, {getattr(app, field)}: all applications share one"
+    for other in known.not_started:
+        yield (
+            f"{other} is not started: no workflow and no activity was found in its sources, and only those are called; "
+            "one of `apps` if it has some, or one of `services`"
+        )
 
 
 def target(known: Facts) -> str:
     """
     Return the text of a target.yaml.
     """
-    name = re.sub(r"[^a-z0-9-]+", "-", (known.app_id or "mine").lower()).strip("-")
-    command = json.dumps(list(known.command or (UNKNOWN,)))
+    main = known.main
+    name = re.sub(r"[^a-z0-9-]+", "-", (main.app_id or "mine").lower()).strip("-")
     lines = [
         "# What the harness must know of this application: docs/target-contract.md explains each line.",
         f"name: {name if name[:1].isalpha() else f'app-{name}'}",
-        f"app_id: {json.dumps(known.app_id or UNKNOWN)}",
-        "app:",
-        f"  command: {command}  # how one replica is started; its sidecar's ports and PORT are in its environment",
-        f"  workdir: {json.dumps(known.workdir)}",
-        "  health: workers  # ready when its workflow worker is connected; or a route such as /healthz, or port",
+        f"app_id: {json.dumps(main.app_id or UNKNOWN)}",
+        "app:  # how one replica is started; its sidecar's ports and PORT are in its environment",
+        *_started(main, "  "),
     ]
-    if known.env:
-        lines.append(f"  env: {json.dumps(dict(known.env))}")
+    if known.apps:
+        lines.append("apps:  # whose activities and workflows are called by their app ids; nodes are app-NAME-0, ...")
+        for application, app in _named(known.apps).items():
+            own_id = [] if application == app.app_id else [f"    app_id: {json.dumps(app.app_id)}"]
+            lines += [f"  {application}:", *own_id, *_started(app, "    "), "    replicas: 1"]
     for field, value, default in (
-        ("components", known.components, "a Redis state store of the run's own"),
-        ("configuration", known.configuration, "no certificates, sidecars find each other by a file"),
+        ("components", main.components, "a Redis state store of the run's own"),
+        ("configuration", main.configuration, "no certificates, sidecars find each other by a file"),
     ):
         lines.append(f"# {field}: ...  # default: {default}" if value is None else f"{field}: {json.dumps(value)}")
     lines += [
@@ -126,6 +167,33 @@ def target(known: Facts) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _started(app: App, indent: str) -> Iterator[str]:
+    """
+    Return the lines that say how a replica of an application is started.
+    """
+    yield f"{indent}command: {json.dumps(list(app.command or (UNKNOWN,)))}"
+    yield f"{indent}workdir: {json.dumps(app.workdir)}"
+    yield f"{indent}health: workers  # ready when its workflow worker is connected; or a route like /healthz, or port"
+    if app.env:
+        yield f"{indent}env: {json.dumps(dict(app.env))}"
+
+
+def _named(apps: Iterable[App]) -> Mapping[str, App]:
+    """
+    Return the applications by names that can be parts of the names of nodes (`harness.names.is_application`).
+    """
+    named: dict[str, App] = {}
+    for app in apps:
+        words = re.findall(r"[a-z]+[a-z0-9]*|[0-9]+", (app.app_id or "").lower())
+        plain = "-".join(word if word[0].isalpha() else f"n{word}" for word in words)[:_LONGEST_NAME].strip("-")
+        name, number = plain or "further", 1
+        while name in named:
+            number += 1
+            name = f"{plain or 'further'}-n{number}"
+        named[name] = app
+    return named
+
+
 SCENARIO = """\
 # A killed sidecar under load. `harness list` names more scenarios; each runs with --target target.yaml.
 claim: A sidecar that is killed loses no instance, and everything that was accepted ends.
@@ -139,35 +207,40 @@ checks:
 """A first scenario, beside the target.yaml."""
 
 
-def _of_run_file(file: Path) -> Facts:
+def _of_run_file(file: Path) -> tuple[tuple[App, ...], tuple[str, ...]]:
+    """
+    Return the applications that have a command, in order, and the ids of all.
+    """
     try:
         document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
         raise UsageError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
     apps = document.get("apps") if isinstance(document, Mapping) else None
     apps = [app for app in apps if isinstance(app, Mapping)] if isinstance(apps, list) else []
-    runnable = [app for app in apps if app.get("command")]
-    if not runnable:
+    if not any(app.get("command") for app in apps):
         raise UsageError(f"{file}: no app has a `command`; it is no file for `dapr run -f`")
-    app, shared = runnable[0], document.get("common")
+    shared = document.get("common")
     shared = shared if isinstance(shared, Mapping) else {}
-    command, workdir = app["command"], Path(str(app.get("appDirPath", ".")))
+    every = [_app(app, shared) for app in apps]
+    return tuple(app for app in every if app.command), tuple(app.app_id or "?" for app in every)
+
+
+def _app(app: Mapping[str, Any], shared: Mapping[str, Any]) -> App:
+    command, workdir = app.get("command") or (), Path(str(app.get("appDirPath", ".")))
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
-    if words[0] == "python":  # in a target.yaml, that is the harness's own
+    if words[:1] == ["python"]:  # in a target.yaml, that is the harness's own
         words[0] = "python3"
-    env = {**_env(shared), **_env(app)}
     resources = app.get("resourcesPath", shared.get("resourcesPath"))
     for several in (app.get("resourcesPaths"), shared.get("resourcesPaths")):
         resources = resources or (several[0] if isinstance(several, list) and several else None)
     configuration = app.get("configFilePath", shared.get("configFilePath"))
-    return Facts(
+    return App(
         app_id=str(app.get("appID") or workdir.name or "app"),
         command=tuple(words),
         workdir=str(workdir),
-        env=env,
+        env={**_env(shared), **_env(app)},
         components=None if resources is None else str(resources),
         configuration=None if configuration is None else str(configuration),
-        others=tuple(str(other.get("appID", "?")) for other in apps if other is not app),
     )
 
 
@@ -176,15 +249,32 @@ def _env(of: Mapping[str, object]) -> dict[str, str]:
     return {str(name): str(value) for name, value in env.items()} if isinstance(env, Mapping) else {}
 
 
-def _workflows(folder: Path) -> Iterator[str]:
+def _workflows(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
     """
-    Return the names of workflows that the sources register, in order of files.
+    Return the names of workflows that sources, (ending of the name, text), register.
     """
-    files = (file for file in sorted(folder.rglob("*")) if file.suffix in _SOURCES)
+    for suffix, text in texts:
+        for match in _SOURCES[suffix].finditer(text):
+            yield match.groupdict().get("given") or match["name"]
+
+
+def _texts(folder: Path, app: App, apps: Sequence[App]) -> Iterator[tuple[str, str]]:
+    """
+    Return (ending of the name, text) of each source file of an application: first those that its command names, then
+    the others of its folder, unless it shares the folder with another application. The folder of another application
+    that lies in its own is not its own.
+    """
+    home = folder / app.workdir
+    inner = [at for other in apps if (at := folder / other.workdir) != home and at.is_relative_to(home)]
+    named = [file for word in app.command if (file := home / word).suffix in _SOURCES and file.is_file()]
+    shared = sum(other.workdir == app.workdir for other in apps) > 1
+    others = () if named and shared else sorted(home.rglob("*"))
+    files = (file for file in dict.fromkeys((*named, *others)) if file.suffix in _SOURCES)
     for number, file in enumerate(files):
         if number == _MOST_FILES:
             return
-        if _FOREIGN & set(file.relative_to(folder).parts) or not file.is_file() or file.stat().st_size > _LARGEST:
+        if not file.is_file() or file.stat().st_size > _LARGEST:
             continue
-        for match in _SOURCES[file.suffix].finditer(file.read_text(encoding="utf-8", errors="replace")):
-            yield match.groupdict().get("given") or match["name"]
+        if file not in named and (_FOREIGN & set(file.relative_to(home).parts) or any(map(file.is_relative_to, inner))):
+            continue
+        yield file.suffix, file.read_text(encoding="utf-8", errors="replace")

@@ -28,8 +28,17 @@ def check(document: Document, target: Target) -> None:
             _check_http(document, target, at, ledger)
         elif isinstance(ledger, StateLedger):
             _check_state(document, at, ledger)
+            check_app(document, target, at, ledger.app)
         else:
             _check_sql(document, at, ledger)
+
+
+def check_app(document: Document, target: Target, at: Location, app: str | None) -> None:
+    """
+    Note it if a ledger or a balance is of an application that there is not.
+    """
+    if app is not None and app not in target.apps:
+        document.problem((*at, "app"), f'"{app}" is not one of `apps`; {did_you_mean(app, target.apps)}')
 
 
 def _check_http(document: Document, target: Target, at: Location, ledger: HttpLedger) -> None:

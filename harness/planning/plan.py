@@ -38,37 +38,48 @@ _HIGHEST_RATE = 2000.0
 _MOST_STARTS = 1_000_000
 
 
-def nodes(target: Target, replicas: int) -> tuple[str, ...]:
+def replicas(target: Target, main: int) -> Iterator[Node]:
     """
-    Return the name of every node of the running system, in the order in which the nodes are started.
+    Return each replica of each application, by its app: `main` of the main application, then those of the others.
+    """
+    yield from map(names.app, range(main))
+    for name, application in target.apps.items():
+        yield from (names.app(number, name) for number in range(application.replicas))
+
+
+def nodes(target: Target, main: int) -> tuple[str, ...]:
+    """
+    Return the name of every node of the running system, in the order in which the nodes are started. `main` is the
+    number of replicas of the main application.
     """
     found = (
         Node(names.REDIS),
         Node(names.PLACEMENT, 0),
         Node(names.SCHEDULER, 0),
         *(Node(name, 0) for name in target.services),
-        *map(names.sidecar, range(replicas)),
-        *map(names.app, range(replicas)),
+        *map(names.sidecar_of, replicas(target, main)),
+        *replicas(target, main),
     )
     return tuple(map(str, found))
 
 
-def links(target: Target, replicas: int) -> tuple[str, ...]:
+def links(target: Target, main: int) -> tuple[str, ...]:
     """
     Return the name of every link, `from->to`. All sidecars share one link to the scheduler, because the scheduler
-    itself tells them where to connect.
+    itself tells them where to connect. Clients reach only the `main` replicas of the main application.
     """
     by_dapr = any(isinstance(workflow.start, DaprStart) for workflow in target.workflows.values())
     client = Node(names.CLIENT)
     found = [Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))]
-    for app, sidecar in zip(map(names.app, range(replicas)), map(names.sidecar, range(replicas)), strict=True):
+    for app in replicas(target, main):
+        sidecar, is_main = names.sidecar_of(app), app.application is None
         found += [
             Link(sidecar, Node(names.REDIS)),
             Link(sidecar, Node(names.PLACEMENT, 0)),
             Link(app, sidecar),
             *(Link(app, Node(name, 0)) for name in target.services),
-            Link(client, app),
-            *([Link(client, sidecar)] if by_dapr else []),
+            *([Link(client, app)] if is_main else []),
+            *([Link(client, sidecar)] if is_main and by_dapr else []),
         ]
     return tuple(map(str, found))
 
@@ -306,7 +317,7 @@ def _chosen(
         if not any(_matches(pattern, name) for name in known):
             raise UsageError(
                 f'scenario {scenario}: fault {fault.fault}: nothing is called "{pattern}"; '
-                + did_you_mean(pattern, {*known, *(names.role(name) for name in known)})
+                + did_you_mean(pattern, {*known, *map(names.role, known), *map(names.group, known)})
             )
     candidates = [name for name in known if any(_matches(pattern, name) for pattern in fault.on)]
     if fault.pick == "own":
@@ -330,4 +341,4 @@ def _chosen(
 def _matches(pattern: str, name: str) -> bool:
     role = names.role(name)
     of_service = pattern == names.SERVICES and not names.is_reserved(role) and names.is_role(role)
-    return pattern == role or of_service or fnmatch.fnmatchcase(name, pattern)
+    return pattern in (role, names.group(name)) or of_service or fnmatch.fnmatchcase(name, pattern)

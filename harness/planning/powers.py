@@ -13,11 +13,16 @@ from harness.model import Plan
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
-    Raise UsageError if a fault of the plan needs a power that the backend does not have, or if the target's components
-    lead out of a run of processes.
+    Raise UsageError if a fault of the plan needs a power that the backend does not have, if the target has further
+    applications and the backend cannot start them, or if its components lead out of a run of processes.
     """
     if backend is BackendName.PROCESSES:
         components.prepared(plan.target)
+    if backend is BackendName.COMPOSE and plan.target.apps:
+        raise UsageError(
+            f"target {plan.target.name} has further applications (`apps`), which the backend {backend} cannot start: "
+            "use --backend processes"
+        )
     for step in plan.steps:
         needs = make(step.fault, step.settings).needs
         if not any(issubclass(power, needs) for power in POWERS[backend]):

@@ -9,11 +9,11 @@ from typing import Any
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import HttpStart, Target, Workflow
+from harness.model import Ending, HttpStart, Target, Workflow
 from harness.model.target import WORKERS, placeholders
 from harness.model.values import JSON_SCHEMA_DRAFT
 from harness.planning import ledgers
-from harness.planning.yamlfile import Document, did_you_mean, read
+from harness.planning.yamlfile import Document, Location, did_you_mean, read
 
 
 def load(file: Path) -> Target:
@@ -55,6 +55,7 @@ def _without_places(target: Target) -> Target:
     return target.model_copy(
         update={
             "app": target.app.model_copy(update=nowhere),
+            "apps": {name: app.model_copy(update=nowhere) for name, app in target.apps.items()},
             "services": {name: service.model_copy(update=nowhere) for name, service in target.services.items()},
             "components": Path(target.components.name) if target.components else None,
             "configuration": Path(target.configuration.name) if target.configuration else None,
@@ -71,29 +72,43 @@ def _check(document: Document, target: Target) -> None:
     """
     _check_effects(document, target)
     _check_services(document, target)
+    _check_apps(document, target)
     ledgers.check(document, target)
     for name, balance in target.balances.items():
         for field in ("value", "key", "amount"):
             document.expression(("balances", name, field), getattr(balance, field))
+        ledgers.check_app(document, target, ("balances", name), balance.app)
     for name, workflow in target.workflows.items():
-        _check_ends(document, target, name, workflow)
-        _check_meanings(document, target, name, workflow)
+        _check_ends(document, ("workflows", name), workflow, effects_needed=bool(target.effects))
+        _check_meanings(document, target, ("workflows", name), workflow)
+        _check_activities(document, target, name, workflow)
         _check_start(document, name, workflow)
+    for name, child in target.children.items():
+        if name in target.workflows:
+            document.problem(("children", name), f'"{name}" is one of `workflows`, which says how it ends')
+        _check_ends(document, ("children", name), child, effects_needed=False)
+        _check_meanings(document, target, ("children", name), child)
 
 
-def _check_meanings(document: Document, target: Target, name: str, workflow: Workflow) -> None:
+def _check_meanings(document: Document, target: Target, at: Location, ending: Ending) -> None:
     """
-    Check that ends and activities of a workflow have effects that there are.
+    Check that the ends of a workflow have effects that there are.
     """
     forwards = {pair.forward for pair in target.effects}
-    known = forwards | {pair.compensation for pair in target.effects if pair.compensation is not None}
-    for field, meanings in (("outcomes", workflow.outcomes), ("statuses", workflow.statuses)):
+    for field, meanings in (("outcomes", ending.outcomes), ("statuses", ending.statuses)):
         for outcome, meaning in meanings.items():
             for effect in set(meaning.effects) - forwards:
                 document.problem(
-                    ("workflows", name, field, outcome, "effects"),
+                    (*at, field, outcome, "effects"),
                     f'"{effect}" is not a forward effect of this target; {did_you_mean(effect, forwards)}',
                 )
+
+
+def _check_activities(document: Document, target: Target, name: str, workflow: Workflow) -> None:
+    """
+    Check that the activities of a workflow have effects that there are.
+    """
+    known = {effect for pair in target.effects for effect in (pair.forward, pair.compensation) if effect is not None}
     for activity, of in workflow.activities.items():
         if of.effect is not None and of.effect not in known:
             document.problem(
@@ -121,25 +136,24 @@ def _check_start(document: Document, name: str, workflow: Workflow) -> None:
             document.expression(("workflows", name, "start", "id"), workflow.start.id)
 
 
-def _check_ends(document: Document, target: Target, name: str, workflow: Workflow) -> None:
+def _check_ends(document: Document, at: Location, ending: Ending, *, effects_needed: bool) -> None:
     """
     Check that the file says how an instance ends, and only once.
     """
-    at = ("workflows", name)
-    if workflow.outcome is not None:
-        document.expression((*at, "outcome"), workflow.outcome)
-        if not workflow.outcomes:
+    if ending.outcome is not None:
+        document.expression((*at, "outcome"), ending.outcome)
+        if not ending.outcomes:
             document.problem((*at, "outcome"), "what `outcome` may find, and what it means, is missing: `outcomes`")
-        if "COMPLETED" in workflow.statuses:
+        if "COMPLETED" in ending.statuses:
             document.problem(
                 (*at, "statuses", "COMPLETED"),
                 "where there is an `outcome`, it says what COMPLETED means, by `outcomes`",
             )
-    elif workflow.outcomes:
+    elif ending.outcomes:
         document.problem(
             (*at, "outcomes"), "where the output has these words is missing: `outcome`, for example `result` or `@`"
         )
-    elif target.effects and "COMPLETED" not in workflow.statuses:
+    elif effects_needed and "COMPLETED" not in ending.statuses:
         document.problem(
             at,
             "which effects an instance has that is COMPLETED is missing: `outcome` and `outcomes`, or "
@@ -167,6 +181,24 @@ def _check_services(document: Document, target: Target) -> None:
             )
 
 
+def _check_apps(document: Document, target: Target) -> None:
+    """
+    Check the names of further applications, which are parts of the names of their nodes, and their app ids.
+    """
+    taken: dict[str, str] = {target.app_id: "the main application"}
+    for name in target.apps:
+        if not names.is_application(name):
+            document.problem(
+                ("apps", name),
+                f'"{name}" cannot be a part of the name of a node: small letters and digits, words joined by -, a '
+                "letter first in each; the app id may be another (`app_id`)",
+            )
+        app_id = target.app_ids[name]
+        if app_id in taken:
+            document.problem(("apps", name), f"its app id {app_id} is that of {taken[app_id]}, too; give `app_id`")
+        taken[app_id] = name
+
+
 def _check_effects(document: Document, target: Target) -> None:
     taken: set[str] = set()
     for index, pair in enumerate(target.effects):
@@ -188,6 +220,7 @@ def _absolute(target: Target, folder: Path) -> Target:
     return target.model_copy(
         update={
             "app": program(target.app),
+            "apps": {name: program(app) for name, app in target.apps.items()},
             "services": {name: program(service) for name, service in target.services.items()},
             "components": (folder / target.components).resolve() if target.components else None,
             "configuration": (folder / target.configuration).resolve() if target.configuration else None,

@@ -77,5 +77,7 @@ class Sources:
         activity = self._workflow.activities.get(announced.activity)
         if activity is None or activity.effect is None:
             return None
-        wanted = (announced.instance_id, activity.effect)
-        return sum(1 for row in self._ledgers.effects() if (row["instance_id"], row["effect"]) == wanted)
+        family = {announced.instance_id, self._engine.head(announced.instance_id)}
+        return sum(
+            1 for row in self._ledgers.effects() if row["effect"] == activity.effect and row["instance_id"] in family
+        )

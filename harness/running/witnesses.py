@@ -99,7 +99,7 @@ class OfSystem(Witnesses):
 
     @override
     def ids(self) -> set[str]:
-        return self._engine.ids()
+        return set(self._engine.owners())
 
     @override
     def begin(self, canaries: Collection[str]) -> None:

@@ -34,8 +34,13 @@ _TOLD = {
     "taskFailed": ("{name} failed", "task {task} ({name}) has failed"),
     "timerCreated": ("timer {task} set", "timer {task} is set"),
     "timerFired": ("timer {task} fires", "timer {task} fires"),
+    "childWorkflowInstanceCreated": ("{name} ordered", "the child workflow {task} ({name}) is ordered"),
+    "childWorkflowInstanceCompleted": ("{name} done", "the child workflow {task} ({name}) has ended"),
+    "childWorkflowInstanceFailed": ("{name} failed", "the child workflow {task} ({name}) has failed"),
 }
 """Event of the history -> its label among the lanes, and what it means. Others are told by their own names."""
+_ORDERS = {"taskScheduled", "childWorkflowInstanceCreated"}
+"""Events that name what later events of the same task are about."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def _events(events: Sequence[Event], at: Clock) -> Iterator[Entry]:
     """
     The history, as the store has it; and a timer as long as the scheduler holds it.
     """
-    called = {event.task_id: event.name for event in events if event.event == "taskScheduled"}
+    called = {event.task_id: event.name for event in events if event.event in _ORDERS}
     fired = [event for event in events if event.event == "timerFired"]
     for event in events:
         label, text = _TOLD.get(event.event, (event.event, f"{event.event} {event.name or ''}".rstrip()))

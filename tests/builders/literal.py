@@ -260,6 +260,7 @@ LIES = {
     "status_lost": lambda r: change(r, "instances", {"status": None}, instance_id="a"),
     "balance_shifted": lambda r: change(r, "balances", {"ended": 9.0}, balance="stock"),
     "move_deleted": lambda r: drop(r, "moves", instance_id="a"),
+    "parent_invented": lambda r: change(r, "instances", {"parent_id": "nobody", "root_id": "nobody"}, instance_id="a"),
     "outcome_undeclared": lambda r: change(r, "instances", {"outcome": "perhaps"}, instance_id="a"),
     "outcome_flipped": lambda r: change(r, "instances", {"outcome": "rejected"}, instance_id="a"),
     "output_changed": lambda r: change(r, "instances", {"output": "{}"}, instance_id="a"),

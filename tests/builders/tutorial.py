@@ -77,12 +77,14 @@ class Rows:
         row |= {"source": "stock-tea", "position": len(self.of["effects"]), "attributes": "{}"}
         self.of["effects"].append(row)
 
-    def stored(self, instance, *, status="COMPLETED", output=None, outcome=None, effects=()):
-        """An instance that the engine has ended so."""
+    def stored(
+        self, instance, *, status="COMPLETED", output=None, outcome=None, effects=(), workflow="order", **others
+    ):
+        """An instance that the engine has ended so. `others` are more columns of its row, such as a parent."""
         created = self.tick()
         events = [
             {"event": "workflowStarted", "at_ns": self.tick()},
-            {"event": "executionStarted", "at_ns": created, "name": "order", "payload": "{}"},
+            {"event": "executionStarted", "at_ns": created, "name": workflow, "payload": "{}"},
             {"event": "taskScheduled", "at_ns": self.tick(), "name": "take", "event_id": 0, "task_id": 0, "call_id": 0},
         ]
         for name in effects:
@@ -97,9 +99,10 @@ class Rows:
         for position, event in enumerate(events):
             row = {"instance_id": instance, "position": position, "event_id": -1, **event}
             self.of["history"].append(row)
-        row = {"instance_id": instance, "workflow": "order", "status": status, "outcome": outcome}
+        row = {"instance_id": instance, "workflow": workflow, "status": status, "outcome": outcome}
         row |= {"output": json.dumps(output), "created_ns": created, "completed_ns": self.now, "generation": 1}
         row |= {"history_length": len(events), "history_rows": len(events), "inbox_length": 0, "inbox_rows": 0}
+        row |= others
         self.of["instances"].append(row)
         reading = {name: row[name] for name in ("instance_id", "status", "workflow", "output", "created_ns")}
         asked = {"node": "sidecar-0", "asked_ns": self.collecting + MS, "answered_ns": self.collecting + 2 * MS}

@@ -70,3 +70,16 @@ def test_locust_in_charge_does_the_same_run(harness):
     )
 
     assert "Shutting down (exit code 0)" in finished.out
+
+
+def test_several_applications_are_judged_together_and_faults_name_them(harness):
+    finished = harness.run("tests/targets/orders_shipping_kill.yaml", "--defect", "ships_twice", check=1)
+
+    faults = finished.verdict["faults"]
+    assert [fault["node"] for fault in faults] == ["sidecar-shipping-0", "app-shipping-0"]
+    assert all(fault["felt_after"] is not None for fault in faults), finished.out
+    duplicated = finished.finding("duplicated")["witnesses"][0]["sentence"]
+    assert "ship 2 times" in duplicated
+    assert "of ship on app-shipping-" in duplicated, "a child workflow of the second application made it"
+    violated = {each["name"] for each in finished.verdict["findings"] if each["result"] == "VIOLATED"}
+    assert not {"phantom", "contradiction", "effect_in_body", "effect_of_activity", "told"} & violated, finished.out

@@ -9,8 +9,12 @@ from harness.names import Link, Node, parse
 from harness.planning import plan, scenario, target
 
 ROLES = st.from_regex(r"[a-z][a-z0-9_]{0,8}(-[a-z][a-z0-9_]{0,8})?", fullmatch=True)
-NODES = st.builds(Node, ROLES, st.none() | st.integers(0, 999_999))
-TARGETS = ("target/target.yaml", "tests/targets/payments/target.yaml")
+NUMBERS = st.none() | st.integers(0, 999_999)
+APPLICATIONS = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z][a-z0-9]{0,8})?", fullmatch=True)
+NODES = st.builds(Node, ROLES.filter(lambda role: not names.is_reserved(role)), NUMBERS) | st.builds(
+    Node, st.sampled_from((names.APP, names.SIDECAR)), NUMBERS, st.none() | APPLICATIONS
+)
+TARGETS = ("target/target.yaml", "tests/targets/payments/target.yaml", "tests/targets/orders/target.yaml")
 
 
 @given(NODES | st.builds(Link, NODES, NODES))
@@ -42,15 +46,17 @@ def test_every_name_in_every_plan_is_a_node_or_a_link_of_it(name):
 @pytest.mark.parametrize(
     ("name", "replica", "role"),
     [
-        ("app-0", 0, "app"),
-        ("sidecar-11", 11, "sidecar"),
+        ("app-0", "app-0", "app"),
+        ("sidecar-11", "app-11", "sidecar"),
+        ("sidecar-shipping-0", "app-shipping-0", "sidecar"),
+        ("app-shipping-eu-1->sidecar-shipping-eu-1", "app-shipping-eu-1", "app->sidecar"),
         ("redis", None, "redis"),
         ("scheduler-0", None, "scheduler"),
         ("pay-2-0", None, "pay-2"),
-        ("client->app-0", 0, "client->app"),
-        ("client->sidecar-1", 1, "client->sidecar"),
-        ("sidecar-1->redis", 1, "sidecar->redis"),
-        ("app-1->provider-0", 1, "app->provider"),
+        ("client->app-0", "app-0", "client->app"),
+        ("client->sidecar-1", "app-1", "client->sidecar"),
+        ("sidecar-1->redis", "app-1", "sidecar->redis"),
+        ("app-1->provider-0", "app-1", "app->provider"),
         ("sidecars->scheduler-0", None, "sidecars->scheduler"),
         ("not a name", None, "not a name"),
         ("a->b->c", None, "a->b->c"),
@@ -74,6 +80,20 @@ def test_a_node_is_no_link_and_a_link_no_node():
         names.node("app-0->sidecar-0")
     with pytest.raises(ValueError, match="name of a node"):
         names.link("app-0")
+
+
+@pytest.mark.parametrize("text", ["", "1st", "shipping-1", "Shipping", "ship_ping", "shipping-", "a" * 31, "a b"])
+def test_what_is_no_name_of_an_application_makes_no_node_of_one(text):
+    assert not names.is_application(text)
+    assert f"sidecar-{text}-0" != str(names.sidecar(0)) or not text
+    with pytest.raises((ValueError, AssertionError)):
+        assert names.node(f"sidecar-{text}-0").application == text
+
+
+def test_the_group_of_a_name_is_its_role_in_its_own_application():
+    of = {name: names.group(name) for name in ("sidecar-0", "sidecar-shipping-0", "app-shipping-0->sidecar-shipping-0")}
+
+    assert list(of.values()) == ["sidecar", "sidecar-shipping", "app-shipping->sidecar-shipping"]
 
 
 def test_a_link_touches_its_ends():

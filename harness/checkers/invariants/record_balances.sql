@@ -1,4 +1,4 @@
--- claim: The numbers in the state store are told once for each key that target.yaml names, with the start that it names, and each instance moves them as its input says.
+-- claim: The numbers in the state store are told once for each key that target.yaml names, with the start that it names, and each instance that a client asked for moves them as its input says.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM balances) + (SELECT count(*) FROM moves)
 -- catches: balance_missing, balance_duplicated, balance_began_elsewhere, move_invented, move_changed
@@ -17,7 +17,10 @@ WITH told AS (
         movers.direction * try_cast(json_extract_string(history.payload, '$."' || movers.amount_field || '"') AS DOUBLE) AS amount
     FROM history
     CROSS JOIN movers
-    WHERE history.event = 'executionStarted' AND json_valid(history.payload) AND (SELECT max(copies) FROM promised) = 1
+    WHERE history.event = 'executionStarted'
+        AND json_valid(history.payload)
+        AND history.instance_id NOT IN (SELECT instance_id FROM instances WHERE root_id IS NOT NULL)
+        AND (SELECT max(copies) FROM promised) = 1
 ), expected AS (
     SELECT asked.instance_id, asked.balance, asked.key, count(*) AS times, sum(asked.amount) AS amount
     FROM asked

@@ -5,7 +5,11 @@
 -- needs: attempts
 -- source: docs/target-contract.md (each body is written down when it begins and when it ends).
 -- witness: {instance_id:or}, task {task_id:or}: {fault}.
-WITH doubted AS (
+WITH children AS (
+    SELECT instance_id, root_id
+    FROM instances
+    WHERE root_id IS NOT NULL
+), doubted AS (
     SELECT
         attempts.instance_id,
         task_id,
@@ -21,7 +25,8 @@ WITH doubted AS (
             WHEN outcome = 'error' AND detail IS NULL THEN 'a body that failed has no error'
         END AS fault
     FROM attempts
-    LEFT JOIN calls ON calls.instance_id = attempts.instance_id
+    LEFT JOIN children ON children.instance_id = attempts.instance_id
+    LEFT JOIN calls ON calls.instance_id = coalesce(children.root_id, attempts.instance_id)
 )
 SELECT instance_id, task_id, fault
 FROM doubted

@@ -8,11 +8,14 @@
 --
 -- Where the answer to a start brings the id, an instance that nobody can name may belong to a start that got no answer:
 -- unnamed has the workflows that have no more such instances than such starts.
+--
+-- A child workflow is an instance of its own, which another one ordered: it was asked for as its root was, the instance at
+-- the head of its family. Where target.yaml says nothing of its workflow, COMPLETED counts as completed.
 WITH nameless AS (
     SELECT instances.workflow, count(*) AS found
     FROM instances
     ANTI JOIN calls ON calls.instance_id = instances.instance_id
-    WHERE instances.workflow IN (SELECT workflow FROM ids_by_answer)
+    WHERE instances.workflow IN (SELECT workflow FROM ids_by_answer) AND instances.root_id IS NULL
     GROUP BY instances.workflow
 ), unanswered AS (
     SELECT workflow, count(*) AS starts
@@ -38,6 +41,7 @@ WITH nameless AS (
         calls.workflow AS asked_workflow,
         instances.workflow,
         instances.instance_id IS NOT NULL AS stored,
+        coalesce(instances.parent_id, instances.root_id) IS NOT NULL AS is_child,
         instances.status,
         instances.outcome,
         instances.created_ns,
@@ -57,14 +61,28 @@ WITH nameless AS (
     FULL JOIN instances USING (instance_id)
     FULL JOIN ledger USING (instance_id)
     LEFT JOIN inversions USING (instance_id)
+), children AS (
+    SELECT children.instance_id, roots.told
+    FROM instances AS children
+    JOIN instances AS parents
+        ON parents.instance_id = children.parent_id
+        AND coalesce(parents.root_id, parents.instance_id) = children.root_id
+    JOIN known AS roots ON roots.instance_id = children.root_id
+    WHERE children.root_id IS NOT NULL
 ), told AS (
     SELECT
-        known.*,
-        outcomes.ends,
+        known.* EXCLUDE (told),
+        CASE WHEN known.is_child THEN children.told ELSE known.told END AS told,
+        CASE
+            WHEN known.is_child AND known.status = 'COMPLETED' AND known.workflow NOT IN (SELECT workflow FROM outcomes)
+                THEN 'completed'
+            ELSE outcomes.ends
+        END AS ends,
         outcomes.calls,
         known.status = 'COMPLETED' OR outcomes.ends IS NOT NULL AS ended,
         coalesce(known.status IN ('RUNNING', 'PENDING', 'SUSPENDED', 'STALLED', 'CONTINUED_AS_NEW'), FALSE) AS running
     FROM known
+    LEFT JOIN children ON children.instance_id = known.instance_id
     LEFT JOIN outcomes
         ON outcomes.workflow = known.workflow
         AND outcomes.status = known.status
@@ -101,7 +119,7 @@ WITH nameless AS (
     FROM told
 )
 SELECT
-    * EXCLUDE (inverted),
+    * EXCLUDE (inverted, is_child),
     CASE
         WHEN phantom THEN 'phantom'
         WHEN lost THEN 'lost'

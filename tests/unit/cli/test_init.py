@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import cli
+from harness import cli, names
 from harness.errors import UsageError
 from harness.planning import describing, target
 from harness.planning.request import Request
@@ -87,6 +87,57 @@ def test_an_application_is_described_by_its_run_file_and_its_sources(theirs, cap
     assert "mailer is not started" in told
     assert "what the output of the workflow means" in told
     assert "CHANGE_ME" not in (theirs / "target.yaml").read_text()
+
+
+SHIPPING = """
+@wfr.workflow(name="deliver")
+def deliver(ctx, order):
+    yield ctx.call_activity(ship, input=order)
+
+@wfr.activity
+def ship(ctx, order):
+    pass
+"""
+
+
+@pytest.mark.parametrize("folders", [("./orders", "./shipping", "./mail"), (".", ".", ".")])
+def test_several_applications_are_described_each_with_its_name_and_app_id(tmp_path, monkeypatch, capsys, folders):
+    files = ("orders.py", "shipping.py", "mail.py")
+    texts = ("import sys", SHIPPING, APP)
+    for folder, file, text in zip(folders, files, texts, strict=True):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / file).write_text(text)
+    (tmp_path / "dapr.yaml").write_text(
+        f"""
+        apps:
+          - {{appID: web, appDirPath: {folders[0]}, command: [python, orders.py]}}
+          - {{appID: Shipping_2, appDirPath: {folders[1]}, command: [python, shipping.py], env: {{LOG: debug}}}}
+          - {{appID: mail, appDirPath: {folders[2]}, command: [python, mail.py], resourcesPath: ./more}}
+        """
+    )
+    monkeypatch.chdir(tmp_path)
+
+    cli.app(["init"], standalone_mode=False)
+
+    plan = Request("first").plan(1)
+    assert plan.target.app_ids == {None: "Shipping_2", "mail": "mail"}
+    assert plan.target.program("mail").command == ("python3", "mail.py")
+    assert plan.target.program(None).env == {"LOG": "debug"}
+    assert plan.scenario.load.workflow == "deliver"
+    assert {"app-0", "sidecar-0", "app-mail-0", "sidecar-mail-0"} <= set(plan.nodes)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "whether it is Shipping_2 whose workflow clients start" in told
+    assert "mail has a `components` of its own, ./more: all applications share one" in told
+    assert "web is not started: no workflow and no activity was found in its sources" in told
+
+
+def test_names_of_applications_can_be_names_of_nodes():
+    apps = [describing.App(app_id=app_id) for app_id in ("Ship_It", "ship.it", "2nd", "été", "x" * 60, "app-7", None)]
+
+    named = describing._named(apps)
+
+    assert list(named.values()) == apps
+    assert all(map(names.is_application, named)), list(named)
 
 
 def test_what_nothing_tells_is_said_and_stands_in_the_file(tmp_path, monkeypatch, capsys):

@@ -75,7 +75,7 @@ def event(number, kind, at=0, **fields):
     return made
 
 
-def store_instance(client, instance, events, *, generation=1, inbox=(), length=None):
+def store_instance(client, instance, events, *, generation=1, inbox=(), length=None, prefix=PREFIX):
     metadata = backend_service_pb2.BackendWorkflowStateMetadata(
         inboxLength=len(inbox), historyLength=len(events) if length is None else length, generation=generation
     )
@@ -83,7 +83,7 @@ def store_instance(client, instance, events, *, generation=1, inbox=(), length=N
     rows |= {f"history-{i:06d}": row for i, row in enumerate(events)}
     rows |= {f"inbox-{i:06d}": row for i, row in enumerate(inbox)}
     for suffix, row in rows.items():
-        client.hset(f"{PREFIX}{instance}||{suffix}", mapping={"data": row.SerializeToString(), "version": 1})
+        client.hset(f"{prefix}{instance}||{suffix}", mapping={"data": row.SerializeToString(), "version": 1})
 
 
 STARTED = [
@@ -111,6 +111,56 @@ def test_how_an_instance_stands_is_read_from_its_last_event_alone(redis_at, payi
     assert (a["instance_id"], a["history_length"], a["inbox_length"]) == ("a", 3, 1)
     assert (a["last"]["event"], a["last"]["name"], a["last"]["at_ns"]) == ("taskScheduled", "hold_v1", 110)
     assert (b["instance_id"], b["last"]) == ("b", None)
+
+
+@pytest.fixture(name="ordering")
+def _ordering(pytestconfig):
+    return target.load(pytestconfig.rootpath / "tests/targets/orders/target.yaml")
+
+
+def started(name, parent=None):
+    """A history that begins; by the order of another instance, or of a client."""
+    begun = event(-1, "executionStarted", 100, name=name)
+    if parent is not None:
+        begun.executionStarted.parentInstance.taskScheduledId = 1
+        begun.executionStarted.parentInstance.workflowInstance.instanceId = parent
+    return [event(-1, "workflowStarted", 90), begun]
+
+
+def of_app(app_id):
+    return f"{app_id}||dapr.internal.default.{app_id}.workflow||"
+
+
+def test_the_instances_of_every_application_are_read_each_with_its_parent_and_the_head_of_its_family(
+    redis_at, ordering
+):
+    at, client = redis_at
+    store_instance(client, "a", started("order"), prefix=of_app("orders"))
+    store_instance(client, "a:0001", started("deliver", parent="a"), prefix=of_app("shipping"))
+    store_instance(client, "a:0001:0000", started("weigh", parent="a:0001"), prefix=of_app("shipping"))
+    store_instance(client, "a", started("order"), prefix=of_app("strangers"))
+
+    engine = Engine(at, ordering)
+
+    families = [(row["instance_id"], row["workflow"], row["parent_id"], row["root_id"]) for row, _ in engine.rows()]
+    assert families == [
+        ("a", "order", None, None),
+        ("a:0001", "deliver", "a", "a"),
+        ("a:0001:0000", "weigh", "a:0001", "a"),
+    ]
+    assert engine.owners() == {"a": None, "a:0001": "shipping", "a:0001:0000": "shipping"}
+    assert [row["name"] for row in engine.events("a:0001") if row["name"]] == ["deliver"]
+    assert [engine.head(instance) for instance in ("a", "a:0001:0000", "nobody")] == ["a", "a", "nobody"]
+    assert list(engine.states(["a", "a:0001"], None)) == ["a"], "clients start instances of the main application"
+
+
+def test_instances_that_are_each_other_s_parents_do_not_stop_the_reading(redis_at, ordering):
+    at, client = redis_at
+    store_instance(client, "a", started("order", parent="b"), prefix=of_app("orders"))
+    store_instance(client, "b", started("order", parent="a"), prefix=of_app("orders"))
+
+    assert [row["root_id"] for row, _ in Engine(at, ordering).rows()] == ["a", "b"]
+    assert Engine(at, ordering).head("a") in ("a", "b")
 
 
 def test_what_is_stored_of_an_instance_is_its_history_and_its_inbox(redis_at, paying):
@@ -142,6 +192,8 @@ def test_a_finished_instance_is_read_with_its_outcome_and_history(redis_at, payi
         "history_rows": 8,
         "inbox_length": 0,
         "inbox_rows": 0,
+        "parent_id": None,
+        "root_id": None,
     }
     assert [(e["event"], e["task_id"], e["name"], e["payload"], e["error"]) for e in history] == [
         ("workflowStarted", None, None, None, None),

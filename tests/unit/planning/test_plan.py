@@ -383,11 +383,17 @@ def test_what_goes_only_with_one_kind_of_moment_is_refused(fault, told):
 
 
 @pytest.mark.parametrize(
-    ("name", "number"),
-    [("app-0", 0), ("sidecar-1->redis", 1), ("client->app-1", 1), ("app-0->provider-0", 0), ("provider-0", None)],
+    ("name", "replica"),
+    [
+        ("app-0", "app-0"),
+        ("sidecar-1->redis", "app-1"),
+        ("client->app-1", "app-1"),
+        ("app-0->provider-0", "app-0"),
+        ("provider-0", None),
+    ],
 )
-def test_a_node_or_link_is_of_one_replica_or_of_none(name, number):
-    assert names.replica(name) == number
+def test_a_node_or_link_is_of_one_replica_or_of_none(name, replica):
+    assert names.replica(name) == replica
 
 
 def gated(read, *faults):

@@ -1,0 +1,110 @@
+"""
+Where the effects of a target can be read: its ledgers, and the numbers that effects move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from harness.model.values import Value
+
+
+class RowMapping(Value):
+    """
+    Where a row of a ledger has what must be known of an effect, each in JMESPath. The default is the row that
+    docs/target-contract.md describes. A ledger without keys or times says so by null.
+    """
+
+    instance_id: str = "instance_id"
+    effect: str = Field(default="effect", description="finds the name of the effect; a name in quotes is that name")
+    key: str | None = Field(default="key", description="finds the idempotency key; null: the ledger has none")
+    at: str | None = Field(
+        default="at_ns",
+        description="finds the time of the commit, a number or a text in ISO 8601; null: the ledger has none, or none "
+        "finer than a millisecond",
+    )
+    unit: Literal["s", "ms", "us", "ns"] = Field(default="ns", description="the unit of a number that `at` finds")
+    attributes: str = Field(default="attributes", description="finds an object for invariants of your own, or nothing")
+
+
+class HttpLedger(Value):
+    """
+    A ledger that a service returns: `GET <path>` on `service`. Without `rows` the answer is JSON lines, one row each;
+    with it, one JSON document.
+    """
+
+    service: str
+    path: str
+    rows: str | None = Field(default=None, description="JMESPath: finds the list of rows in the answer; `@` is all")
+    next: str | None = Field(
+        default=None, description="JMESPath: finds the link of the next page in the answer, or its token"
+    )
+    token: str | None = Field(default=None, description="the query parameter that takes what `next` finds")
+    row: RowMapping = RowMapping()
+
+
+class StateLedger(Value):
+    """
+    A ledger inside the state store: documents whose key begins with `prefix`. Each has a list of rows in `field`.
+    Without `field` each document is one row, `{key: ..., value: ...}`: the rest of its key, and itself. `app` names the
+    further application whose documents they are.
+    """
+
+    prefix: str
+    field: str | None = None
+    app: str | None = Field(default=None, description="of `apps`; default: the main application")
+    row: RowMapping = RowMapping()
+
+
+class SqlLedger(Value):
+    """
+    A ledger in a database of this machine: each row that the query returns is a row of the ledger, by the names of its
+    columns.
+
+    `sql` is `postgresql://user@127.0.0.1:5432/database`, `mysql://...` or `sqlite:///file`; `{data}` in it is the
+    folder in which each process has its DATA_DIR. The password is never a part of it.
+    """
+
+    sql: str
+    query: str
+    password: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_]\w*$", description="the environment variable that has the password"
+    )
+    row: RowMapping = RowMapping()
+
+
+def _kind_of_ledger(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "SqlLedger" if "sql" in value else "HttpLedger" if "service" in value else "StateLedger"
+    return type(value).__name__
+
+
+Ledger = HttpLedger | StateLedger | SqlLedger
+AnyLedger = Annotated[
+    Annotated[HttpLedger, Tag("HttpLedger")]
+    | Annotated[StateLedger, Tag("StateLedger")]
+    | Annotated[SqlLedger, Tag("SqlLedger")],
+    Discriminator(_kind_of_ledger),
+]
+"""What is wrong with a ledger is told of its own kind alone."""
+
+
+class Balance(Value):
+    """
+    A number in documents of the state store that effects move. Each instance that completes moves the number of one
+    key, once.
+
+    `value` finds the number in a document, `key` and `amount` find in an instance's input which key it moves and by how
+    much (JMESPath). `app` names the further application whose documents they are.
+    """
+
+    keys: tuple[str, ...] = Field(min_length=1)
+    value: str
+    start: float = Field(description="what the number is where there is no document yet")
+    key: str
+    amount: str
+    moves: Literal["down", "up"] = "down"
+    app: str | None = Field(default=None, description="of `apps`; default: the main application")
