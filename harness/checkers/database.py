@@ -1,7 +1,7 @@
 """
 The evidence of one run as a database: the evidence tables, what the plan declares, and what is derived from both.
 
-Everything is DuckDB in memory. Parquet is streamed, and what does not fit into memory goes to a temporary folder. The
+Everything is DuckDB in memory. Large Parquet is streamed; what does not fit into memory goes to a temporary folder. The
 SQL of an invariant, also of a target's own, can read the evidence and nothing else on the machine.
 """
 
@@ -39,6 +39,8 @@ def silent(what: str, number: int, count: int) -> None:
 
 _THREADS = 2
 _MEMORY = "1GB"
+_HELD = 32_000_000
+"""Bytes of a Parquet file that is read once, and not by each of some hundred queries: that of 250,000 instances."""
 _SCRATCH = "50GB"
 LONGEST = 900.0
 """Seconds that one query may take. Those of the harness take seconds for a million instances."""
@@ -252,7 +254,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute("SET lock_configuration = true")
         optional = ((plan.target.balances, OF_BALANCES), (plan.tap, OF_TAP), (plan.doubles_turns, (TURNS,)))
         without = [table for is_there, of in optional if not is_there for table in of]
-        missing = make_views(connection, evidence, (table for table in TABLES if table not in without))
+        missing = make_views(connection, evidence, (table for table in TABLES if table not in without), held=_HELD)
         for table in without:
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())
             _table(connection, f"{table.name}({columns})", ())
