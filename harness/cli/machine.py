@@ -89,7 +89,8 @@ def init(
     scenario: Annotated[str, typer.Option(help="with DIR: the named scenario to begin with")] = "baseline",
 ) -> None:
     """
-    Describe the application in this folder: a target.yaml and a first scenario, from its dapr.yaml and its sources.
+    Describe the application in this folder: a target.yaml and a first scenario, from its dapr.yaml
+    or compose file and its sources.
 
     With DIR, copy a scenario, the reference target and the compose files there, for changing.
     """

@@ -1,26 +1,22 @@
 """
-A first description of an application that was not written for the harness: a target.yaml and a scenario, from Dapr's
-multi-app run file (`dapr.yaml`; documentation, "Multi-App Run template") and from the application's sources. What these
-do not tell is said, and stands in the file as a comment.
+A first description of an application that was not written for the harness: a target.yaml and a scenario, from what the
+team starts it with (`harness.planning.started`) and from the application's sources. What these do not tell is said, and
+stands in the file as a comment.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from harness.errors import UsageError
 from harness.model import Value
+from harness.planning import started
+from harness.planning.started import App
 
-RUN_FILE = "dapr.yaml"
 UNKNOWN = "CHANGE_ME"
 """Stands in the file for what is not known."""
 
@@ -44,19 +40,6 @@ _LARGEST = 1_000_000
 """Bytes."""
 
 
-class App(Value):
-    """
-    How one application is started. Paths are relative to the folder of the description.
-    """
-
-    app_id: str | None = None
-    command: tuple[str, ...] = ()
-    workdir: str = "."
-    env: Mapping[str, str] = {}
-    components: str | None = None
-    configuration: str | None = None
-
-
 class Facts(Value):
     """
     What is known of a target: its main application, whose workflow clients start, and the further ones.
@@ -65,18 +48,18 @@ class Facts(Value):
     main: App = App()
     apps: tuple[App, ...] = ()
     workflow: str | None = None
-    not_started: tuple[str, ...] = Field(default=(), description="app ids of the run file")
+    not_started: tuple[str, ...] = Field(default=(), description="other app ids of the file")
 
 
 def facts(folder: Path) -> Facts:
     """
-    Return what the run file in a folder and the sources tell. Raises UsageError if the run file cannot be used.
+    Return what the files in a folder and the sources tell. Raises UsageError if the run file or the compose file there
+    cannot be used.
 
     The main application is the first that registers a workflow. Others are started if they register a workflow or an
     activity, because only a workflow calls them.
     """
-    file = folder / RUN_FILE
-    apps, ids = _of_run_file(file) if file.is_file() else ((App(),), ())
+    apps, ids = started.read(folder) or ((App(),), ())
     sources = [tuple(_texts(folder, app, apps)) for app in apps]
     workflows = [next(_workflows(texts), None) for texts in sources]
     main = next((number for number, workflow in enumerate(workflows) if workflow is not None), 0)
@@ -85,12 +68,12 @@ def facts(folder: Path) -> Facts:
         for number, texts in enumerate(sources)
         if number != main and (workflows[number] is not None or any(_ACTIVITY.search(text) for _, text in texts))
     ]
-    started = {apps[number].app_id for number in (main, *further)}
+    taken = {apps[number].app_id for number in (main, *further)}
     return Facts(
         main=apps[main],
         apps=tuple(apps[number] for number in further),
         workflow=workflows[main],
-        not_started=tuple(app_id for app_id in ids if app_id not in started),
+        not_started=tuple(app_id for app_id in ids if app_id not in taken),
     )
 
 
@@ -100,6 +83,8 @@ def lacking(known: Facts) -> Iterator[str]:
     """
     if not known.main.command:
         yield "how one replica of the application is started (`app.command`)"
+    for app in (known.main, *known.apps):
+        yield from (f"{app.app_id}: {each}" for each in app.unsure)
     if known.main.app_id is None:
         yield "its app id (`app_id`)"
     if known.workflow is None:
@@ -205,48 +190,6 @@ checks:
   minimum: {instances: 50}
 """
 """A first scenario, beside the target.yaml."""
-
-
-def _of_run_file(file: Path) -> tuple[tuple[App, ...], tuple[str, ...]]:
-    """
-    Return the applications that have a command, in order, and the ids of all.
-    """
-    try:
-        document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
-        raise UsageError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
-    apps = document.get("apps") if isinstance(document, Mapping) else None
-    apps = [app for app in apps if isinstance(app, Mapping)] if isinstance(apps, list) else []
-    if not any(app.get("command") for app in apps):
-        raise UsageError(f"{file}: no app has a `command`; it is no file for `dapr run -f`")
-    shared = document.get("common")
-    shared = shared if isinstance(shared, Mapping) else {}
-    every = [_app(app, shared) for app in apps]
-    return tuple(app for app in every if app.command), tuple(app.app_id or "?" for app in every)
-
-
-def _app(app: Mapping[str, Any], shared: Mapping[str, Any]) -> App:
-    command, workdir = app.get("command") or (), Path(str(app.get("appDirPath", ".")))
-    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
-    if words[:1] == ["python"]:  # in a target.yaml, that is the harness's own
-        words[0] = "python3"
-    resources = app.get("resourcesPath", shared.get("resourcesPath"))
-    for several in (app.get("resourcesPaths"), shared.get("resourcesPaths")):
-        resources = resources or (several[0] if isinstance(several, list) and several else None)
-    configuration = app.get("configFilePath", shared.get("configFilePath"))
-    return App(
-        app_id=str(app.get("appID") or workdir.name or "app"),
-        command=tuple(words),
-        workdir=str(workdir),
-        env={**_env(shared), **_env(app)},
-        components=None if resources is None else str(resources),
-        configuration=None if configuration is None else str(configuration),
-    )
-
-
-def _env(of: Mapping[str, object]) -> dict[str, str]:
-    env = of.get("env")
-    return {str(name): str(value) for name, value in env.items()} if isinstance(env, Mapping) else {}
 
 
 def _workflows(texts: Iterable[tuple[str, str]]) -> Iterator[str]:

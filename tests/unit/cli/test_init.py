@@ -1,5 +1,7 @@
 """`harness init`: what can be changed is copied out, and nothing is overwritten."""
 
+import json
+
 import pytest
 
 from harness import cli, names
@@ -129,6 +131,100 @@ def test_several_applications_are_described_each_with_its_name_and_app_id(tmp_pa
     assert "whether it is Shipping_2 whose workflow clients start" in told
     assert "mail has a `components` of its own, ./more: all applications share one" in told
     assert "web is not started: no workflow and no activity was found in its sources" in told
+
+
+COMPOSE = """
+services:
+  placement: {image: daprio/placement}
+  redis: {image: redis:7}
+  orders:
+    build: ./orders
+    environment: [LOG=info, "DAPR_HTTP_PORT=3500", "TOKEN=${TOKEN}", EMPTY]
+    depends_on: [redis]
+  orders-dapr:
+    image: daprio/daprd:1.18.2
+    command: ["./daprd", "--app-id", "orders", "--app-port", "8001", "--resources-path", "./components/local",
+              "--config=/conf/config.yaml"]
+    volumes: ["./components/:/components", {type: bind, source: ./dapr, target: /conf, read_only: true}]
+    depends_on: [orders]
+    network_mode: "service:orders"
+  shipper:
+    build: {context: shipping, dockerfile: Dockerfile.dev}
+  daprd-for-shipping:
+    image: daprio/daprd:1.18.2
+    entrypoint: /daprd
+    command: -app-id shipping
+    depends_on: {shipper: {condition: service_started}, placement: {condition: service_started}}
+  shipping-again:
+    image: daprio/daprd:1.18.2
+    command: ./daprd --app-id shipping
+  lonely-dapr:
+    image: daprio/daprd:1.18.2
+    command: ./daprd --app-id lonely
+"""
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "docker-compose.yml"])
+def test_an_application_is_described_by_its_compose_file(tmp_path, monkeypatch, capsys, name):
+    for folder, file, text in (("orders", "app.py", APP), ("shipping", "ship.py", SHIPPING)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(text)
+    (tmp_path / "orders/Dockerfile").write_text('FROM python:3\nENTRYPOINT ["python"]\nCMD ["app.py", \\\n  "-v"]\n')
+    (tmp_path / "shipping/Dockerfile.dev").write_text("FROM python:3\ncmd python ship.py\n")
+    (tmp_path / name).write_text(COMPOSE)
+    (tmp_path / "components/local").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    cli.app(["init"], standalone_mode=False)
+
+    described = Request("first").plan(1).target
+    assert described.app_ids == {None: "orders", "shipping": "shipping"}
+    assert described.app.command == ("python3", "app.py", "-v")
+    assert (described.app.workdir, described.app.env) == (tmp_path / "orders", {"LOG": "info"})
+    assert described.components == tmp_path / "components/local"
+    assert described.configuration == tmp_path / "dapr/config.yaml"
+    assert described.program("shipping").command == ("python3", "ship.py")
+    assert list(described.workflows) == ["order_v2"]
+    told = " ".join(capsys.readouterr().out.split())
+    assert "orders: its command, python app.py -v, is that of a container; it must also run in ./orders" in told
+    assert "orders: left out of its environment: DAPR_HTTP_PORT, TOKEN" in told
+    assert "lonely is not started" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {web: {image: nginx, command: nginx}}",
+        "services: [1]",
+        "services: {dapr: {command: [./daprd]}, x: {command: './daprd --app-id'}, y: 5}",
+        "- 1",
+        "",
+    ],
+)
+def test_a_compose_file_without_sidecars_tells_nothing(tmp_path, monkeypatch, text):
+    (tmp_path / "compose.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    cli.app(["init"], standalone_mode=False)
+
+    assert target.load(tmp_path / "target.yaml").app.command == ("CHANGE_ME",)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"command": "./daprd --app-id a 'b"},
+        {"command": {"a": 1}},
+        {"command": ["./daprd", "--app-id", "a"], "volumes": [None, 1, {}], "depends_on": 7, "network_mode": 3},
+        {"command": ["./daprd", "--app-id", "a", "--config", "c"], "volumes": "x", "depends_on": [["x"]]},
+        {"command": ["./daprd", "--app-id", "a"], "network_mode": "service:nobody"},
+        {"command": ["./daprd", "--app-id", "a"], "network_mode": "service:sidecar"},
+    ],
+)
+def test_a_compose_file_that_no_team_would_write_is_read_all_the_same(tmp_path, service):
+    (tmp_path / "compose.yaml").write_text(json.dumps({"services": {"sidecar": service}}))
+
+    describing.target(describing.facts(tmp_path))
 
 
 def test_names_of_applications_can_be_names_of_nodes():
