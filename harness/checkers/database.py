@@ -242,8 +242,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
     that is missing the reason.
     """
     with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch, duckdb.connect() as connection:
-        connection.execute(f"SET threads = {_THREADS}")
-        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        connection.execute(f"SET threads = {_THREADS}; SET memory_limit = '{_MEMORY}'")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET temp_directory = " + quoted(scratch))
         connection.execute(f"SET max_temp_directory_size = '{_SCRATCH}'")
