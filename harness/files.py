@@ -1,13 +1,17 @@
 """
-Files that are written whole, and folders that hold plain files alone.
+Files that are written whole, files that are read up to a limit, and folders that hold plain files alone.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+BY_HAND, BY_HARNESS = 1_000_000, 20_000_000
+"""The most bytes of a text that a person writes, and of a JSON file that the harness does."""
 
 
 def write_whole(file: Path, content: str | bytes) -> None:
@@ -28,6 +32,18 @@ def write_whole(file: Path, content: str | bytes) -> None:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def read_up_to(most: int, file: Path) -> bytes:
+    """
+    Return the content of a file that somebody else may have made. Raises OSError if it cannot be read, or (EFBIG) if it
+    has more than `most` bytes; then no more of it is read.
+    """
+    with file.open("rb") as content:
+        data = content.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(file))
+    return data
 
 
 def is_there(file: Path) -> bool:

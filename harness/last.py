@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from harness import rundir
 from harness.errors import EvidenceError, UsageError
-from harness.files import write_whole
+from harness.files import BY_HARNESS, read_up_to, write_whole
 from harness.model import Value
 
 FILE = "last.json"
@@ -63,7 +63,7 @@ def load(root: Path) -> LastCommand:
     run. Raises EvidenceError if the file cannot be used.
     """
     try:
-        return LastCommand.model_validate_json((root / FILE).read_bytes())
+        return LastCommand.model_validate_json(read_up_to(BY_HARNESS, root / FILE))
     except FileNotFoundError:
         return LastCommand(asked=1, runs=(rundir.LATEST,))
     except (OSError, ValidationError) as error:

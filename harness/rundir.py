@@ -4,7 +4,6 @@ The run directory: all files of a run, and the only thing that the stages of a r
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -16,13 +15,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError, UsageError
-from harness.files import is_there, no_plain_file, write_whole
+from harness.files import BY_HARNESS, is_there, no_plain_file, read_up_to, write_whole
 from harness.journal import Journals
 from harness.model import Plan, SelfTest, Stall, Verdict
 
 LATEST, TRIAL = "latest", "trial"
-_LARGEST = 20_000_000
-"""Bytes of plan.json, verdict.json and their like. The longest plans have some hundred kB, verdicts a few MB."""
 _READ = ("evidence", "invariants", "journal", "known", "logs", TRIAL, "violations")
 """The folders of a run in which files are read or written after it. What is in `data` is the nodes' own."""
 JUNIT = "junit.xml"
@@ -173,7 +170,7 @@ class RunDir:
         The name of the backend on which the system ran; the default backend if it never came up.
         """
         try:
-            return str(json.loads((self.path / "endpoints.json").read_bytes()).get("backend", PROCESSES))
+            return str(json.loads(_read(self.path / "endpoints.json")).get("backend", PROCESSES))
         except (OSError, ValueError, AttributeError):
             return PROCESSES
 
@@ -264,11 +261,7 @@ def _read(file: Path) -> bytes:
     Return the content of one of a run's JSON files. Raises OSError if it cannot be read, or if it is too large to be
     one that the harness wrote.
     """
-    with file.open("rb") as content:
-        data = content.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(file))
-    return data
+    return read_up_to(BY_HARNESS, file)
 
 
 def _keep(folder: Path, texts: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ from harness.backends.base import BackendName
 from harness.checkers.gate import Decision
 from harness.checkers.repeat import worst
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
+from harness.files import BY_HARNESS, read_up_to
 from harness.model import Plan, Result, Value, Verdict
 from harness.planning.estimate import expected
 from harness.planning.suite import Suite
@@ -170,7 +171,7 @@ def resumed(fresh: SuiteRun, plans: Mapping[Case, Plan], file: Path) -> SuiteRun
     a run that it names, cannot be used.
     """
     try:
-        before = SuiteRun.model_validate_json(file.read_bytes())
+        before = SuiteRun.model_validate_json(read_up_to(BY_HARNESS, file))
     except OSError as error:
         raise EvidenceError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:

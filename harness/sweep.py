@@ -18,6 +18,7 @@ from pydantic import JsonValue, ValidationError
 
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
 from harness.faults import BUILT_IN
+from harness.files import BY_HARNESS, read_up_to
 from harness.model import (
     ActivityPoint,
     Checks,
@@ -182,9 +183,11 @@ def resumed(so_far: Matrix, file: Path) -> Matrix:
     not of this version of the harness.
     """
     try:
-        before = Matrix.model_validate_json(file.read_bytes())
+        before = Matrix.model_validate_json(read_up_to(BY_HARNESS, file))
     except FileNotFoundError:
         return so_far
+    except OSError as error:
+        raise EvidenceError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise EvidenceError(f"{file} was not written by this version of the harness: {error}") from error
     if before.model_copy(update={"judged": ()}) != so_far:

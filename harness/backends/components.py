@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from harness.errors import UsageError
+from harness.files import BY_HAND, read_up_to
 from harness.model import Target
 
 _STORE = "state.redis"
@@ -105,8 +106,8 @@ def _own_store(name: str) -> Component:
 
 def _documents(file: Path) -> list[Component]:
     try:
-        documents = list(YAML(typ="safe").load_all(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
+        documents = list(YAML(typ="safe").load_all(read_up_to(BY_HAND, file).decode()))
+    except (OSError, YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
     kept = [document for document in documents if document is not None]
     for document in kept:

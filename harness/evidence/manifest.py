@@ -12,7 +12,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from harness.files import write_whole
+from harness.files import BY_HARNESS, read_up_to, write_whole
 from harness.rundir import RunDir
 
 _NAME = re.compile(r"plan\.json|evidence/[A-Za-z0-9_]+\.parquet|(invariants|known)/[^/\x00-\x1f]+\.sql")
@@ -37,7 +37,7 @@ def modified(run: RunDir) -> tuple[str, ...]:
     Then the result is the manifest itself, as it is where that is no text.
     """
     try:
-        lines = run.sums.read_text(encoding="utf-8").splitlines()
+        lines = read_up_to(BY_HARNESS, run.sums).decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return (run.sums.name,)
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.files import BY_HAND, read_up_to
 from harness.planning.yamlfile import Document
 
-_LARGEST = 1_000_000
-"""Bytes."""
 _AT = ("load", "shape", "replay")
 
 
@@ -37,10 +36,7 @@ def with_times(document: Document, load: Mapping[str, Any], folder: Path) -> Map
 
 
 def _times(file: Path) -> list[float]:
-    with file.open("rb") as content:
-        data = content.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError("it is larger than 1 MB")
+    data = read_up_to(BY_HAND, file)
     found = []
     for number, row in enumerate(csv.reader(data.decode().splitlines()), 1):
         if not row or not row[0].strip():

@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from harness.errors import UsageError
+from harness.files import BY_HAND, read_up_to
 from harness.model import Value
 
 RUN_FILE = "dapr.yaml"
@@ -64,8 +65,8 @@ def _document(file: Path) -> Mapping[str, Any]:
     Return a YAML document; empty if it is no mapping. Raises UsageError if it cannot be read.
     """
     try:
-        document = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
+        document = YAML(typ="safe").load(read_up_to(BY_HAND, file).decode())
+    except (OSError, YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
     return document if isinstance(document, Mapping) else {}
 
@@ -229,8 +230,8 @@ def _of_dockerfile(file: Path) -> list[str]:
     Return the command that an image starts: its last ENTRYPOINT, then its last CMD. Empty if the file cannot be read.
     """
     try:
-        lines = re.sub(r"\\\s*\n", " ", file.read_text(encoding="utf-8")).splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = re.sub(r"\\\s*\n", " ", read_up_to(BY_HAND, file).decode()).splitlines()
+    except (OSError, UnicodeDecodeError):  # also one that is too large
         return []
     found: dict[str, list[str]] = {}
     for line in lines:

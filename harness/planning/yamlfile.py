@@ -5,6 +5,7 @@ Reading a YAML file into a model. Every problem is reported as `file:line: what 
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness import mapping
 from harness.errors import UsageError
-from harness.files import is_there
+from harness.files import BY_HAND, is_there, read_up_to
 
 _NOT_ITS_TAG = (ValueError, LookupError, AttributeError, TypeError)
 """What ruamel.yaml raises for a value that its tag cannot have: a date that is none, `!!bool x`, `!!float ''`."""
-_LARGEST = 1_000_000
-"""Bytes."""
 _DEEPEST = 50
 _DIGITS = 6
 """Of an index: there are no more values than that."""
@@ -239,13 +238,13 @@ def _text(file: Path) -> str:
     try:
         if file.exists() and not file.is_file():
             raise UsageError(f"{file}: cannot be read: not a file")
-        with file.open("rb") as content:
-            data = content.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise UsageError(f"{file}: larger than {_LARGEST:,} bytes; no scenario, target or suite is so large")
+        data = read_up_to(BY_HAND, file)
     except ValueError as error:  # a name that no file can have
         raise UsageError(f"{str(file)!r}: cannot be read: {error}") from error
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            larger = f"{file}: larger than {BY_HAND:,} bytes; no scenario, target or suite is so large"
+            raise UsageError(larger) from error
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     try:
         return data.decode("utf-8-sig")

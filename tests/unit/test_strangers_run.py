@@ -169,7 +169,7 @@ def test_what_is_being_done_is_told_without_markup():
 
 
 def test_a_json_file_of_gigabytes_is_not_read(run, monkeypatch):
-    monkeypatch.setattr(rundir, "_LARGEST", 1000)
+    monkeypatch.setattr(rundir, "BY_HARNESS", 1000)
 
     with pytest.raises(EvidenceError, match="File too large"):
         run.load_plan()

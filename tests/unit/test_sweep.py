@@ -76,7 +76,7 @@ def test_every_cell_has_a_plan_that_aims_at_the_step_s_own_replica(made, describ
         (step,) = planned.steps
         assert planned == again
         assert (step.aim.activity, step.aim.point, step.aim.own) == (cell.activity, cell.point, True)
-        assert {names.replica(node) for node in step.nodes} == {0, 1}
+        assert {names.replica(node) for node in step.nodes} == {"app-0", "app-1"}
 
 
 @pytest.mark.parametrize(

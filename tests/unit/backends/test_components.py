@@ -85,6 +85,8 @@ def test_a_component_that_leads_out_of_the_run_is_refused_unless_it_is_named(of,
         ([STORE.replace("state.redis", "state.postgresql")], r"statestore \(state\.postgresql\) leads to something"),
         (["kind: Component\n"], "0.yaml: a component has metadata.name, spec.type and a list spec.metadata"),
         (["kind: [\n"], "0.yaml: cannot be read: "),
+        (["# " + "x" * 1_000_000], "0.yaml: cannot be read: .*File too large"),
+        (["[" * 5_000], "0.yaml: cannot be read: "),
         (["- 1\n"], "0.yaml: a component has metadata.name"),
     ],
 )

@@ -138,7 +138,7 @@ def test_times_are_read_from_a_file_beside_the_scenario(tmp_path):
     ("content", "told"),
     [
         (b"1\nsoon\n", 'line 2: "soon" is not a time in seconds'),
-        (b"1\n" * 500_001, "larger than 1 MB"),
+        (b"1\n" * 500_001, "File too large"),
         (b"\xff\xfe", "cannot be replayed"),
         (b"", "shape.replay"),
         (b"-1\n", "shape.replay"),
