@@ -1,6 +1,7 @@
 """
 What stands before each sidecar of a plan (docs/tap.md): a tap that records, and before it one that acts, if the plan
-asks for that. Both backends start them with the same words.
+asks for that. Both backends start them with the same words. A service whose calls are effects has a tap that records,
+too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Callable
 
 from harness import names
 from harness.backends.endpoints import Address
-from harness.model import Plan
+from harness.model import CallsLedger, Plan
+from harness.names import Node
 from harness.rundir import RunDir
 from harness.tap.act import Act
 
@@ -27,14 +29,15 @@ class Taps:
         self._share = plan.scenario.checks.determinism
         self._held = plan.points(by_tap=True)
         sidecars = [node for node in plan.nodes if names.role(node) == names.SIDECAR] if plan.tap else []
-        self._recording = {sidecar: take() for sidecar in sidecars}
+        called = dict.fromkeys(each.calls for each in plan.target.ledgers if isinstance(each, CallsLedger))
+        self._recording = {node: take() for node in (*sidecars, *(str(Node(service, 0)) for service in called))}
         self._acting = {sidecar: take() for sidecar in sidecars if plan.doubles_turns or self._held}
 
-    def entrance(self, sidecar: str) -> Address | None:
+    def entrance(self, node: str) -> Address | None:
         """
-        Return where the application's link to a sidecar leads; None if nothing stands before that sidecar.
+        Return where the application's link to a sidecar or service leads; None if nothing stands before it.
         """
-        return self._acting.get(sidecar) or self._recording.get(sidecar)
+        return self._acting.get(node) or self._recording.get(node)
 
     def acting(self, sidecar: str) -> Address | None:
         """
@@ -42,29 +45,30 @@ class Taps:
         """
         return self._acting.get(sidecar)
 
-    def words(self, sidecar: str, grpc: Address) -> tuple[str, ...]:
+    def words(self, node: str, own: Address) -> tuple[str, ...]:
         """
-        Return the words that start what stands before a sidecar, whose gRPC is at `grpc`; none if nothing does. With a
-        command after them, that command becomes the sidecar. Without one, the taps live as long as who starts them.
+        Return the words that start what stands before a sidecar or service, which listens at `own` (a sidecar: for
+        gRPC); none if nothing does. With a command after them, that command becomes the node. Without one, the taps
+        live as long as who starts them.
 
         Only a replica of the same application has the same workflows, and can execute a turn in its place.
         """
-        if sidecar not in self._recording:
+        if node not in self._recording:
             return ()
         record = (sys.executable, "-P", "-m", "harness.tap")
-        recording = (*record, str(self._recording[sidecar]), str(grpc), str(self._run.taps), sidecar)
-        if sidecar not in self._acting:
+        recording = (*record, str(self._recording[node]), str(own), str(self._run.taps), node)
+        if node not in self._acting:
             return recording
         act = Act(
-            listen=str(self._acting[sidecar]),
-            sidecar=str(self._recording[sidecar]),
-            node=sidecar,
-            journal=str(self._run.journals.turns(sidecar)),
+            listen=str(self._acting[node]),
+            sidecar=str(self._recording[node]),
+            node=node,
+            journal=str(self._run.journals.turns(node)),
             share=self._share,
             peers={
                 other: str(at)
                 for other, at in self._acting.items()
-                if other != sidecar and names.group(other) == names.group(sidecar)
+                if other != node and names.group(other) == names.group(node)
             },
             points_url=self._points.url if self._points else "",
             points=self._held,

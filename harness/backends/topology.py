@@ -209,7 +209,7 @@ class Topology:
             command = (sys.executable, *command[1:])
         return self._spec(
             name,
-            command,
+            (*self._taps.words(name, self._at[name]), *command),
             lambda: ready.is_ready(program, self._at[name], sidecar),
             asked=lambda: ready.told(program, self._at[name]),
             folder=program.workdir,

@@ -22,7 +22,7 @@ import duckdb
 from harness.checkers import interrupts, limits, memory, planned, sandbox
 from harness.errors import interruptible
 from harness.evidence.reader import make_views
-from harness.evidence.schema import OF_BALANCES, OF_TAP, TABLES, TURNS
+from harness.evidence.schema import TABLES
 from harness.model import Plan
 
 Row = dict[str, Any]
@@ -251,8 +251,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute(f"SET allowed_directories = [{quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        optional = ((plan.target.balances, OF_BALANCES), (plan.tap, OF_TAP), (plan.doubles_turns, (TURNS,)))
-        without = [table for is_there, of in optional if not is_there for table in of]
+        without = planned.without(plan)
         missing = make_views(connection, evidence, (table for table in TABLES if table not in without), held=_HELD)
         for table in without:
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())

@@ -54,6 +54,13 @@ _OVERLAPS = """
     WHERE started_ns < before_ns
 """
 """Of an execution that was cut off nobody knows when it ended: it is not counted as one that others overlapped."""
+_SETTLED = """
+    SELECT source, count(*) AS calls, count_if(kept) AS kept
+    FROM unanswered
+    WHERE kept IS NOT NULL
+    GROUP BY source
+    ORDER BY source
+"""
 _TORN = "SELECT file, torn FROM journals WHERE torn > 0 ORDER BY file"
 
 
@@ -106,7 +113,11 @@ def judge(
         overlaps = _answered(database, _OVERLAPS) or [{"overlaps": 0}]
         changed = (f"{file} is not as the run left it" for file in modified)
         lacking = (*changed, *database.missing.values(), *thin)
-        notes = (*(_torn(row) for row in _answered(database, _TORN)), *explanations.problems)
+        notes = (
+            *(_torn(row) for row in _answered(database, _TORN)),
+            *(_settled(row) for row in _answered(database, _SETTLED)),
+            *explanations.problems,
+        )
     return Verdict(
         version=1,
         run=run_name,
@@ -140,6 +151,14 @@ def _torn(row: Row) -> str:
     lines = "1 line" if row["torn"] == 1 else f"{row['torn']} lines"
     return (
         f"journal/{row['file']} has {lines} that a killed writer tore; what was to be said there is not in the evidence"
+    )
+
+
+def _settled(row: Row) -> str:
+    calls = "1 effect of a call" if row["calls"] == 1 else f"{row['calls']} effects of calls"
+    return (
+        f"{calls} in {row['source']} got no answer; the ledger that settles them has {row['kept']} of them, so "
+        f"{row['calls'] - row['kept']} did not happen"
     )
 
 

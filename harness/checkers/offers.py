@@ -14,9 +14,10 @@ from harness.model import NotApplicable, Plan
 
 TAP, ATTEMPTS_FILE, ATTEMPTS, DETERMINISM = "tap", "attempts_file", "attempts", "determinism"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
-RETRIES, CALL_IDS = "retries", "call_ids"
+RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 
 _ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
+_ANY_UPDATE = "SELECT count(*) > 0 FROM (SELECT key FROM updates LIMIT 1) AS first"
 _ANY_CALL_ID = """
     SELECT
         EXISTS (SELECT 1 FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL)
@@ -51,7 +52,7 @@ OFFERS: Mapping[str, Offer] = {
     ),
     EFFECTS: Offer(
         "what the outside world kept",
-        "`effects` and `ledgers` in target.yaml (a route, a table, or documents of the state store)",
+        "`effects` and `ledgers` in target.yaml (a route, a table, documents, or calls to Dapr's API)",
     ),
     TIMES: Offer("when effects were committed", "times in every ledger (`row: {at: ...}` in target.yaml)"),
     COMPENSATIONS: Offer("what undoes an effect", "the `compensation` of an effect in target.yaml, if it has one"),
@@ -60,6 +61,15 @@ OFFERS: Mapping[str, Offer] = {
         "what numbers are left in the state store", "`balances` in target.yaml, if effects leave only a number"
     ),
     RETRIES: Offer("how activities are tried again", "`retries` in target.yaml"),
+    CALLS: Offer(
+        "which calls of the application were answered",
+        "a ledger that is made of calls, if an effect is one (`observed` or `calls` in target.yaml)",
+    ),
+    UPDATES: Offer(
+        "which documents of the state store are read and then saved",
+        "a run with the tap of an application that does so by gRPC, and of whose calls it can be told which execution "
+        "makes them (docs/tap.md)",
+    ),
     CALL_IDS: Offer(
         "which tries belong to one call", "an SDK that gives all tries of a call one id (taskExecutionId), as Python's"
     ),
@@ -84,6 +94,8 @@ def offered(plan: Plan, database: Database) -> frozenset[str]:
         ORDER: undone or len(target.effects) > 1,
         BALANCES: bool(target.balances),
         RETRIES: bool(target.retries),
+        CALLS: bool(target.called),
+        UPDATES: plan.tap and _has(database, _ANY_UPDATE, untold=True),
         CALL_IDS: _has(database, _ANY_CALL_ID, untold=True),
     }
     return frozenset(name for name, is_offered in found.items() if is_offered)

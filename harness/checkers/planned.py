@@ -13,8 +13,10 @@ from typing import Any
 
 import duckdb
 
+from harness.evidence.columns import Table
+from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_TAP, TURNS
 from harness.load.arrivals import schedule
-from harness.model import Plan, StateLedger
+from harness.model import CalledLedger, Plan, StateLedger
 
 _MOST = 1_000_000
 """Arrivals of a plan. A run has a few thousand."""
@@ -22,11 +24,21 @@ _FIELD = re.compile(r"[A-Za-z_]\w*")
 """A JMESPath that is the name of one field."""
 
 
+def without(plan: Plan) -> list[Table]:
+    """
+    Return the tables of evidence that a run of a plan rightly does not have.
+    """
+    has = (plan.target.balances, plan.target.called, plan.tap, plan.doubles_turns)
+    optional = zip(has, (OF_BALANCES, OF_CALLS, OF_TAP, (TURNS,)), strict=True)
+    return [table for is_there, of in optional if not is_there for table in of]
+
+
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
     Make the tables arrivals(number, instance_id, kind, at_ns, body), holds(step, hold_ns), makers(workflow, activity,
-    effect), sources(node, prefix, timed, keyed), starts(balance, key, began), movers(balance, key_field, amount_field,
-    direction), nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas).
+    effect), sources(node, prefix, timed, keyed, called), starts(balance, key, began), movers(balance, key_field,
+    amount_field, direction), nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries, copies,
+    replicas).
 
     Return the name of each that cannot be made -> why.
     """
@@ -46,10 +58,11 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
             ledger.prefix if isinstance(ledger, StateLedger) else None,
             ledger.row.at is not None,
             ledger.row.key is not None,
+            isinstance(ledger, CalledLedger),
         )
         for ledger, name in zip(target.ledgers, target.sources, strict=True)
     ]
-    _table(connection, "sources(node VARCHAR, prefix VARCHAR, timed BOOLEAN, keyed BOOLEAN)", sources)
+    _table(connection, "sources(node VARCHAR, prefix VARCHAR, timed BOOLEAN, keyed BOOLEAN, called BOOLEAN)", sources)
     numbers = [(name, key, float(balance.start)) for name, balance in target.balances.items() for key in balance.keys]
     _table(connection, "starts(balance VARCHAR, key VARCHAR, began DOUBLE)", numbers)
     movers = [

@@ -1,82 +1,143 @@
 """
-Calls of an application to Dapr's API (gRPC service dapr.proto.runtime.v1.Dapr), as a tap recorded them: rows of
-`api_calls`. Only what a call touches is kept, never a value.
+Calls of an application to Dapr's API (gRPC service dapr.proto.runtime.v1.Dapr), as a tap recorded them. Of what a call
+sends, nothing but what it touches is kept; values only of those calls that target.yaml declares as effects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from dapr.proto import api_v1 as dapr
 
 from harness.evidence.http2 import Ended, Event, Message
 
 Row = dict[str, Any]
-_Touched = Iterable[tuple[str, str | None, str | None, str | None]]
-"""(operation, component, key, etag that was sent)."""
 
+_FIRST_WRITE, _LAST_WRITE = 1, 2
+"""Of dapr.proto.common.v1.StateOptions.StateConcurrency."""
 _SERVICE = "/dapr.proto.runtime.v1.Dapr/"
+
+
+class Touched(NamedTuple):
+    """
+    What one part of a call touches: (operation, component, key, etag that was sent), whether a save or delete is
+    refused if somebody else has saved meanwhile, the value that was sent, and what the request calls this part, where
+    its answer can tell of each part.
+    """
+
+    operation: str | None = None
+    component: str | None = None
+    key: str | None = None
+    etag: str | None = None
+    guarded: bool | None = None
+    value: bytes = b""
+    entry: str | None = None
+
+
+@dataclass
+class ApiCall:
+    """
+    One key, topic or method that an app touched by a call. `status` is the gRPC status, None as long as there is no
+    answer; `connection` says on which connection of which life of the sidecar the call came.
+    """
+
+    call_id: str
+    position: int
+    node: str
+    connection: str
+    method: str
+    touched: Touched
+    etag: str | None
+    called_ns: int
+    answered_ns: int | None = None
+    status: int | None = None
+
+    def row(self) -> Row:
+        """
+        Return the row of `api_calls`, which has no value.
+        """
+        return {
+            **{name: getattr(self, name) for name in ("call_id", "position", "node", "connection", "method", "etag")},
+            **{name: getattr(self.touched, name) for name in ("operation", "component", "key", "guarded")},
+            **{name: getattr(self, name) for name in ("called_ns", "answered_ns", "status")},
+        }
 
 
 def _etag(item: Any) -> str | None:
     return item.etag.value if item.HasField("etag") else None
 
 
-def _transaction(body: bytes) -> _Touched:
+def _guarded(item: Any) -> bool:
+    """
+    Return whether a save or delete is refused if somebody else has saved meanwhile: with an etag, if the last write is
+    not to win, and as a first write also without one (components-contrib, state/redis, `parseETag` and the script).
+    """
+    concurrency = item.options.concurrency
+    return bool(concurrency == _FIRST_WRITE or (_etag(item) and concurrency != _LAST_WRITE))
+
+
+def _transaction(body: bytes) -> Iterator[Touched]:
+    """
+    One part that is guarded guards all of a transaction.
+    """
     asked = dapr.ExecuteStateTransactionRequest.FromString(body)
+    guarded = any(_guarded(operation.request) for operation in asked.operations)
     for operation in asked.operations:
         item = operation.request
         kind = "save" if operation.operationType == "upsert" else operation.operationType
-        yield kind, asked.storeName, item.key, _etag(item)
+        yield Touched(kind, asked.storeName, item.key, _etag(item), guarded, item.value)
 
 
-def _save(body: bytes) -> _Touched:
+def _save(body: bytes) -> Iterator[Touched]:
     asked = dapr.SaveStateRequest.FromString(body)
-    return [("save", asked.store_name, item.key, _etag(item)) for item in asked.states]
+    for item in asked.states:
+        yield Touched("save", asked.store_name, item.key, _etag(item), _guarded(item), item.value)
 
 
-def _get(body: bytes) -> _Touched:
+def _get(body: bytes) -> Iterator[Touched]:
     asked = dapr.GetStateRequest.FromString(body)
-    return [("get", asked.store_name, asked.key, None)]
+    yield Touched("get", asked.store_name, asked.key)
 
 
-def _get_bulk(body: bytes) -> _Touched:
+def _get_bulk(body: bytes) -> Iterator[Touched]:
     asked = dapr.GetBulkStateRequest.FromString(body)
-    return [("get", asked.store_name, key, None) for key in asked.keys]
+    return (Touched("get", asked.store_name, key) for key in asked.keys)
 
 
-def _delete(body: bytes) -> _Touched:
+def _delete(body: bytes) -> Iterator[Touched]:
     asked = dapr.DeleteStateRequest.FromString(body)
-    return [("delete", asked.store_name, asked.key, _etag(asked))]
+    yield Touched("delete", asked.store_name, asked.key, _etag(asked), _guarded(asked))
 
 
-def _delete_bulk(body: bytes) -> _Touched:
+def _delete_bulk(body: bytes) -> Iterator[Touched]:
     asked = dapr.DeleteBulkStateRequest.FromString(body)
-    return [("delete", asked.store_name, item.key, _etag(item)) for item in asked.states]
+    return (Touched("delete", asked.store_name, item.key, _etag(item), _guarded(item)) for item in asked.states)
 
 
-def _publish(body: bytes) -> _Touched:
+def _publish(body: bytes) -> Iterator[Touched]:
     asked = dapr.PublishEventRequest.FromString(body)
-    return [("publish", asked.pubsub_name, asked.topic, None)]
+    yield Touched("publish", asked.pubsub_name, asked.topic, value=asked.data)
 
 
-def _publish_bulk(body: bytes) -> _Touched:
+def _publish_bulk(body: bytes) -> Iterator[Touched]:
     asked = dapr.BulkPublishRequest.FromString(body)
-    return [("publish", asked.pubsub_name, asked.topic, None) for _ in asked.entries]
+    for entry in asked.entries:
+        yield Touched("publish", asked.pubsub_name, asked.topic, value=entry.event, entry=entry.entry_id)
 
 
-def _invoke(body: bytes) -> _Touched:
+def _invoke(body: bytes) -> Iterator[Touched]:
     asked = dapr.InvokeServiceRequest.FromString(body)
-    return [("invoke", asked.id, asked.message.method, None)]
+    yield Touched("invoke", asked.id, asked.message.method, value=asked.message.data.value)
 
 
-def _bind(body: bytes) -> _Touched:
+def _bind(body: bytes) -> Iterator[Touched]:
     asked = dapr.InvokeBindingRequest.FromString(body)
-    return [("bind", asked.name, asked.operation, None)]
+    yield Touched("bind", asked.name, asked.operation, value=asked.data)
 
 
-_REQUESTS: Mapping[str, Callable[[bytes], _Touched]] = {
+_REQUESTS: Mapping[str, Callable[[bytes], Iterator[Touched]]] = {
     "GetState": _get,
     "GetBulkState": _get_bulk,
     "SaveState": _save,
@@ -89,18 +150,22 @@ _REQUESTS: Mapping[str, Callable[[bytes], _Touched]] = {
     "InvokeService": _invoke,
     "InvokeBinding": _bind,
 }
+_UNKNOWN = 2
+"""The gRPC status of what failed in a way that the answer does not tell."""
 
 
 class Calls:
     """
-    The calls of one app. `rows` has them in the order in which they were made.
+    The calls of one app. All are kept, without values; with `wanted`, only those that it is true of, with their values.
     """
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, wanted: Callable[[Touched], bool] | None = None) -> None:
         self._node = node
-        self._open: dict[tuple[int, int, int], list[Row]] = {}
+        self._wanted = wanted
+        self._open: dict[tuple[int, int, int], list[ApiCall]] = {}
         self._made = 0
-        self.rows: list[Row] = []
+        self.made: list[ApiCall] = []
+        """In the order in which they were made."""
 
     def take(self, life: int, event: Event) -> None:
         """
@@ -111,41 +176,38 @@ class Calls:
         method = event.path.removeprefix(_SERVICE)
         key = (life, event.connection, event.call)
         if isinstance(event, Ended):
-            for row in self._open.pop(key, ()):
-                row["status"] = event.status
+            for call in self._open.pop(key, ()):
                 if event.status is not None:
-                    row["answered_ns"] = event.at_ns
+                    call.status = event.status if call.status is None else call.status
+                    call.answered_ns = event.at_ns
         elif not event.from_app:
             self._answered(method, event, self._open.get(key, []))
         elif key not in self._open:  # only the first message of a stream: what follows it is not a call of its own
-            self._open[key] = rows = list(self._asked(method, event))
-            self.rows += rows
+            self._open[key] = calls = list(self._asked(method, event, life))
+            self.made += calls
 
-    def _asked(self, method: str, event: Message) -> Iterator[Row]:
-        touched = _REQUESTS[method](event.body) if method in _REQUESTS else [(None, None, None, None)]
+    def _asked(self, method: str, event: Message, life: int) -> Iterator[ApiCall]:
+        touched = _REQUESTS[method](event.body) if method in _REQUESTS else iter((Touched(),))
         call = f"{self._node}#{self._made}"
         self._made += 1
-        for position, (operation, component, key, etag) in enumerate(touched):
-            yield {
-                "call_id": call,
-                "position": position,
-                "node": self._node,
-                "method": method,
-                "operation": operation,
-                "component": component,
-                "key": key,
-                "etag": etag,
-                "called_ns": event.at_ns,
-            }
+        connection = f"{life}/{event.connection}"
+        for position, part in enumerate(touched):
+            if self._wanted is None or self._wanted(part):
+                kept = part._replace(value=b"") if self._wanted is None else part
+                yield ApiCall(call, position, self._node, connection, method, kept, part.etag, event.at_ns)
 
-    def _answered(self, method: str, event: Message, rows: list[Row]) -> None:
+    def _answered(self, method: str, event: Message, calls: list[ApiCall]) -> None:
         """
-        Note the etags of what was read.
+        Note the etags of what was read, and what was not published of many events.
         """
         if method == "GetState":
-            for row in rows:
-                row["etag"] = dapr.GetStateResponse.FromString(event.body).etag or None
+            for call in calls:
+                call.etag = dapr.GetStateResponse.FromString(event.body).etag or None
         elif method == "GetBulkState":
             found = {item.key: item.etag or None for item in dapr.GetBulkStateResponse.FromString(event.body).items}
-            for row in rows:
-                row["etag"] = found.get(row["key"])
+            for call in calls:
+                call.etag = found.get(call.touched.key or "")
+        elif method.startswith("BulkPublishEvent"):
+            failed = {entry.entry_id for entry in dapr.BulkPublishResponse.FromString(event.body).failedEntries}
+            for call in calls:
+                call.status = _UNKNOWN if call.touched.entry in failed else None

@@ -31,6 +31,7 @@ from harness.evidence.schema import (
     READINGS,
     SAMPLES,
     TURNS,
+    UNANSWERED,
 )
 from harness.model import Target
 from harness.rundir import RunDir
@@ -90,7 +91,8 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints, ledgers: Ledg
         engine.close()
     missing += _table(run, BALANCES, lambda: balances.kept(target, endpoints))
     missing += _table(run, JOBS, lambda: jobs.left(target, endpoints.scheduler))
-    return missing + _table(run, EFFECTS, ledgers.effects)
+    missing += _table(run, EFFECTS, ledgers.effects)
+    return missing + (_table(run, UNANSWERED, ledgers.unanswered) if target.called else [])
 
 
 def from_journals(run: RunDir, target: Target) -> list[str]:

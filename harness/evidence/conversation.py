@@ -49,6 +49,8 @@ def read(folder: Path) -> Conversation:
     """
     conversation = Conversation()
     for sidecar, files in record.every(folder).items():
+        if not names.is_reserved(names.role(sidecar)):
+            continue  # of a service
         node = names.replica(sidecar) or sidecar
         deliveries, calls = _Deliveries(node), Calls(node)
         for life, file in enumerate(files, 1):
@@ -59,7 +61,7 @@ def read(folder: Path) -> Conversation:
             except (DecodeError, ValueError, EvidenceError) as error:
                 raise EvidenceError(f"{file.name} cannot be decoded: {error}") from error
         conversation.deliveries += deliveries.rows
-        conversation.api_calls += calls.rows
+        conversation.api_calls += (call.row() for call in calls.made)
     return conversation
 
 

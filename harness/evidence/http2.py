@@ -173,25 +173,45 @@ class _Connection:
         del read[:at]
 
 
+class Reader:
+    """
+    Reads one record, some chunks at a time.
+    """
+
+    def __init__(self) -> None:
+        self._connections: dict[int, _Connection] = {}
+        self._at_ns = 0
+
+    def read(self, chunks: Iterable[Chunk]) -> Iterator[Event]:
+        """
+        Return what the next chunks say, in order. Raises EvidenceError if a connection that begins as HTTP/2 does not
+        go on so.
+        """
+        for chunk in chunks:
+            self._at_ns = chunk.at_ns
+            connection = self._connections.get(chunk.connection) or self._connections.setdefault(
+                chunk.connection, _Connection(chunk.connection)
+            )
+            try:
+                if chunk.what == What.CLOSED:
+                    yield from self._connections.pop(chunk.connection).close(chunk.at_ns)
+                elif chunk.data:
+                    yield from connection.take(chunk.at_ns, chunk.data, from_app=chunk.what == What.FROM_APP)
+            except (HPACKError, HyperframeError, zlib.error, ValueError) as error:
+                raise EvidenceError(f"connection {chunk.connection} is no HTTP/2 at {chunk.at_ns}: {error}") from error
+
+    def end(self) -> Iterator[Event]:
+        """
+        End the calls that are open at the end of the record, without status.
+        """
+        for connection in self._connections.values():
+            yield from connection.close(self._at_ns)
+
+
 def events(chunks: Iterable[Chunk]) -> Iterator[Event]:
     """
-    Return what the chunks of one record say, in order. Calls that are open at its end are ended there, without status.
-
-    Raises EvidenceError if a connection that begins as HTTP/2 does not go on so.
+    Return what the chunks of one record say, in order. Raises EvidenceError as `Reader.read` does.
     """
-    connections: dict[int, _Connection] = {}
-    at_ns = 0
-    for chunk in chunks:
-        at_ns = chunk.at_ns
-        connection = connections.get(chunk.connection) or connections.setdefault(
-            chunk.connection, _Connection(chunk.connection)
-        )
-        try:
-            if chunk.what == What.CLOSED:
-                yield from connections.pop(chunk.connection).close(at_ns)
-            elif chunk.data:
-                yield from connection.take(at_ns, chunk.data, from_app=chunk.what == What.FROM_APP)
-        except (HPACKError, HyperframeError, zlib.error, ValueError) as error:
-            raise EvidenceError(f"connection {chunk.connection} is no HTTP/2 at {at_ns}: {error}") from error
-    for connection in connections.values():
-        yield from connection.close(at_ns)
+    reader = Reader()
+    yield from reader.read(chunks)
+    yield from reader.end()

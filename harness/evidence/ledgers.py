@@ -5,7 +5,7 @@ What the outside world kept: effect rows from every ledger that the target names
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,21 @@ from harness import mapping
 from harness.backends import store
 from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import effectrows, sql
-from harness.model import HttpLedger, Ledger, RowMapping, SqlLedger, StateLedger, Target
+from harness.evidence import called, effectrows, sql
+from harness.evidence.called import Call
+from harness.evidence.observed import Observed
+from harness.evidence.servicecalls import ServiceCalls
+from harness.model import (
+    CalledLedger,
+    CallsLedger,
+    HttpLedger,
+    Ledger,
+    ObservedLedger,
+    RowMapping,
+    SqlLedger,
+    StateLedger,
+    Target,
+)
 
 Row = dict[str, Any]
 
@@ -36,13 +49,16 @@ def refuse_unusable(target: Target) -> None:
 
 class Ledgers:
     """
-    The ledgers of one run. `data` is the folder in which each process of the target has its DATA_DIR.
+    The ledgers of one run. `data` is the folder in which each process of the target has its DATA_DIR, and `taps` the
+    one with the records of the taps.
     """
 
-    def __init__(self, target: Target, endpoints: Endpoints, data: Path) -> None:
+    def __init__(self, target: Target, endpoints: Endpoints, data: Path, taps: Path) -> None:
         self._target = target
         self._endpoints = endpoints
         self._data = data
+        self._observed = Observed(taps, [each for each in target.called if isinstance(each, ObservedLedger)])
+        self._services = ServiceCalls(taps, [each for each in target.called if isinstance(each, CallsLedger)])
         self._earlier: frozenset[str] = frozenset()
 
     def begin(self, starts: Collection[str]) -> None:
@@ -80,21 +96,76 @@ class Ledgers:
                     "the activities; keep microseconds, or say `row: {at: null}` in target.yaml"
                 )
 
+    def refuse_unseen(self, required: Mapping[str, Collection[str]]) -> None:
+        """
+        Read the ledgers after the first instances, of which `required` says which effects each must have. Raises
+        EvidenceError if a ledger that is made of calls has none at all, and an effect is missing.
+        """
+        of_calls = [(each, name) for each, name in self._named() if isinstance(each, CalledLedger)]
+        empty = {name: each for each, name in of_calls if not (each.settled_by or any(self._calls(each)))}
+        there = {(row["instance_id"], row["effect"]) for row in self.effects()} if empty else set()
+        for instance, effects in required.items() if empty else ():
+            if missing := [effect for effect in effects if (instance, effect) not in there]:
+                raise EvidenceError(
+                    f"{instance} has ended as one that has the effect {missing[0]}, and not one call fits the ledger "
+                    f"{', '.join(empty)}. {' '.join(dict.fromkeys(map(self._seen, empty.values())))}"
+                )
+
     def effects(self) -> Iterator[Row]:
         """
-        Return one row per effect of this run, ledger by ledger, and for each ledger in its order of commit.
+        Return one row per effect of this run, ledger by ledger, and for each ledger in its order of commit. Of calls
+        that another ledger settles, that one tells alone.
 
         Raises EvidenceError if a ledger cannot be read, or contains a row that its mapping does not fit.
         """
-        for ledger, name in zip(self._target.ledgers, self._target.sources, strict=True):
-            for source, rows in self._rows(ledger, name or ""):
-                found = effectrows.mapped(source, ledger.row, rows)
-                if ledger.row.at is not None and not _is_in_order(ledger):
-                    found = iter(sorted(found, key=lambda row: row["at_ns"]))
-                kept = (row for row in found if row["instance_id"] not in self._earlier)
-                yield from ({**row, "position": position} for position, row in enumerate(kept))
+        for ledger, name in self._named():
+            if not (isinstance(ledger, CalledLedger) and ledger.settled_by):
+                yield from self._effects(ledger, name)
 
-    def _rows(self, ledger: Ledger, name: str) -> Iterator[tuple[str, Iterable[object]]]:
+    def unanswered(self) -> Iterator[Row]:
+        """
+        Return one row per effect of this run of which no answer says whether it happened, with what the ledger that
+        settles it says. Raises EvidenceError as `effects` does.
+        """
+        named = {name: ledger for ledger, name in self._named()}
+        for ledger, name in self._named():
+            if not isinstance(ledger, CalledLedger):
+                continue
+            rows = self._of_this_run(called.told(name, ledger.row, self._calls(ledger))[1])
+            if ledger.settled_by is not None:
+                rows = called.settled(rows, list(self._effects(named[ledger.settled_by], ledger.settled_by)))
+            yield from rows
+
+    def _named(self) -> Iterator[tuple[Ledger, str]]:
+        for ledger, name in zip(self._target.ledgers, self._target.sources, strict=True):
+            yield ledger, name or ""
+
+    def _effects(self, ledger: Ledger, name: str) -> Iterator[Row]:
+        is_sorted = ledger.row.at is None or _is_in_order(ledger)
+        for found in self._by_source(ledger, name):
+            rows = found if is_sorted else sorted(found, key=lambda row: row["at_ns"])
+            yield from ({**row, "position": position} for position, row in enumerate(self._of_this_run(rows)))
+
+    def _of_this_run(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return (row for row in rows if row["instance_id"] not in self._earlier)
+
+    def _calls(self, ledger: ObservedLedger | CallsLedger) -> Iterator[Call]:
+        return self._services.calls(ledger) if isinstance(ledger, CallsLedger) else self._observed.calls(ledger)
+
+    def _seen(self, ledger: ObservedLedger | CallsLedger) -> str:
+        return self._services.seen() if isinstance(ledger, CallsLedger) else self._observed.seen()
+
+    def _by_source(self, ledger: Ledger, name: str) -> Iterator[Iterator[Row]]:
+        """
+        Return the effects of each source of a ledger called `name`, without positions.
+        """
+        if isinstance(ledger, CalledLedger):
+            yield iter(called.told(name, ledger.row, self._calls(ledger))[0])
+            return
+        for source, rows in self._rows(ledger, name):
+            yield effectrows.mapped(source, ledger.row, rows)
+
+    def _rows(self, ledger: HttpLedger | StateLedger | SqlLedger, name: str) -> Iterator[tuple[str, Iterable[object]]]:
         """
         Return (source, rows) for each source of a ledger called `name`; in the state store each document is a source.
         """

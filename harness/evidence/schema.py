@@ -29,7 +29,7 @@ _TOLD = (Free("told for people: what counts is whether both ordered the same", (
 _A_SHARE = (Free("a turn counts if it was executed twice; how many are is a matter of chance", ("gone",)),)
 _IN_ATTEMPTS = (Free("judged in `attempts`, which is made of these rows where the application writes none of its own"),)
 _OF_SDK = (Free("an id that not every SDK gives, so nothing is judged by it"),)
-_ASKED = (Free("what an application asks of Dapr is its own affair: it is shown, and nothing is judged by it"),)
+_SEEN = (Free("a call of the application, which nobody but the harness saw"),)
 _MEASURED = Free("a measurement for charts, which nothing else measured")
 
 _INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance that this row is about")
@@ -121,36 +121,51 @@ API_CALLS = Table(
     "api_calls",
     "one key, topic or method that an app touched by a call to Dapr's API by gRPC, as the tap saw it; none without one",
     (
-        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call", free=_ASKED),
-        Column("position", "INTEGER", "number of the key in its call, from 0", free=_ASKED),
-        Column("node", "VARCHAR", "the app replica that called", free=_ASKED),
+        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call", free=_SEEN),
+        Column("position", "INTEGER", "number of the key in its call, from 0", free=_SEEN),
+        Column("node", "VARCHAR", "the app replica that called", free=_SEEN),
         Column(
-            "method", "VARCHAR", "the method of dapr.proto.runtime.v1.Dapr: GetState, PublishEvent, ...", free=_ASKED
+            "connection",
+            "VARCHAR",
+            "the connection on which it came: the life of the sidecar, and a number",
+            later=True,
+            free=_SEEN,
+        ),
+        Column(
+            "method", "VARCHAR", "the method of dapr.proto.runtime.v1.Dapr: GetState, PublishEvent, ...", free=_SEEN
         ),
         Column(
             "operation",
             "VARCHAR",
             "`get`, `save` or `delete` of state; `publish`; `invoke` of a service; `bind` of a binding; else NULL",
-            free=_ASKED,
+            free=_SEEN,
         ),
         Column(
             "component",
             "VARCHAR",
             "the state store, pub/sub or binding component, or the app id; NULL for others",
-            free=_ASKED,
+            free=_SEEN,
         ),
-        Column("key", "VARCHAR", "the state key, the topic, or the method or operation; NULL for others", free=_ASKED),
+        Column("key", "VARCHAR", "the state key, the topic, or the method or operation; NULL for others", free=_SEEN),
         Column(
             "etag",
             "VARCHAR",
             "of a get: the etag of the answer; of a save or delete: the one that was sent; else NULL",
-            free=_ASKED,
+            free=_SEEN,
         ),
-        Column("called_ns", "BIGINT", "when the request's last byte passed the tap", free=_ASKED),
-        Column("answered_ns", "BIGINT", "when the answer ended; NULL if none came", free=_ASKED),
-        Column("status", "INTEGER", "gRPC status, 0 for OK; NULL if no answer came", free=_ASKED),
+        Column(
+            "guarded",
+            "BOOLEAN",
+            "of a save or delete: whether it is refused if somebody else has saved meanwhile (an etag, or a first "
+            "write); else NULL",
+            later=True,
+            free=_SEEN,
+        ),
+        Column("called_ns", "BIGINT", "when the request's last byte passed the tap", free=_SEEN),
+        Column("answered_ns", "BIGINT", "when the answer ended; NULL if none came", free=_SEEN),
+        Column("status", "INTEGER", "gRPC status, 0 for OK; NULL if no answer came", free=_SEEN),
     ),
-    free=_ASKED,
+    free=_SEEN,
 )
 
 TURNS = Table(
@@ -204,6 +219,22 @@ EFFECTS = Table(
             free=_OWN,
         ),
     ),
+)
+
+UNANSWERED = Table(
+    "unanswered",
+    "one effect of a call that was not answered well, so that nobody knows from the call whether it happened; none if "
+    "the target has no ledger that is made of calls",
+    (
+        _INSTANCE,
+        Column("effect", "VARCHAR", "name of the effect, as target.yaml declares it"),
+        Column("key", "VARCHAR", "the idempotency key of the call; NULL if its ledger has none", free=_OWN),
+        Column("source", "VARCHAR", "the ledger to which the call belongs"),
+        Column("called_ns", "BIGINT", "when the call was made", free=_SEEN),
+        Column("detail", "VARCHAR", "what came in place of an answer, in words", free=_WORDS),
+        Column("kept", "BOOLEAN", "what the ledger that settles it says; NULL if no other ledger can tell", free=_SEEN),
+    ),
+    free=_SEEN,
 )
 
 INSTANCES = Table(
@@ -420,6 +451,7 @@ TABLES = (
     API_CALLS,
     TURNS,
     EFFECTS,
+    UNANSWERED,
     BALANCES,
     MOVES,
     INSTANCES,
@@ -437,3 +469,6 @@ OF_TAP = (DELIVERIES, API_CALLS)
 
 OF_BALANCES = (BALANCES, MOVES)
 """The tables that a run has only if its target declares balances."""
+
+OF_CALLS = (UNANSWERED,)
+"""The tables that a run has only if its target has ledgers that are made of calls."""

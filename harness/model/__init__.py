@@ -6,7 +6,17 @@ a run. Durations are seconds (float), unless the name says otherwise. Points in 
 epoch, UTC, in fields whose names end in `_ns`.
 """
 
-from harness.model.ledgers import Balance, HttpLedger, Ledger, RowMapping, SqlLedger, StateLedger
+from harness.model.ledgers import (
+    Balance,
+    CalledLedger,
+    CallsLedger,
+    HttpLedger,
+    Ledger,
+    ObservedLedger,
+    RowMapping,
+    SqlLedger,
+    StateLedger,
+)
 from harness.model.load import Load
 from harness.model.plan import Aim, Asked, Plan, Step
 from harness.model.scenario import (
@@ -64,6 +74,8 @@ __all__ = [
     "Application",
     "Asked",
     "Balance",
+    "CalledLedger",
+    "CallsLedger",
     "Cell",
     "Checks",
     "DaprStart",
@@ -89,6 +101,7 @@ __all__ = [
     "NemesisFault",
     "NodeName",
     "NotApplicable",
+    "ObservedLedger",
     "Origin",
     "Outcome",
     "Percentiles",

@@ -76,20 +76,91 @@ class SqlLedger(Value):
     row: RowMapping = RowMapping()
 
 
+class CalledLedger(Value):
+    """
+    A ledger that nobody keeps: effects are calls of the application that passed the harness and were answered well.
+
+    A call without an answer may have had its effect or not. If `settled_by` names another ledger, that one tells: it
+    has the same effects, and they are counted there alone.
+    """
+
+    settled_by: str | None = Field(
+        default=None, description="another ledger that has these effects, too, by its name as a source (`sql-0`)"
+    )
+    row: RowMapping
+
+
+class ObservedLedger(CalledLedger):
+    """
+    Effects that are calls to Dapr's API, as the tap saw them: `observed: save` is a save of keys that fit `matching`.
+
+    Each call is one row, `{component: ..., key: ..., parts: [...], value: ..., node: ..., at_ns: ...}`; in place of
+    `key`, a publish has `topic`, an invocation `method`, and a call of a binding `operation`.
+    """
+
+    observed: Literal["save", "delete", "publish", "invoke", "bind"]
+    matching: str = Field(
+        min_length=1,
+        description="which keys, topics, methods or operations; each `*` stands for any text, and is one of `parts`",
+    )
+    component: str | None = Field(default=None, description="of this store, pub/sub, binding or app id alone")
+
+
+class CallsLedger(CalledLedger):
+    """
+    Effects that are HTTP calls of the application to a service, as they were recorded before that service.
+
+    Each call is one row, `{method: ..., path: ..., parts: [...], query: {...}, headers: {...}, body: ..., status: ...,
+    at_ns: ...}`; the names of headers are in lower case.
+    """
+
+    calls: str = Field(description="the service that is called")
+    method: str = Field(default="POST", pattern=r"^[A-Z]+$")
+    path: str = Field(
+        pattern="^/", description="which paths, without a query; each `*` stands for any text, and is one of `parts`"
+    )
+
+
+_KINDS = {"sql": "SqlLedger", "observed": "ObservedLedger", "calls": "CallsLedger", "service": "HttpLedger"}
+"""The field by which a ledger of a kind is known."""
+
+
 def _kind_of_ledger(value: object) -> str:
     if isinstance(value, Mapping):
-        return "SqlLedger" if "sql" in value else "HttpLedger" if "service" in value else "StateLedger"
+        return next((kind for field, kind in _KINDS.items() if field in value), "StateLedger")
     return type(value).__name__
 
 
-Ledger = HttpLedger | StateLedger | SqlLedger
+Ledger = HttpLedger | StateLedger | SqlLedger | ObservedLedger | CallsLedger
 AnyLedger = Annotated[
     Annotated[HttpLedger, Tag("HttpLedger")]
     | Annotated[StateLedger, Tag("StateLedger")]
-    | Annotated[SqlLedger, Tag("SqlLedger")],
+    | Annotated[SqlLedger, Tag("SqlLedger")]
+    | Annotated[ObservedLedger, Tag("ObservedLedger")]
+    | Annotated[CallsLedger, Tag("CallsLedger")],
     Discriminator(_kind_of_ledger),
 ]
 """What is wrong with a ledger is told of its own kind alone."""
+
+
+def sources(ledgers: tuple[Ledger, ...]) -> tuple[str | None, ...]:
+    """
+    Return the name of each ledger as a source of effects; None in the state store, where each document is a source.
+    """
+    by_http = [ledger.service for ledger in ledgers if isinstance(ledger, HttpLedger)]
+
+    def name(number: int, ledger: Ledger) -> str | None:
+        if isinstance(ledger, StateLedger):
+            return None
+        if isinstance(ledger, SqlLedger):
+            return f"sql-{number}"
+        if isinstance(ledger, ObservedLedger):
+            return f"observed-{number}"
+        if isinstance(ledger, CallsLedger):
+            return f"calls-{number}"
+        return f"{ledger.service}-0" + (ledger.path if by_http.count(ledger.service) > 1 else "")
+
+    return tuple(name(number, ledger) for number, ledger in enumerate(ledgers))
 
 
 class Balance(Value):

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from harness.model.ledgers import AnyLedger, Balance, HttpLedger, Ledger, SqlLedger, StateLedger
+from harness.model.ledgers import AnyLedger, Balance, CalledLedger, sources
 from harness.model.values import EndClass, Point, Seconds, Value
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -285,13 +285,11 @@ class Target(Value):
         """
         Return the name of each ledger as a source of effects; None in the state store, where each document is a source.
         """
-        by_http = [ledger.service for ledger in self.ledgers if isinstance(ledger, HttpLedger)]
+        return sources(self.ledgers)
 
-        def name(number: int, ledger: Ledger) -> str | None:
-            if isinstance(ledger, StateLedger):
-                return None
-            if isinstance(ledger, SqlLedger):
-                return f"sql-{number}"
-            return f"{ledger.service}-0" + (ledger.path if by_http.count(ledger.service) > 1 else "")
-
-        return tuple(name(number, ledger) for number, ledger in enumerate(self.ledgers))
+    @property
+    def called(self) -> tuple[CalledLedger, ...]:
+        """
+        Return the ledgers that are made of calls that passed the harness, where an answer can be missing.
+        """
+        return tuple(ledger for ledger in self.ledgers if isinstance(ledger, CalledLedger))

@@ -8,7 +8,16 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from harness.model import HttpLedger, RowMapping, SqlLedger, StateLedger, Target
+from harness.model import (
+    CalledLedger,
+    CallsLedger,
+    HttpLedger,
+    ObservedLedger,
+    RowMapping,
+    SqlLedger,
+    StateLedger,
+    Target,
+)
 from harness.planning.yamlfile import Document, Location, did_you_mean
 
 _DATABASES = ("postgresql", "mysql", "sqlite")
@@ -24,12 +33,16 @@ def check(document: Document, target: Target) -> None:
         for field in RowMapping.model_fields.keys() - {"unit"}:
             if (expression := getattr(ledger.row, field)) is not None:
                 document.expression((*at, "row", field), expression)
-        if isinstance(ledger, HttpLedger):
+        if isinstance(ledger, CalledLedger):
+            _check_called(document, target, at, ledger)
+        if isinstance(ledger, CallsLedger):
+            _check_service(document, target, (*at, "calls"), ledger.calls)
+        elif isinstance(ledger, HttpLedger):
             _check_http(document, target, at, ledger)
         elif isinstance(ledger, StateLedger):
             _check_state(document, at, ledger)
             check_app(document, target, at, ledger.app)
-        else:
+        elif isinstance(ledger, SqlLedger):
             _check_sql(document, at, ledger)
 
 
@@ -41,12 +54,43 @@ def check_app(document: Document, target: Target, at: Location, app: str | None)
         document.problem((*at, "app"), f'"{app}" is not one of `apps`; {did_you_mean(app, target.apps)}')
 
 
-def _check_http(document: Document, target: Target, at: Location, ledger: HttpLedger) -> None:
-    if ledger.service not in target.services:
-        document.problem(
-            (*at, "service"),
-            f'"{ledger.service}" is not a service of this target; {did_you_mean(ledger.service, target.services)}',
+def _check_called(document: Document, target: Target, at: Location, ledger: CalledLedger) -> None:
+    """
+    Check what must be said of calls, in which nothing is called as in a ledger of the contract.
+    """
+    needed = {
+        "instance_id": "where a call has the instance id is missing: `instance_id`, for example `value.order`, "
+        "`body.order` or `parts[0]`",
+        "effect": "which effect such a call makes is missing: `effect`, for example \"'charge'\"",
+    }
+    if not (isinstance(ledger, ObservedLedger) and ledger.observed in ("save", "delete")):
+        needed["key"] = (
+            "where a call has its idempotency key is missing: `key`; or `key: null`, and each call that is answered "
+            "well is one more effect"
         )
+    for field, problem in needed.items():
+        if field not in ledger.row.model_fields_set:
+            document.problem((*at, "row"), problem)
+    known = {
+        name
+        for other, name in zip(target.ledgers, target.sources, strict=True)
+        if name is not None and not isinstance(other, CalledLedger)
+    }
+    if ledger.settled_by is not None and ledger.settled_by not in known:
+        document.problem(
+            (*at, "settled_by"),
+            f'"{ledger.settled_by}" is not a ledger of this target that is kept; '
+            + did_you_mean(ledger.settled_by, known),
+        )
+
+
+def _check_service(document: Document, target: Target, at: Location, service: str) -> None:
+    if service not in target.services:
+        document.problem(at, f'"{service}" is not a service of this target; {did_you_mean(service, target.services)}')
+
+
+def _check_http(document: Document, target: Target, at: Location, ledger: HttpLedger) -> None:
+    _check_service(document, target, (*at, "service"), ledger.service)
     for field, expression in (("rows", ledger.rows), ("next", ledger.next)):
         if expression is not None:
             document.expression((*at, field), expression)

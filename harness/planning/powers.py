@@ -8,13 +8,14 @@ from harness.backends import components
 from harness.backends.base import POWERS, BackendName
 from harness.errors import UsageError
 from harness.faults import make
-from harness.model import Plan
+from harness.model import CallsLedger, Plan
 
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
     Raise UsageError if a fault of the plan needs a power that the backend does not have, if the target has further
-    applications and the backend cannot start them, or if its components lead out of a run of processes.
+    applications, or calls of a service to be recorded, and the backend cannot do that, or if its components lead out of
+    a run of processes.
     """
     if backend is BackendName.PROCESSES:
         components.prepared(plan.target)
@@ -23,6 +24,8 @@ def refuse_unservable(plan: Plan, backend: BackendName) -> None:
             f"target {plan.target.name} has further applications (`apps`), which the backend {backend} cannot start: "
             "use --backend processes"
         )
+    if backend is BackendName.COMPOSE and any(isinstance(each, CallsLedger) for each in plan.target.ledgers):
+        raise UsageError(f"the backend {backend} does not record calls to a service (`calls`): use --backend processes")
     for step in plan.steps:
         needs = make(step.fault, step.settings).needs
         if not any(issubclass(power, needs) for power in POWERS[backend]):

@@ -55,10 +55,13 @@ def release(plan: Plan, run: RunDir, endpoints: Endpoints, watch: Watch, witness
             raise NodeError(f"{watch.unsettled} canary instances did not end in {_PATIENCE:g} s")
         time.sleep(_TICK)
         watch.poll()
+    required: dict[str, tuple[str, ...]] = {}
     for instance, state in witnesses.states(started, plan.workflow.outcome).items():
-        if state.terminal == "COMPLETED" and plan.workflow.meaning(state.terminal, state.outcome) is None:
+        meaning = plan.workflow.meaning(state.terminal, state.outcome)
+        if state.terminal == "COMPLETED" and meaning is None:
             raise UsageError(_undeclared(plan, instance, state.outcome, state.output))
-    witnesses.refuse_coarse()
+        required[instance] = meaning.effects if meaning is not None else ()
+    witnesses.refuse_unfit(required)
     return len(endpoints.apps)
 
 

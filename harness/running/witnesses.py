@@ -41,9 +41,10 @@ class Witnesses(States, Protocol):
         EvidenceError if one cannot be read, or has an instance that this run will start.
         """
 
-    def refuse_coarse(self) -> None:
+    def refuse_unfit(self, required: Mapping[str, Collection[str]]) -> None:
         """
-        Read the ledgers when canaries have ended. Raises EvidenceError if a row, or its time, cannot be used.
+        Read the ledgers when canaries have ended; `required` says which effects each of them must have. Raises
+        EvidenceError if a row, or its time, cannot be used, or if the calls of which a ledger is made are not seen.
         """
 
     def idle(self) -> bool:
@@ -90,7 +91,7 @@ class OfSystem(Witnesses):
         self._run = run
         self._endpoints = endpoints
         self._engine = Engine(endpoints.redis, plan.target)
-        self._ledgers = Ledgers(plan.target, endpoints, run.data)
+        self._ledgers = Ledgers(plan.target, endpoints, run.data, run.taps)
         self._sources = Sources(plan.target, plan.workflow, self._ledgers, self._engine, run.journals)
 
     @override
@@ -107,8 +108,9 @@ class OfSystem(Witnesses):
         self._ledgers.begin({*canaries, *(arrival.instance_id for arrival in arrivals)})
 
     @override
-    def refuse_coarse(self) -> None:
+    def refuse_unfit(self, required: Mapping[str, Collection[str]]) -> None:
         self._ledgers.refuse_coarse()
+        self._ledgers.refuse_unseen(required)
 
     @override
     def idle(self) -> bool:

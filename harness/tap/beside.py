@@ -23,7 +23,7 @@ def beside(command: tuple[str, ...], serve: Callable[[int], None]) -> NoReturn:
     """
     leader = os.getpid()
     if os.fork():
-        os.execv(command[0], command)  # noqa: S606 - the sidecar is meant
+        os.execvp(command[0], command)  # noqa: S606 - the sidecar or service is meant
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # a sidecar that is asked to end still talks to its application
     try:

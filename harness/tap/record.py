@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -90,15 +90,16 @@ def _life(file: Path) -> int:
     return int(file.stem.rpartition("-")[2])
 
 
-def read(file: Path) -> Iterator[Chunk]:
+def read(file: Path, begin: int = 0) -> Iterator[Chunk]:
     """
-    Return the complete chunks of a record, in order. Raises ValueError if the file is no record, and OSError if it
-    cannot be read.
+    Return the complete chunks of a record, in order, from its byte `begin` on, where a chunk begins (0: all). Raises
+    ValueError if the file is no record, and OSError if it cannot be read.
     """
     with file.open("rb") as stored:
         begins = stored.read(len(MAGIC))
         if begins != MAGIC[: len(begins)]:
             raise ValueError(f"{file} is not the record of a tap")
+        stored.seek(max(begin, len(begins)))
         while len(header := stored.read(_HEADER.size)) == _HEADER.size:
             at_ns, connection, what, size = _HEADER.unpack(header)
             data = stored.read(size)
@@ -107,9 +108,15 @@ def read(file: Path) -> Iterator[Chunk]:
             yield Chunk(at_ns, connection, what, data)
 
 
+def end(chunks: Iterable[Chunk], begin: int = 0) -> int:
+    """
+    Return the byte of a record at which chunks end that begin at its byte `begin`.
+    """
+    return max(begin, len(MAGIC)) + sum(_HEADER.size + len(chunk.data) for chunk in chunks)
+
+
 def torn(file: Path) -> int:
     """
     Return how many chunks of a record are incomplete: 1 if its tap was killed while it wrote, else 0. Raises as `read`.
     """
-    whole = len(MAGIC) + sum(_HEADER.size + len(chunk.data) for chunk in read(file))
-    return int(file.stat().st_size != whole)
+    return int(file.stat().st_size != end(read(file)))

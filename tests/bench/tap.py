@@ -98,7 +98,7 @@ def measure(folder: Path, say: Callable[[str], None]) -> Table:
         time.sleep(5)
         resident = psutil.Process(running._nodes[TAPPED]._process.pid).children()[0].memory_info().rss
         running.quiesce()
-        collect.from_system(run, made.target, endpoints, Ledgers(made.target, endpoints, run.data))
+        collect.from_system(run, made.target, endpoints, Ledgers(made.target, endpoints, run.data, run.taps))
     finally:
         over.set()
         running.down()

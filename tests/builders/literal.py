@@ -10,7 +10,7 @@ import json
 
 from harness.evidence import schema
 from harness.load.arrivals import Arrival
-from harness.model import Balance
+from harness.model import Balance, ObservedLedger
 from harness.planning import plan, scenario, target
 
 MS = 1_000_000
@@ -185,7 +185,28 @@ def sound():
     story.instance("e", "flaky", retried, "completed")
     story.call("u", "plain", "unknown", None)
     story.read()
+    for number, delivery in enumerate(r for r in story.rows["deliveries"] if r["activity"] == "reserve_stock_v1"):
+        story.rows["api_calls"] += update(delivery, number)
+    lost_answer = {"instance_id": "c", "effect": "ship", "key": "c/ship", "source": "observed-2", "kept": True}
+    called = one(story.rows, "effects", key="c/ship", effect="ship")["at_ns"]
+    story.rows["unanswered"].append(lost_answer | {"called_ns": called, "detail": "no answer came"})
     return story.rows
+
+
+def update(delivery, number):
+    """The execution reads the version that the one before it has saved, and saves the next."""
+    call = {
+        "node": delivery["node"],
+        "connection": f"1/{number}",
+        "component": "statestore",
+        "key": "stock",
+        "status": 0,
+    }
+    for step, (operation, etag) in enumerate((("get", str(number + 1)), ("save", None))):
+        at = delivery["delivered_ns"] + step * 1000
+        method, guarded = ("SaveState", False) if operation == "save" else ("GetState", None)
+        about = {"status": 0, "operation": operation, "method": method, "etag": etag, "guarded": guarded, "position": 0}
+        yield call | about | {"call_id": f"app-0#{2 * number + step}", "called_ns": at, "answered_ns": at + 500}
 
 
 def one(rows, table, **facts):
@@ -403,7 +424,11 @@ def planned():
     made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
     checks = made.scenario.checks.model_copy(update={"determinism": 1.0})
     stock = Balance(keys=["sku-a"], value="@", start=10, key="sku", amount="quantity")
-    described = made.target.model_copy(update={"balances": {"stock": stock}})
+    calls = ObservedLedger(
+        observed="invoke", matching="*", settled_by="provider-0", row={"instance_id": "value.order", "effect": "'ship'"}
+    )
+    ledgers = (*made.target.ledgers, calls)
+    described = made.target.model_copy(update={"balances": {"stock": stock}, "ledgers": ledgers})
     scenario_made = made.scenario.model_copy(update={"checks": checks})
     return made.model_copy(update={"tap": True, "scenario": scenario_made, "target": described})
 

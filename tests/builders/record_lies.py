@@ -46,6 +46,13 @@ def sample(**facts):
     return {"at_ns": at, "node": "app-0", "metric": "cpu_percent", "value": 1.0} | facts
 
 
+def overlapped(rows):
+    """The second execution reads what the first one has read, too, before that one has saved."""
+    _, saved, read, _ = rows["api_calls"][:4]
+    saved["answered_ns"] = read["called_ns"] + 1
+    read["etag"] = rows["api_calls"][0]["etag"]
+
+
 RECORD_LIES = {
     "value_emptied": lambda r: change(r, "effects", {"attributes": ""}, key="a/reserve"),
     "number_out_of_range": lambda r: change(r, "instances", {"inbox_length": -1, "inbox_rows": -1}, instance_id="a"),
@@ -93,6 +100,8 @@ RECORD_LIES = {
     "event_unknown": lambda r: event_of(r, "a", "workflowStarted", position=3).update(event="odd"),
     "event_half_told": lambda r: event_of(r, "e", "taskFailed").update(error=None),
     "effect_elsewhere": lambda r: moved(r, "effects", "at_ns", -4 * MS, key="a/ship"),
+    "update_overlapped": overlapped,
+    "unanswered_twice": lambda r: r["unanswered"].append(dict(r["unanswered"][0])),
     "balance_missing": lambda r: r["balances"].clear(),
     "balance_duplicated": lambda r: twice(r, "balances", balance="stock"),
     "balance_began_elsewhere": lambda r: change(r, "balances", {"began": 9.0}, balance="stock"),

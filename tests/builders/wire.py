@@ -13,16 +13,17 @@ RESULT = "/TaskHubSidecarService/CompleteActivityTask"
 
 
 class Wire:
-    """One life of a tap. Every chunk is one frame, one millisecond after the one before."""
+    """One life of a tap, from a time on. Every chunk is one frame, one millisecond after the one before."""
 
-    def __init__(self):
+    def __init__(self, begin_ns=0):
+        self.begin_ns = begin_ns
         self.chunks = []
         self._coders = {}
         self._streams = {}
 
     @property
     def now(self):
-        return len(self.chunks) * 1_000_000
+        return self.begin_ns + len(self.chunks) * 1_000_000
 
     def _add(self, connection, what, data=b""):
         self.chunks.append(Chunk(self.now, connection, what, data))

@@ -39,7 +39,8 @@ def test_an_application_that_was_left_unchanged_is_judged_by_what_can_be_seen_fr
     finished = harness.run("tests/targets/tutorial_calm.yaml", check=1)
 
     violated = [each["name"] for each in finished.verdict["findings"] if each["result"] != "HOLDS"]
-    assert violated == ["balances"], "its updates of the stock are lost where two orders meet"
+    assert violated == ["balances", "lost_update"], "its updates of the stock are lost where two orders meet"
+    assert "so one of the two updates is lost" in finished.finding("lost_update")["witnesses"][0]["sentence"]
     assert finished.verdict["not_applicable"]
 
 
@@ -59,6 +60,16 @@ def test_effects_as_a_team_has_them_are_judged_a_table_a_route_with_pages_and_do
     violated = {each["name"] for each in finished.verdict["findings"] if each["result"] == "VIOLATED"}
     assert not {"contradiction", "misordered", "phantom", "lost", "effect_in_body", "late_effect"} & violated
     assert "charge 2 times" in finished.finding("duplicated")["witnesses"][0]["sentence"]
+
+
+def test_effects_that_are_calls_are_judged_although_nobody_keeps_anything(harness):
+    of_calls = ("--target", "tests/targets/shop/calls.yaml", "--duration", "8s")
+    few = ("--set", "checks.minimum={instances: 40}", "--defect", "charged_again")
+    finished = harness.run("tests/targets/shop_calm.yaml", *of_calls, *few, check=1)
+
+    violated = {each["name"] for each in finished.verdict["findings"] if each["result"] == "VIOLATED"}
+    assert violated == {"duplicated"}, finished.out
+    assert finished.finding("open_effect")["examined"] > 100
 
 
 def test_locust_in_charge_does_the_same_run(harness):

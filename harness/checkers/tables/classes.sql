@@ -6,6 +6,9 @@
 -- told that the instance was accepted, and nothing happened. running is no violation either: the run did not wait for
 -- the instance to end. undeclared is none: target.yaml does not say what its outcome means.
 --
+-- Of an instance that has an effect of which no answer and no ledger says whether it happened (is_open), nothing is said
+-- that this effect could refute. The invariant open_effect names it.
+--
 -- Where the answer to a start brings the id, an instance that nobody can name may belong to a start that got no answer:
 -- unnamed has the workflows that have no more such instances than such starts.
 --
@@ -17,7 +20,7 @@ WITH nameless AS (
     ANTI JOIN calls ON calls.instance_id = instances.instance_id
     WHERE instances.workflow IN (SELECT workflow FROM ids_by_answer) AND instances.root_id IS NULL
     GROUP BY instances.workflow
-), unanswered AS (
+), answerless AS (
     SELECT workflow, count(*) AS starts
     FROM calls
     WHERE told = 'unknown'
@@ -25,7 +28,11 @@ WITH nameless AS (
 ), unnamed AS (
     SELECT nameless.workflow
     FROM nameless
-    JOIN unanswered ON unanswered.workflow = nameless.workflow AND unanswered.starts >= nameless.found
+    JOIN answerless ON answerless.workflow = nameless.workflow AND answerless.starts >= nameless.found
+), open_effects AS (
+    SELECT DISTINCT instance_id
+    FROM unanswered
+    WHERE kept IS NULL
 ), known AS (
     SELECT
         instance_id,
@@ -56,11 +63,13 @@ WITH nameless AS (
         coalesce(ledger.done, 0) AS done,
         ledger.last_forward_ns,
         ledger.first_compensation_ns,
-        inversions.instance_id IS NOT NULL AS inverted
+        inversions.instance_id IS NOT NULL AS inverted,
+        open_effects.instance_id IS NOT NULL AS is_open
     FROM calls
     FULL JOIN instances USING (instance_id)
     FULL JOIN ledger USING (instance_id)
     LEFT JOIN inversions USING (instance_id)
+    LEFT JOIN open_effects USING (instance_id)
 ), children AS (
     SELECT children.instance_id, roots.told
     FROM instances AS children
@@ -92,14 +101,14 @@ WITH nameless AS (
         *,
         coalesce(told, 'refused') = 'refused' AND (stored OR forwards + compensations > 0) AS phantom,
         coalesce(told = 'accepted', FALSE)
-            AND (NOT stored OR coalesce(ended AND ends = 'completed' AND calls > 0 AND forwards = 0, FALSE)) AS lost,
+            AND (NOT stored OR coalesce(ended AND ends = 'completed' AND calls > 0 AND forwards = 0 AND NOT is_open, FALSE)) AS lost,
         running
             AND (SELECT settled FROM run)
             AND coalesce(created_ns <= (SELECT settled_ns FROM run), TRUE) AS stuck,
         coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED') AND NOT ended, FALSE) AS failed,
         repeated > 0 AS duplicated,
-        overdone > 0 AS over_compensated,
-        stored AND NOT running AND owed > 0 AND (
+        overdone > 0 AND NOT is_open AS over_compensated,
+        stored AND NOT running AND NOT is_open AND owed > 0 AND (
             coalesce(ends = 'compensated', FALSE)
             OR (compensations > 0 AND coalesce(ends <> 'completed', TRUE))
         ) AS half_compensated,
@@ -108,6 +117,7 @@ WITH nameless AS (
             CASE
                 WHEN NOT stored THEN told <> 'refused' AND forwards + compensations > 0
                 WHEN asked_workflow <> workflow THEN TRUE
+                WHEN is_open THEN FALSE
                 WHEN NOT ended THEN FALSE
                 WHEN ends IS NULL THEN FALSE
                 WHEN ends = 'completed' THEN done <> calls OR compensations > 0
@@ -119,7 +129,7 @@ WITH nameless AS (
     FROM told
 )
 SELECT
-    * EXCLUDE (inverted, is_child),
+    * EXCLUDE (inverted, is_open, is_child),
     CASE
         WHEN phantom THEN 'phantom'
         WHEN lost THEN 'lost'

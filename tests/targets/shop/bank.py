@@ -15,6 +15,7 @@ from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, creat
 from sqlalchemy.exc import IntegrityError
 
 PAGE = 50
+LOST = os.environ.get("DEFECT") == "answer_lost"
 DATABASE = os.environ.get("DATABASE") or f"sqlite:///{os.environ['DATA_DIR']}/charges.db"
 tables = MetaData()
 charges = Table(
@@ -31,12 +32,14 @@ mails = {}
 
 
 def charge(asked):
+    """Return whether it was asked for the first time."""
     row = {"idempotency": asked["key"], "order_id": asked["order"], "cents": asked["cents"]}
     try:
         with engine.begin() as connection:
             connection.execute(insert(charges), {**row, "booked": datetime.now(UTC)})
     except IntegrityError:  # it was asked for before
-        pass
+        return False
+    return True
 
 
 def mail(asked):
@@ -53,8 +56,9 @@ class Bank(BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        {"/charges": charge, "/mails": mail}[self.path](asked)
-        self.answer({})
+        is_new = {"/charges": charge, "/mails": mail}[self.path](asked)
+        if not (LOST and is_new and asked["cents"] == 900):
+            self.answer({})
 
     def answer(self, body):
         content = json.dumps(body).encode()

@@ -4,7 +4,7 @@ import pytest
 
 from harness.checkers.judge import judge
 from harness.model import Result
-from tests.builders.tutorial import EFFECTS, Rows, plan
+from tests.builders.tutorial import EFFECTS, T0, Rows, plan
 
 PROCESSED = {"outcome": "processed", "outcomes": {True: {"ends": "completed"}, "false": {"ends": "rejected"}}}
 
@@ -119,3 +119,36 @@ def test_an_instance_that_nobody_can_name_belongs_to_a_start_without_an_answer_i
     verdict = judged(by_answer, rows, tmp_path / "two")
     assert violated(verdict) == ["phantom"]
     assert verdict.classes["phantom"] == 2
+
+
+CALLS = {
+    "effects": [{"forward": "take", "compensation": "give_back"}, {"forward": "mail"}],
+    "ledgers": [{"observed": "save", "matching": "*", "row": {"instance_id": "key", "effect": "value"}}],
+}
+
+
+def unanswered(instance, effect, kept=None):
+    row = {"instance_id": instance, "effect": effect, "key": f"{instance}/{effect}", "source": "observed-0"}
+    return row | {"called_ns": T0, "detail": "no answer came", "kept": kept}
+
+
+def test_an_effect_of_which_nobody_knows_contradicts_nothing_and_proves_nothing(tmp_path):
+    needs = {"statuses": {"COMPLETED": {"ends": "completed", "effects": ["take", "mail"]}}}
+    rows = Rows()
+    rows.ended("a", effects=["mail"])
+    rows.of["unanswered"] = [unanswered("a", "take")]
+    rows.of["effects"][0]["source"] = "observed-0"
+
+    verdict = judged(plan(needs, **CALLS), rows, tmp_path)
+
+    assert (verdict.result, violated(verdict)) == (Result.UNKNOWN, [])
+    (witness,) = found(verdict, "open_effect").witnesses
+    assert "a: whether take happened is not known" in witness.sentence
+
+    rows.of["unanswered"] = [unanswered("a", "take", kept=False)]
+    (tmp_path / "settled").mkdir()
+    verdict = judged(plan(needs, **CALLS), rows, tmp_path / "settled")
+
+    assert violated(verdict) == ["contradiction"]
+    (note,) = verdict.notes
+    assert note.endswith("got no answer; the ledger that settles them has 0 of them, so 1 did not happen")

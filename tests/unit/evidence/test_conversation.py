@@ -238,7 +238,8 @@ def test_calls_to_daprs_api_say_what_they_touched(tmp_path):
         ("app-1#4", 1, "get", "store", "y", "3", 1),
         ("app-1#5", 0, "delete", "store", "z", None, None),
     ]
-    assert "answered_ns" not in rows[-1]
+    assert rows[-1]["answered_ns"] is None
+    assert {row["connection"] for row in rows} == {"1/1"}
 
 
 def test_a_compressed_message_is_read(tmp_path):

@@ -30,12 +30,12 @@ def mapped(row, **by):
     return found
 
 
-def ledgers(*of, data=None, services=None):
+def ledgers(*of, data=None, services=None, taps=None):
     target = tutorial.plan().target.model_copy(
         update={"ledgers": of, "services": {"bank": Program(command=("x",))}, "effects": ()}
     )
     at = Endpoints(apps={}, sidecars={}, services=services or {}, redis=NOWHERE, scheduler=NOWHERE, links={})
-    return Ledgers(target, at, data)
+    return Ledgers(target, at, data, taps)
 
 
 def test_the_row_of_the_contract_needs_no_mapping():

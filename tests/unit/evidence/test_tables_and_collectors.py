@@ -320,7 +320,7 @@ def test_effects_are_read_from_documents_in_the_state_store(redis_at, paying):
     client.hset("payments||account-a0", "data", json.dumps({"entries": [entry, {**entry, "effect": "void"}]}))
     client.hset("payments||other", "data", "{}")
 
-    rows = list(Ledgers(paying, endpoints(at), None).effects())
+    rows = list(Ledgers(paying, endpoints(at), None, None).effects())
 
     assert [(r["effect"], r["source"], r["position"], r["attributes"]) for r in rows] == [
         ("hold", "account-a0", 0, '{"amount": 2}'),
@@ -334,7 +334,7 @@ def test_each_document_of_the_state_store_can_be_one_row(redis_at, paying):
     by = RowMapping(instance_id="key", effect="'note'", key=None, at="value.made", unit="us")
     noting = paying.model_copy(update={"ledgers": (StateLedger(prefix="note-", row=by),)})
 
-    (row,) = Ledgers(noting, endpoints(at), None).effects()
+    (row,) = Ledgers(noting, endpoints(at), None, None).effects()
 
     assert (row["instance_id"], row["effect"], row["at_ns"], row["source"]) == ("7", "note", T, "note-7")
 
@@ -385,7 +385,7 @@ def test_a_ledger_that_is_not_one_is_an_evidence_error(service, paying, redis_at
     at = Address(host="127.0.0.1", port=service.server_port)
 
     with pytest.raises(EvidenceError, match=told):
-        list(Ledgers(banking, endpoints(redis_at[0], {"bank-0": at}), None).effects())
+        list(Ledgers(banking, endpoints(redis_at[0], {"bank-0": at}), None, None).effects())
 
 
 def test_a_call_without_an_answer_is_unknown(tmp_path):

@@ -80,6 +80,27 @@ def test_an_end_is_described_once_and_in_full(pytestconfig, tmp_path, changes, t
     assert told in refusal(pytestconfig, tmp_path, *changes)
 
 
+@pytest.mark.parametrize(
+    ("ledger", "told"),
+    [
+        ("{observed: save, matching: 'a-*'}", '"ledgers.0.row" is missing'),
+        ("{observed: save, matching: 'a-*', row: {effect: x}}", "where a call has the instance id is missing"),
+        ("{observed: save, matching: 'a-*', row: {instance_id: x}}", "which effect such a call makes is missing"),
+        ("{observed: publish, matching: t, row: {instance_id: x, effect: y}}", "its idempotency key is missing"),
+        ("{observed: read, matching: '*', row: {instance_id: x, effect: y}}", "observed: input should be"),
+        ("{observed: save, matching: '*', row: {instance_id: '[', effect: y}}", '"[" is not a JMESPath expression'),
+        ("{calls: bank, path: /x, row: {instance_id: x, effect: y, key: z}}", '"bank" is not a service of this target'),
+        ("{calls: bank, path: x, row: {instance_id: x, effect: y, key: z}}", "path: string should match pattern"),
+        (
+            "{observed: save, matching: '*', settled_by: sql-0, row: {instance_id: x, effect: y}}",
+            '"sql-0" is not a ledger of this target that is kept',
+        ),
+    ],
+)
+def test_what_must_be_said_of_calls_as_effects_is_asked_for(pytestconfig, tmp_path, ledger, told):
+    assert told in refusal(pytestconfig, tmp_path, ("{prefix: account-, field: entries}", ledger))
+
+
 def test_an_application_without_outcomes_effects_and_ledgers_is_a_target(tmp_path):
     file = tmp_path / "target.yaml"
     file.write_text(

@@ -78,7 +78,7 @@ class Witnesses:
     def begin(self, canaries):
         self.asked.append(f"before {', '.join(canaries)}")
 
-    def refuse_coarse(self):
+    def refuse_unfit(self, required):
         self.asked.append("after")
 
     def idle(self):
@@ -287,7 +287,7 @@ def test_ctrl_c_twice_heals_and_leaves(made):
 
 
 def test_a_ledger_that_cannot_be_used_ends_the_run_before_its_load(made):
-    for method in ("begin", "refuse_coarse"):
+    for method in ("begin", "refuse_unfit"):
         run, folder, memory, witnesses, _ = made()
 
         def refuse(*_):

@@ -1,0 +1,149 @@
+-- One row per save of a document that was read before: which version it is based on (its etag; NULL if there was no
+-- document), and whether the save is guarded: refused if somebody else has saved meanwhile. Each application has documents
+-- of its own.
+--
+-- Dapr's API does not say which execution makes a call. But an execution that was alone in its replica from its begin to
+-- its end has made all calls of that time. If each that was alone and saved a document had read it before, and saved it
+-- once, then the document is always used so; one that is ever deleted is left out, and one that nobody used alone.
+--
+-- While a replica executes without a break, each read of such a document belongs to one save, if there are as many of
+-- both, and each was answered well: on one connection, or on all of them if an execution that was alone used several.
+-- Whose read is whose cannot be told, so the first read is told with the first save; but each version that was read is
+-- what one of these saves is based on.
+WITH touched AS (
+    SELECT
+        call_id,
+        position,
+        node,
+        regexp_replace(node, '-[0-9]+$', '') AS app,
+        connection,
+        operation,
+        component,
+        key,
+        etag,
+        guarded,
+        called_ns,
+        answered_ns,
+        status
+    FROM api_calls
+    WHERE operation IN ('get', 'save', 'delete')
+), numbered AS (
+    SELECT node, delivered_ns, completed_ns, row_number() OVER (ORDER BY node, delivered_ns, attempt_id) AS number
+    FROM deliveries
+), timeline AS (
+    SELECT node, delivered_ns AS at_ns, 0 AS turn, 1 AS begins, number, NULL::VARCHAR AS call_id, NULL::INTEGER AS position
+    FROM numbered
+    UNION ALL
+    SELECT node, completed_ns, 2, -1, -number, NULL::VARCHAR, NULL::INTEGER
+    FROM numbered
+    WHERE completed_ns IS NOT NULL
+    UNION ALL
+    SELECT node, called_ns, 1, 0, 0, call_id, position
+    FROM touched
+), counted AS (
+    SELECT
+        *,
+        sum(begins) OVER (
+            PARTITION BY node
+            ORDER BY at_ns, turn, number
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS running
+    FROM timeline
+), busy AS (
+    SELECT
+        *,
+        count_if(begins = 1 AND running = 1) OVER (
+            PARTITION BY node
+            ORDER BY at_ns, turn, number
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS period
+    FROM counted
+), single AS (
+    SELECT node, period
+    FROM busy
+    GROUP BY node, period
+    HAVING count_if(begins = 1) = 1
+), placed AS (
+    SELECT touched.*, busy.running, busy.period
+    FROM touched
+    JOIN busy ON busy.call_id = touched.call_id AND busy.position = touched.position
+), alone AS (
+    SELECT
+        placed.app,
+        placed.component,
+        placed.key,
+        placed.operation,
+        placed.connection,
+        lag(placed.operation) OVER (
+            PARTITION BY placed.node, placed.period, placed.component, placed.key
+            ORDER BY placed.called_ns, placed.call_id, placed.position
+        ) AS earlier,
+        lag(placed.connection) OVER (
+            PARTITION BY placed.node, placed.period, placed.component, placed.key
+            ORDER BY placed.called_ns, placed.call_id, placed.position
+        ) AS other_connection
+    FROM placed
+    JOIN single ON single.node = placed.node AND single.period = placed.period
+    WHERE placed.running = 1 AND placed.status = 0
+), plain AS (
+    SELECT app, component, key, count_if(operation = 'save' AND connection IS DISTINCT FROM other_connection) = 0 AS together
+    FROM alone
+    GROUP BY app, component, key
+    HAVING count_if(operation = 'save') > 0 AND count_if(operation = 'save' AND earlier IS DISTINCT FROM 'get') = 0
+), deleted AS (
+    SELECT DISTINCT app, component, key
+    FROM touched
+    WHERE operation = 'delete'
+), parts AS (
+    SELECT
+        placed.*,
+        CASE WHEN plain.together THEN placed.connection ELSE 'any' END AS place,
+        row_number() OVER (
+            PARTITION BY
+                placed.node,
+                CASE WHEN plain.together THEN placed.connection ELSE 'any' END,
+                placed.period,
+                placed.component,
+                placed.key,
+                placed.operation
+            ORDER BY placed.called_ns, placed.call_id, placed.position
+        ) AS number
+    FROM placed
+    JOIN plain ON plain.app = placed.app AND plain.component = placed.component AND plain.key = placed.key
+    ANTI JOIN deleted
+        ON deleted.app = placed.app AND deleted.component = placed.component AND deleted.key = placed.key
+), even AS (
+    SELECT node, place, period, component, key
+    FROM parts
+    GROUP BY node, place, period, component, key
+    HAVING count_if(operation = 'get') = count_if(operation = 'save') AND count_if(status IS DISTINCT FROM 0) = 0
+)
+SELECT
+    saves.call_id,
+    saves.position,
+    saves.node,
+    saves.app,
+    saves.component,
+    saves.key,
+    saves.guarded,
+    saves.called_ns,
+    saves.answered_ns,
+    gets.called_ns AS read_ns,
+    gets.etag
+FROM even
+JOIN parts AS saves
+    ON saves.node = even.node
+    AND saves.place = even.place
+    AND saves.period = even.period
+    AND saves.component = even.component
+    AND saves.key = even.key
+    AND saves.operation = 'save'
+JOIN parts AS gets
+    ON gets.node = saves.node
+    AND gets.place = saves.place
+    AND gets.period = saves.period
+    AND gets.component = saves.component
+    AND gets.key = saves.key
+    AND gets.number = saves.number
+    AND gets.operation = 'get'
+WHERE saves.guarded IS NOT NULL AND gets.answered_ns <= saves.called_ns
