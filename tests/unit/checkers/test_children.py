@@ -151,3 +151,30 @@ def test_a_child_moves_no_balance_of_its_own_even_with_the_input_of_its_parent(t
     _, found = asked(plan(balances={"stock": stock}), rows, tmp_path, "balances", "record_balances")
 
     assert [each.result for each in found] == [Result.HOLDS] * 2, found
+
+
+@pytest.mark.parametrize(
+    ("node", "taken_before", "result"),
+    [
+        ("sidecar-shipping-0", False, Result.HOLDS),
+        ("sidecar-shipping-0", True, Result.VIOLATED),
+        ("sidecar-1", False, Result.VIOLATED),
+    ],
+)
+def test_what_another_application_was_not_there_for_is_ordered_by_a_later_turn(tmp_path, node, taken_before, result):
+    rows = Rows()
+    order(rows)
+    events = rows.of["history"]
+    ordered = next(event for event in events if event["event"] == "childWorkflowInstanceCreated")
+    again = [{"instance_id": "a", "event_id": -1, "event": "workflowStarted", "at_ns": ordered["at_ns"]}]
+    if taken_before:
+        again = [*again, again[0] | {"event": "eventRaised"}, *again]
+    events[events.index(ordered) : events.index(ordered)] = again
+    for position, event in enumerate(events):
+        event["position"] = position
+    made = plan()
+    made = made.model_copy(update={"nodes": (*made.nodes, node)})
+
+    _, (causes,) = asked(made, rows, tmp_path, "history_causes")
+
+    assert causes.result is result
