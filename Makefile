@@ -25,9 +25,11 @@ images: setup
 	$(BIN)/harness images build $(OVERLAYS:%=--overlay %)
 
 # The reference workflow in other languages, each where its toolchain is. The tests of one that is not built are skipped.
-targets:
+targets: setup
 	if command -v go >/dev/null; then cd target/go && go build -o bin/ .; else echo "target/go is not built: it needs go"; fi
 	if command -v npm >/dev/null; then cd target/javascript && npm ci --ignore-scripts; else echo "target/javascript is not built: it needs npm"; fi
+	test -x target/python/.venv/bin/python || $(PYTHON) -m venv --without-pip target/python/.venv
+	$(UV) pip sync --quiet --python target/python/.venv/bin/python --require-hashes target/python/requirements.lock
 
 demo: provision
 	$(BIN)/harness run demo
@@ -71,6 +73,7 @@ lock:
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --extra dev --output-file requirements.lock pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file target/requirements.lock target/requirements.in
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --constraint requirements.lock --output-file compose/load/requirements.lock compose/load/requirements.in
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --output-file target/python/requirements.lock target/python/requirements.in
 
 clean:
-	rm -rf .venv .venv-spark runs
+	rm -rf .venv .venv-spark target/python/.venv runs

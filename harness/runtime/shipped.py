@@ -22,7 +22,7 @@ SCENARIOS = ROOT / "scenarios"
 TARGET = ROOT / "target" / "target.yaml"
 COMPOSE = ROOT / "compose"
 
-_IGNORED = shutil.ignore_patterns("__pycache__", "bin", "node_modules", "shipped", "tls")
+_IGNORED = shutil.ignore_patterns(".venv", "__pycache__", "bin", "node_modules", "shipped", "tls")
 """
 Not copied: compiled files and installed packages, the folder `shipped` (its content is copied separately), and
 certificates that a user made.

@@ -1,4 +1,4 @@
-"""The order workflow in other languages, as users of their SDKs write it: the same scenarios, the same verdicts."""
+"""The order workflow on other SDKs, as users of these SDKs write it: the same scenarios, the same verdicts."""
 
 import pytest
 
@@ -6,7 +6,11 @@ from tests.builders.command import ROOT
 
 pytestmark = pytest.mark.e2e
 
-BUILT = {"go": "target/go/bin/orders", "javascript": "target/javascript/node_modules"}
+BUILT = {
+    "go": "target/go/bin/orders",
+    "javascript": "target/javascript/node_modules",
+    "python": "target/python/.venv/bin/python",
+}
 SHORT = ("--rate", "4", "--duration", "10s", "--set", "checks.minimum={instances: 30}")
 
 

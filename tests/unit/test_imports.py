@@ -39,6 +39,8 @@ LAYERS = [
 def modules():
     for home in (ROOT / "harness", ROOT / "reports/harness_reports", ROOT / "target"):
         for file in sorted(home.rglob("*.py")):
+            if ".venv" in file.parts:  # what target/python has installed
+                continue
             yield ".".join(file.relative_to(home.parent).with_suffix("").parts).removesuffix(".__init__"), file
 
 

@@ -19,7 +19,7 @@ def test_a_scenario_is_copied_out_with_the_target_it_is_for(tmp_path, capsys):
     assert plan.target.app.workdir == folder
     assert plan.target.compose == folder / "compose/compose.yaml"
     assert (folder / "scenarios/locustfile.py").is_file()
-    assert not list(folder.rglob("__pycache__"))
+    assert not [path for name in ("__pycache__", ".venv", "node_modules") for path in folder.rglob(name)]
     assert f"harness run {folder}/scenarios/sidecar_kill.yaml" in capsys.readouterr().out
     assert target.load(folder / "target/target.yaml").name == "orders"
 

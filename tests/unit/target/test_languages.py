@@ -1,4 +1,4 @@
-"""The order workflow in other languages is the same workflow, and everything that it needs is locked."""
+"""The order workflow on other SDKs is the same workflow, and everything that it needs is locked."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 from harness.planning.target import load
 from tests.builders.command import ROOT
 
-LANGUAGES = ("go", "javascript")
+LANGUAGES = ("go", "javascript", "python")
 REFERENCE = load(ROOT / "target/target.yaml")
 
 
@@ -52,3 +52,23 @@ def test_the_modules_of_the_go_application_are_locked():
 
     assert ("github.com/dapr/go-sdk", "v1.15.0") in required
     assert all(f"{module} {version} h1:" in locked for module, version in required)
+
+
+def test_the_packages_of_the_python_application_are_locked_and_its_sdk_is_not_that_of_the_harness():
+    folder = ROOT / "target/python"
+    wanted = re.findall(r"^[^#\s]+", (folder / "requirements.in").read_text(), re.MULTILINE)
+    lock = (folder / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^(\S+)==(\S+) \\\n {4}--hash=sha256:", lock, re.MULTILINE))
+
+    assert wanted == ["dapr[workflow]==1.19.0", "httpx"]
+    assert locked["dapr"] == "1.19.0"
+    assert "dapr-ext-workflow" not in locked  # dapr 1.19 has these modules itself
+    assert len(locked) == len(re.findall("^[^ #]", lock, re.MULTILINE))
+
+
+def test_the_python_application_imports_nothing_of_the_harness_or_of_the_reference_target():
+    ours = re.compile(r"^\s*(from|import) (harness|target)\b", re.MULTILINE)
+    modules = {file.name: file.read_text() for file in (ROOT / "target/python").glob("*.py")}
+
+    assert "orders.py" in modules
+    assert not [name for name, text in modules.items() if ours.search(text)]
