@@ -4,7 +4,8 @@
 --
 -- Dapr's API does not say which execution makes a call. But an execution that was alone in its replica from its begin to
 -- its end has made all calls of that time. If each that was alone and saved a document had read it before, and saved it
--- once, then the document is always used so; one that is ever deleted is left out, and one that nobody used alone.
+-- once, then the document is always used so. Left out is a document that nobody used alone, and one that is deleted, or
+-- has no version after it was saved (its store has none, or it expires): then one version may be told of two documents.
 --
 -- While a replica executes without a break, each read of such a document belongs to one save, if there are as many of
 -- both, and each was answered well: on one connection, or on all of them if an execution that was alone used several.
@@ -90,10 +91,20 @@ WITH touched AS (
     FROM alone
     GROUP BY app, component, key
     HAVING count_if(operation = 'save') > 0 AND count_if(operation = 'save' AND earlier IS DISTINCT FROM 'get') = 0
-), deleted AS (
+), saved AS (
+    SELECT app, component, key, min(answered_ns) AS first_ns
+    FROM touched
+    WHERE operation = 'save' AND status = 0
+    GROUP BY app, component, key
+), unversioned AS (
     SELECT DISTINCT app, component, key
     FROM touched
     WHERE operation = 'delete'
+    UNION
+    SELECT touched.app, touched.component, touched.key
+    FROM touched
+    JOIN saved ON saved.app = touched.app AND saved.component = touched.component AND saved.key = touched.key
+    WHERE touched.operation = 'get' AND touched.status = 0 AND touched.etag IS NULL AND touched.called_ns > saved.first_ns
 ), parts AS (
     SELECT
         placed.*,
@@ -110,8 +121,10 @@ WITH touched AS (
         ) AS number
     FROM placed
     JOIN plain ON plain.app = placed.app AND plain.component = placed.component AND plain.key = placed.key
-    ANTI JOIN deleted
-        ON deleted.app = placed.app AND deleted.component = placed.component AND deleted.key = placed.key
+    ANTI JOIN unversioned
+        ON unversioned.app = placed.app
+        AND unversioned.component = placed.component
+        AND unversioned.key = placed.key
 ), even AS (
     SELECT node, place, period, component, key
     FROM parts

@@ -142,6 +142,14 @@ def test_a_document_that_may_be_saved_without_being_read_is_not_judged(calls, tm
     assert (found.violations, found.examined, is_offered) == (0, 0, False)
 
 
+def test_a_document_without_versions_is_not_judged(calls, tmp_path):
+    """A store may have none, and a document that has expired begins anew."""
+    both(calls)
+    calls.alone("app-0", 200, None)
+
+    assert calls.judged(tmp_path)[1] is False
+
+
 def test_what_nobody_used_alone_is_not_judged_and_not_applicable(tmp_path):
     calls = Calls()
     for node in ("app-0", "app-1"):
