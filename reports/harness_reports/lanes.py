@@ -114,7 +114,7 @@ class Scale:
         if place == 0:
             return 0.0
         if place == len(self._moments):
-            return self._places[-1]
+            return round(self._places[-1], 2)
         before, after = self._moments[place - 1], self._moments[place]
         left, right = self._places[place - 1], self._places[place]
         return round(left + (right - left) * (seconds - before) / (after - before), 2)

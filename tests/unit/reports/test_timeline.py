@@ -4,7 +4,7 @@ import pytest
 from harness_reports import evidence, lanes, timeline
 from harness_reports.lanes import Scale
 from harness_reports.timeline import Entry
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.checkers import traces
@@ -167,6 +167,7 @@ def test_no_two_labels_of_a_lane_cover_each_other(folder):
 
 
 @given(st.lists(st.floats(-1e4, 1e6), min_size=1), st.floats(-1e4, 1e6), st.floats(-1e4, 1e6))
+@example([-10000.0, -0.125], -0.5, 0.0)
 def test_the_scale_keeps_the_order_and_stays_within_the_lane(moments, one, other):
     scale = Scale(moments)
     low, high = sorted((one, other))
