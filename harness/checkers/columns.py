@@ -150,7 +150,7 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str], made: Iterable[C
     asked = {name: invariant.parse(text) for name, text in texts.items()}
     with tempfile.TemporaryDirectory(prefix="harness-columns-") as scratch:
         copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))
-        with memory.bounded(), connected(plan, copy) as (connection, missing):
+        with memory.bounded(), connected(plan, copy, held=0) as (connection, missing):
             database = Database(connection, missing)
             offers = offered(plan, database)
             applicable = {name: each for name, each in asked.items() if offers.issuperset(each.needs)}

@@ -26,6 +26,7 @@ from harness.evidence.schema import TABLES
 from harness.model import Plan
 
 Row = dict[str, Any]
+Connected = tuple[duckdb.DuckDBPyConnection, Mapping[str, str]]
 Parameters = Sequence[object] | Mapping[str, object]
 Progress = Callable[[str, int, int], None]
 """Is called with what is being done, its number from 1, and the number of all."""
@@ -236,10 +237,10 @@ def derived() -> dict[str, str]:
 
 
 @contextmanager
-def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mapping[str, str]]]:
+def connected(plan: Plan, evidence: Path, held: int = _HELD) -> Iterator[Connected]:
     """
     Open a connection that has the evidence tables and the tables of the plan. Return it, and for each evidence table
-    that is missing the reason.
+    that is missing the reason. A file of more than `held` bytes is read by each query.
     """
     with tempfile.TemporaryDirectory(prefix="harness-check-") as scratch, duckdb.connect() as connection:
         connection.execute(f"SET threads = {_THREADS}; SET memory_limit = '{_MEMORY}'")
@@ -252,7 +253,7 @@ def connected(plan: Plan, evidence: Path) -> Iterator[tuple[duckdb.DuckDBPyConne
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         without = planned.without(plan)
-        missing = make_views(connection, evidence, (table for table in TABLES if table not in without), held=_HELD)
+        missing = make_views(connection, evidence, (table for table in TABLES if table not in without), held=held)
         for table in without:
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())
             _table(connection, f"{table.name}({columns})", ())
