@@ -100,7 +100,7 @@ class Job:
     kind: str
     name: str
     task_id: int | None
-    listed_ns: int
+    listed_ns: int | None
 
 
 @dataclass(frozen=True)

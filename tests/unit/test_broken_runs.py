@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness import pipeline
@@ -152,6 +152,7 @@ def _base(tmp_path_factory):
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(number=st.integers(0, 2**32))
+@example(number=468)  # a job without a time
 def test_any_broken_input_ends_as_documented(base, number):
     """10,000 of them: `python -m tests.builders.fuzz 10000`."""
     found = fuzz.tried(base, number)
