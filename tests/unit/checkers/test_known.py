@@ -46,6 +46,7 @@ SEEN = {
     "scheduler_waits_for_lease": {"scheduler_waits_for_lease": {None}},
     "sidecar_hosts_nothing": {"sidecar_hosts_nothing": {"flaky-000424"}},
     "start_never_run": {"start_never_run": {"lost_answer-000569"}},
+    "start_repeated": {"start_repeated": {"good-000025"}},
 }
 """Sighting -> what each finding that recognises it names there; none else may."""
 
@@ -99,7 +100,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 11))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 12))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -124,7 +125,7 @@ def test_every_sighting_is_looked_at():
 @pytest.mark.parametrize("slug", sorted(SEEN))
 def test_a_finding_recognises_its_sighting_and_no_other_does(planned, tmp_path, slug):
     shutil.copytree(SIGHTINGS / slug, tmp_path, dirs_exist_ok=True)
-    for table in (schema.SAMPLES, schema.TURNS, *schema.OF_TAP, *schema.OF_BALANCES):
+    for table in (schema.SAMPLES, schema.TURNS, *schema.OF_TAP, *schema.OF_BALANCES, *schema.OF_CALLS):
         if not tables.path(tmp_path, table).exists():
             tables.write(tmp_path, table, [])
 
@@ -316,7 +317,19 @@ def hosts_nothing(rows):
     return body
 
 
+def started_again(rows):
+    """The start of `a` went to sidecar-0, whose answer came only after a kill of sidecar-1 and a second execution."""
+    (body, *_) = [row for row in rows["attempts"] if row["instance_id"] == "a"]
+    started = one(rows, "instances", instance_id="a")["created_ns"]
+    change(rows, "operations", {"node": "sidecar-0", "completed_ns": started + 9 * MS}, instance_id="a")
+    change(rows, "instances", {"generation": 2}, instance_id="a")
+    begun = one(rows, "operations", instance_id="a")["invoked_ns"] + MS // 2
+    body["started_ns"] = begun
+    rows["faults"].append(fault("kill", "sidecar-1", begun, started + 1000 * MS))
+
+
 CAUSES = {
+    "start_repeated": [started_again],
     "sidecar_hosts_nothing": [hosts_nothing],
     "result_discarded": [discarded, result_in_front],
     "start_never_run": [never_run],
@@ -650,7 +663,50 @@ def nobody_tries(rows):
     rows["jobs"].clear()
 
 
+def started_again_by_the_app(rows):
+    """The application took the request: it may have started the workflow twice itself."""
+    started_again(rows)
+    change(rows, "operations", {"node": "app-0"}, instance_id="a")
+
+
+def started_again_without_fault(rows):
+    started_again(rows)
+    rows["faults"].clear()
+
+
+def started_again_beside_the_fault(rows):
+    """It was the sidecar that was asked which was killed: the client asks again then."""
+    started_again(rows)
+    rows["faults"][-1]["node"] = "sidecar-0"
+
+
+def started_again_after_the_answer(rows):
+    started_again(rows)
+    call, started = one(rows, "operations", instance_id="a"), one(rows, "instances", instance_id="a")["created_ns"]
+    call["completed_ns"] = started - 1
+
+
+def asked_twice(rows):
+    started_again(rows)
+    twice(rows, "operations", {"op_id": "again"}, instance_id="a")
+
+
+def ran_once(rows):
+    """No body ran before the start that the engine has."""
+    started_again(rows)
+    created = one(rows, "instances", instance_id="a")["created_ns"]
+    for row in rows["attempts"]:
+        if row["instance_id"] == "a" and row["started_ns"] < created:
+            row["started_ns"] = created
+
+
 ALIKE = [
+    started_again_by_the_app,
+    started_again_without_fault,
+    started_again_beside_the_fault,
+    started_again_after_the_answer,
+    asked_twice,
+    ran_once,
     came_back,
     hangs_again,
     nobody_works,
