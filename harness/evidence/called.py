@@ -8,17 +8,69 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
+from harness.errors import EvidenceError
 from harness.evidence import effectrows
 from harness.model import RowMapping
+from harness.tap import record
+from harness.tap.record import Chunk
 
 Row = dict[str, Any]
 
-MOST_SHOWN, LONGEST = 8, 120
+_MOST_SHOWN, _LONGEST = 8, 120
 """How many calls that do not fit are told, and with how many letters each."""
+
+
+class Others:
+    """
+    The first calls that fit no ledger, for a sentence.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, None] = {}
+
+    def note(self, call: str) -> None:
+        """
+        Note a call in words, unless enough of them are noted.
+        """
+        if len(self._told) < _MOST_SHOWN:
+            self._told[call[:_LONGEST]] = None
+
+    def told(self, none: str) -> str:
+        """
+        Return them in words; `none` if there are none.
+        """
+        return ", ".join(self._told) or none
+
+
+class Unread:
+    """
+    What the records of taps have that was not read yet, while they grow.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[Path, int] = {}
+
+    @contextmanager
+    def chunks(self, file: Path) -> Iterator[list[Chunk]]:
+        """
+        The new chunks of a record. They count as read if the `with` block takes them. Raises EvidenceError if they
+        cannot be read, or if the block cannot decode them.
+        """
+        begin = self._ends.get(file, 0)
+        try:
+            chunks = list(record.read(file, begin))
+            yield chunks
+        except (OSError, DecodeError, ValueError, EvidenceError) as error:
+            raise EvidenceError(f"{file.name} cannot be decoded: {error}") from error
+        self._ends[file] = record.end(chunks, begin)
 
 
 @dataclass(frozen=True)

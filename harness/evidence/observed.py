@@ -7,13 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
 from harness import names
-from harness.errors import EvidenceError
 from harness.evidence import called, http2
 from harness.evidence.apicalls import ApiCall, Calls, Touched
-from harness.evidence.called import Call
+from harness.evidence.called import Call, Others, Unread
 from harness.model import ObservedLedger
 from harness.tap import record
 
@@ -35,14 +32,15 @@ class Observed:
         self._folder = folder
         self._ledgers = ledgers
         self._calls: dict[str, Calls] = {}
-        self._files: dict[Path, tuple[int, http2.Reader]] = {}
-        self._others: dict[str, None] = {}
+        self._readers: dict[Path, http2.Reader] = {}
+        self._unread = Unread()
+        self._others = Others()
 
     def seen(self) -> str:
         """
         Say what the taps saw in place of the calls that fit.
         """
-        others = ", ".join(self._others) or "no call to Dapr's API at all"
+        others = self._others.told("no call to Dapr's API at all")
         return f"The tap saw {others}. Calls to Dapr's HTTP API do not pass it (docs/tap.md)."
 
     def calls(self, ledger: ObservedLedger) -> Iterator[Call]:
@@ -67,20 +65,16 @@ class Observed:
                 continue  # of a service
             calls = self._calls.setdefault(sidecar, Calls(names.replica(sidecar) or sidecar, self._wanted))
             for life, file in enumerate(files, 1):
-                begin, reader = self._files.setdefault(file, (0, http2.Reader()))
-                try:
-                    chunks = list(record.read(file, begin))
+                reader = self._readers.setdefault(file, http2.Reader())
+                with self._unread.chunks(file) as chunks:
                     for event in reader.read(chunks):
                         calls.take(life, event)
-                except (OSError, DecodeError, ValueError, EvidenceError) as error:
-                    raise EvidenceError(f"{file.name} cannot be decoded: {error}") from error
-                self._files[file] = record.end(chunks, begin), reader
 
     def _wanted(self, touched: Touched) -> bool:
         if any(_parts(ledger, touched) is not None for ledger in self._ledgers):
             return True
-        if len(self._others) < called.MOST_SHOWN and touched.operation is not None:
-            self._others[f"{touched.operation} of {touched.key} ({touched.component})"[: called.LONGEST]] = None
+        if touched.operation is not None:
+            self._others.note(f"{touched.operation} of {touched.key} ({touched.component})")
         return False
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from harness import names
-from harness.errors import EvidenceError
 from harness.evidence import called, http1
-from harness.evidence.called import Call
+from harness.evidence.called import Call, Others, Unread
 from harness.evidence.http1 import Exchange
 from harness.model import CallsLedger
 from harness.tap import record
@@ -30,14 +29,15 @@ class ServiceCalls:
         self._folder = folder
         self._ledgers = ledgers
         self._made: dict[str, list[Exchange]] = {ledger.calls: [] for ledger in ledgers}
-        self._files: dict[Path, tuple[int, http1.Reader]] = {}
-        self._others: dict[str, None] = {}
+        self._readers: dict[Path, http1.Reader] = {}
+        self._unread = Unread()
+        self._others = Others()
 
     def seen(self) -> str:
         """
         Say what the taps saw in place of the calls that fit.
         """
-        return f"The services got {', '.join(self._others) or 'no call at all'}."
+        return f"The services got {self._others.told('no call at all')}."
 
     def calls(self, ledger: CallsLedger) -> Iterator[Call]:
         """
@@ -58,15 +58,10 @@ class ServiceCalls:
             if service not in self._made:
                 continue
             for file in files:
-                if file not in self._files:
-                    self._files[file] = 0, http1.Reader(self._wanted(service), self._made[service])
-                begin, reader = self._files[file]
-                try:
-                    chunks = list(record.read(file, begin))
-                    reader.read(chunks)
-                except (OSError, ValueError, EvidenceError) as error:
-                    raise EvidenceError(f"{file.name} cannot be decoded: {error}") from error
-                self._files[file] = record.end(chunks, begin), reader
+                if file not in self._readers:
+                    self._readers[file] = http1.Reader(self._wanted(service), self._made[service])
+                with self._unread.chunks(file) as chunks:
+                    self._readers[file].read(chunks)
 
     def _wanted(self, service: str) -> http1.Wanted:
         ledgers = [ledger for ledger in self._ledgers if ledger.calls == service]
@@ -74,8 +69,7 @@ class ServiceCalls:
         def wanted(exchange: Exchange) -> bool:
             if any(_parts(ledger, exchange) is not None for ledger in ledgers):
                 return True
-            if len(self._others) < called.MOST_SHOWN:
-                self._others[f"{exchange.method} {urlsplit(exchange.target).path}"[: called.LONGEST]] = None
+            self._others.note(f"{exchange.method} {urlsplit(exchange.target).path}")
             return False
 
         return wanted
