@@ -31,6 +31,7 @@ WITH touched AS (
 ), numbered AS (
     SELECT node, delivered_ns, completed_ns, row_number() OVER (ORDER BY node, delivered_ns, attempt_id) AS number
     FROM deliveries
+    WHERE node IN (SELECT node FROM touched WHERE operation = 'save')
 ), timeline AS (
     SELECT node, delivered_ns AS at_ns, 0 AS turn, 1 AS begins, number, NULL::VARCHAR AS call_id, NULL::INTEGER AS position
     FROM numbered
