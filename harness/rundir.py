@@ -170,7 +170,7 @@ class RunDir:
         The name of the backend on which the system ran; the default backend if it never came up.
         """
         try:
-            return str(json.loads(_read(self.path / "endpoints.json")).get("backend", PROCESSES))
+            return str(json.loads(read_up_to(BY_HARNESS, self.path / "endpoints.json")).get("backend", PROCESSES))
         except (OSError, ValueError, AttributeError):
             return PROCESSES
 
@@ -199,7 +199,7 @@ class RunDir:
         Return the plan of plan.json. Raises EvidenceError if it is missing or of another version of the harness.
         """
         try:
-            return Plan.model_validate_json(_read(self.plan))
+            return Plan.model_validate_json(read_up_to(BY_HARNESS, self.plan))
         except OSError as error:
             raise EvidenceError(f"{self.path} is not a run directory: {error.strerror}: plan.json") from error
         except ValidationError as error:
@@ -216,7 +216,7 @@ class RunDir:
         Return the content of stalled.json; None if nothing stood still, or if it cannot be read.
         """
         try:
-            return Stall.model_validate_json(_read(self.stalled))
+            return Stall.model_validate_json(read_up_to(BY_HARNESS, self.stalled))
         except (OSError, ValidationError):
             return None
 
@@ -231,7 +231,7 @@ class RunDir:
         Return the content of selftest.json; None if there was no self-test, or if it cannot be read.
         """
         try:
-            return SelfTest.model_validate_json(_read(self.selftest))
+            return SelfTest.model_validate_json(read_up_to(BY_HARNESS, self.selftest))
         except (OSError, ValidationError):
             return None
 
@@ -247,21 +247,13 @@ class RunDir:
         version of the harness.
         """
         try:
-            return Verdict.model_validate_json(_read(self.verdict))
+            return Verdict.model_validate_json(read_up_to(BY_HARNESS, self.verdict))
         except OSError as error:
             raise EvidenceError(f"{self.path} has no verdict yet; run `harness check {self.path}`") from error
         except ValidationError as error:
             raise EvidenceError(
                 f"{self.verdict} was not written by this version of the harness; run `harness check {self.path}`"
             ) from error
-
-
-def _read(file: Path) -> bytes:
-    """
-    Return the content of one of a run's JSON files. Raises OSError if it cannot be read, or if it is too large to be
-    one that the harness wrote.
-    """
-    return read_up_to(BY_HARNESS, file)
 
 
 def _keep(folder: Path, texts: Mapping[str, str]) -> None:

@@ -335,7 +335,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         program = probe.program(node, self._plan.target)
         if program is not None:
             replica = names.replica(node)
-            sidecar = None if replica is None else self._at(str(names.sidecar_of(names.node(replica))))
+            sidecar = None if replica is None else self._at(str(names.sidecar_of(names.node(node))))
             return ready.is_ready(program, at, sidecar)
         try:
             return self.probe_node(node, _QUICK) > 0
