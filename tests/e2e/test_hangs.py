@@ -15,7 +15,9 @@ def test_a_toxiproxy_that_hangs_while_a_toxic_is_on_ends_the_run_as_unknown(tmp_
     assert cell.code == 2, cell.said
     assert cell.seconds < 120
     verdict = json.loads((tmp_path / "latest/verdict.json").read_text())
-    assert "latency of sidecar-0->redis (step 0) was not healed" in verdict["reasons"]
+    # either link may be the first that feels its toxic, and the other one is then not even felt
+    unhealed = [f"latency of sidecar-{replica}->redis (step 0) was not healed" for replica in range(2)]
+    assert set(unhealed) & set(verdict["reasons"]), verdict["reasons"]
     assert "stuck" not in verdict["classes"]
     assert not cell.left
 
