@@ -30,6 +30,16 @@ targets: setup
 	if command -v npm >/dev/null; then cd target/javascript && npm ci --ignore-scripts; else echo "target/javascript is not built: it needs npm"; fi
 	test -x target/python/.venv/bin/python || $(PYTHON) -m venv --without-pip target/python/.venv
 	$(UV) pip sync --quiet --python target/python/.venv/bin/python --require-hashes target/python/requirements.lock
+	if command -v mvn >/dev/null && command -v javac >/dev/null; then $(MAKE) $(ORDERS_JAR); else echo "target/java is not built: it needs mvn and a JDK of 17 or newer"; fi
+
+# Maven locks no checksums: each jar must be the one that dependencies.sha256 names, or nothing is built.
+ORDERS_JAR := target/java/target/orders.jar
+.DELETE_ON_ERROR:
+
+$(ORDERS_JAR): target/java/pom.xml target/java/dependencies.sha256 $(wildcard target/java/src/main/java/orders/*.java)
+	rm -rf target/java/target
+	cd target/java && mvn package
+	cd target/java/target/lib && LC_ALL=C sha256sum *.jar | diff ../../dependencies.sha256 -
 
 demo: provision
 	$(BIN)/harness run demo
@@ -76,4 +86,4 @@ lock:
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --output-file target/python/requirements.lock target/python/requirements.in
 
 clean:
-	rm -rf .venv .venv-spark target/python/.venv runs
+	rm -rf .venv .venv-spark target/python/.venv target/java/target runs

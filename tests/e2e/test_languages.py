@@ -8,6 +8,7 @@ pytestmark = pytest.mark.e2e
 
 BUILT = {
     "go": "target/go/bin/orders",
+    "java": "target/java/target/orders.jar",
     "javascript": "target/javascript/node_modules",
     "python": "target/python/.venv/bin/python",
 }

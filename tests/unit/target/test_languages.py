@@ -8,7 +8,13 @@ import pytest
 from harness.planning.target import load
 from tests.builders.command import ROOT
 
-LANGUAGES = ("go", "javascript", "python")
+LANGUAGES = {
+    "go": ("order_v1", "defects.go"),
+    "java": ("orders.OrderV1", "src/main/java/orders/Defects.java"),
+    "javascript": ("order_v1", "defects.js"),
+    "python": ("order_v1", "defects.py"),
+}
+"""The name of the workflow, and the file with the planted defects. Java's SDK names a workflow after its class."""
 REFERENCE = load(ROOT / "target/target.yaml")
 
 
@@ -16,7 +22,7 @@ REFERENCE = load(ROOT / "target/target.yaml")
 def test_what_is_promised_is_what_the_reference_promises(language):
     described = load(ROOT / f"target/{language}/target.yaml")
 
-    one, other = described.workflows["order_v1"], REFERENCE.workflows["order_v1"]
+    one, other = described.workflows[LANGUAGES[language][0]], REFERENCE.workflows["order_v1"]
     for name in ("body", "outcomes", "minimum", "activities"):
         assert getattr(one, name) == getattr(other, name)
     for name, kind in other.kinds.items():
@@ -30,7 +36,7 @@ def test_what_is_promised_is_what_the_reference_promises(language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_defect_that_is_described_is_in_the_code(language):
     folder = ROOT / f"target/{language}"
-    code = "".join(file.read_text() for file in folder.glob("defects.*"))
+    code = (folder / LANGUAGES[language][1]).read_text()
 
     assert not [name for name in load(folder / "target.yaml").defects if not re.search(rf"\b{name}\b", code)]
 
@@ -52,6 +58,28 @@ def test_the_modules_of_the_go_application_are_locked():
 
     assert ("github.com/dapr/go-sdk", "v1.15.0") in required
     assert all(f"{module} {version} h1:" in locked for module, version in required)
+
+
+def test_the_jars_of_the_java_application_are_locked():
+    folder = ROOT / "target/java"
+    wanted = re.findall(
+        r"<dependency>\s*<groupId>\S+</groupId>\s*<artifactId>(\S+)</artifactId>\s*<version>(\S+)</version>",
+        (folder / "pom.xml").read_text(),
+    )
+    locked = re.findall(r"^[0-9a-f]{64}  (\S+\.jar)$", (folder / "dependencies.sha256").read_text(), re.MULTILINE)
+
+    assert ("dapr-sdk-workflows", "1.16.0") in wanted
+    assert {f"{name}-{version}.jar" for name, version in wanted} <= set(locked)
+    assert len(locked) > 40  # all of which only two are named in pom.xml
+    assert locked == sorted(locked)  # the order in which `make targets` compares
+
+
+def test_every_plugin_that_builds_the_java_application_has_one_exact_version():
+    pom = (ROOT / "target/java/pom.xml").read_text()
+    plugins = re.findall(r"<plugin>\s*<groupId>\S+</groupId>\s*<artifactId>\S+</artifactId>\s*(\S*)", pom)
+
+    assert len(plugins) == pom.count("<plugin>") > 0
+    assert all(re.fullmatch(r"<version>\d+\.\d+\.\d+</version>", version) for version in plugins)
 
 
 def test_the_packages_of_the_python_application_are_locked_and_its_sdk_is_not_that_of_the_harness():
