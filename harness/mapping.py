@@ -35,6 +35,15 @@ def find(expression: str, value: Any) -> Any:
         return None
 
 
+def literal(expression: str) -> str | None:
+    """
+    Return the text that an expression is, as `'charge'` is one; None if it is no text, but looks for one.
+    """
+    parsed = _compiled(expression).parsed
+    value = parsed.get("value") if parsed["type"] == "literal" else None
+    return value if isinstance(value, str) else None
+
+
 def word(expression: str, text: str | None) -> str | None:
     """
     Return the scalar that an expression finds in a JSON text as one word: a text as it is, and a number or a truth

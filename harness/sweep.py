@@ -33,6 +33,7 @@ from harness.model import (
     Value,
     Verdict,
 )
+from harness.planning import points
 from harness.planning.yamlfile import did_you_mean
 
 FAULTS: Mapping[str, tuple[str, str]] = {
@@ -89,6 +90,16 @@ class Cell(Value):
         return f"{self.fault}, {self.point} of {self.activity}"
 
 
+class Unseen(Value):
+    """
+    A point of an activity at which nothing can be aimed, and why.
+    """
+
+    activity: str
+    point: Point
+    why: str
+
+
 class Judged(Value):
     """
     The result of a cell. `run` is the name of its run directory, None if there is none. `took` and `recovery` are in
@@ -108,7 +119,8 @@ class Judged(Value):
 
 class Matrix(Value):
     """
-    A sweep so far: every cell of the workflow, and the results of those that were judged.
+    A sweep so far: every cell of the workflow, and the results of those that were judged. `unseen` are the moments
+    after an effect that have no cells.
     """
 
     workflow: str
@@ -116,6 +128,7 @@ class Matrix(Value):
     seed: int
     dapr_version: str
     cells: tuple[Cell, ...]
+    unseen: tuple[Unseen, ...] = ()
     judged: tuple[Judged, ...] = ()
 
     def of(self, cell: Cell) -> Judged | None:
@@ -168,11 +181,18 @@ def matrix(target: Target, workflow: str, *, seed: int, dapr_version: str) -> Ma
         )
     cells = tuple(
         Cell(activity=activity, point=point, fault=fault)
-        for activity in activities
-        for point in target.seen_points()
+        for activity, of in activities.items()
+        for point in points.seen(target, of)
         for fault in FAULTS
     )
-    return Matrix(workflow=workflow, target=target.name, seed=seed, dapr_version=dapr_version, cells=cells)
+    unseen = tuple(
+        Unseen(activity=activity, point="after_effect", why=why)
+        for activity, of in activities.items()
+        if of.effect is not None and (why := points.unseen(target, of, "after_effect")) is not None
+    )
+    return Matrix(
+        workflow=workflow, target=target.name, seed=seed, dapr_version=dapr_version, cells=cells, unseen=unseen
+    )
 
 
 def resumed(so_far: Matrix, file: Path) -> Matrix:

@@ -1,17 +1,17 @@
 """
 What stands before each sidecar of a plan (docs/tap.md): a tap that records, and before it one that acts, if the plan
 asks for that. Both backends start them with the same words. A service whose calls are effects has a tap that records,
-too.
+too, and one that holds answers, if a fault is aimed at the moment after such an effect.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from harness import names
 from harness.backends.endpoints import Address
-from harness.model import CallsLedger, Plan
+from harness.model import CalledLedger, CallsLedger, Ledger, ObservedLedger, Plan
 from harness.names import Node
 from harness.rundir import RunDir
 from harness.tap.act import Act
@@ -29,9 +29,12 @@ class Taps:
         self._share = plan.scenario.checks.determinism
         self._held = plan.points(by_tap=True)
         sidecars = [node for node in plan.nodes if names.role(node) == names.SIDECAR] if plan.tap else []
-        called = dict.fromkeys(each.calls for each in plan.target.ledgers if isinstance(each, CallsLedger))
-        self._recording = {node: take() for node in (*sidecars, *(str(Node(service, 0)) for service in called))}
-        self._acting = {sidecar: take() for sidecar in sidecars if plan.doubles_turns or self._held}
+        self._operations = tuple(
+            dict.fromkeys(each.observed for each in plan.held_calls if isinstance(each, ObservedLedger))
+        )
+        acts = plan.doubles_turns or self._held or self._operations
+        self._recording = {node: take() for node in (*sidecars, *_services(plan.target.ledgers))}
+        self._acting = {node: take() for node in (*(sidecars if acts else ()), *_services(plan.held_calls))}
 
     def entrance(self, node: str) -> Address | None:
         """
@@ -59,6 +62,10 @@ class Taps:
         recording = (*record, str(self._recording[node]), str(own), str(self._run.taps), node)
         if node not in self._acting:
             return recording
+        points = self._points.url if self._points else ""
+        if names.role(node) != names.SIDECAR:
+            service = (sys.executable, "-P", "-m", "harness.tap.service")
+            return (*service, str(self._acting[node]), str(self._recording[node]), node, points, *recording)
         act = Act(
             listen=str(self._acting[node]),
             sidecar=str(self._recording[node]),
@@ -70,7 +77,15 @@ class Taps:
                 for other, at in self._acting.items()
                 if other != node and names.group(other) == names.group(node)
             },
-            points_url=self._points.url if self._points else "",
+            points_url=points,
             points=self._held,
+            operations=self._operations,
         )
         return (*act.command(), *recording)
+
+
+def _services(ledgers: Iterable[Ledger | CalledLedger]) -> dict[str, None]:
+    """
+    Return the services, each once, of the ledgers that are made of calls to one.
+    """
+    return dict.fromkeys(str(Node(each.calls, 0)) for each in ledgers if isinstance(each, CallsLedger))

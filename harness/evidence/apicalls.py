@@ -150,6 +150,16 @@ _REQUESTS: Mapping[str, Callable[[bytes], Iterator[Touched]]] = {
     "InvokeService": _invoke,
     "InvokeBinding": _bind,
 }
+
+
+def touched(method: str, body: bytes) -> Iterator[Touched]:
+    """
+    Return what the parts of a call touch, by its method (`SaveState`) and its request; of other calls one part without
+    operation. Raises DecodeError if the request is not of its method's type.
+    """
+    return _REQUESTS[method](body) if method in _REQUESTS else iter((Touched(),))
+
+
 _UNKNOWN = 2
 """The gRPC status of what failed in a way that the answer does not tell."""
 
@@ -187,11 +197,10 @@ class Calls:
             self.made += calls
 
     def _asked(self, method: str, event: Message, life: int) -> Iterator[ApiCall]:
-        touched = _REQUESTS[method](event.body) if method in _REQUESTS else iter((Touched(),))
         call = f"{self._node}#{self._made}"
         self._made += 1
         connection = f"{life}/{event.connection}"
-        for position, part in enumerate(touched):
+        for position, part in enumerate(touched(method, event.body)):
             if self._wanted is None or self._wanted(part):
                 kept = part._replace(value=b"") if self._wanted is None else part
                 yield ApiCall(call, position, self._node, connection, method, kept, part.etag, event.at_ns)

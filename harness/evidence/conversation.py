@@ -23,6 +23,7 @@ from harness import names
 from harness.errors import EvidenceError
 from harness.evidence import http2
 from harness.evidence.apicalls import Calls
+from harness.evidence.called import Unread
 from harness.evidence.http2 import Ended, Event, Message
 from harness.tap import record
 
@@ -65,6 +66,38 @@ def read(folder: Path) -> Conversation:
     return conversation
 
 
+class Underway:
+    """
+    Which activity tasks the applications of one run execute at the moment, by the records of the taps in `folder`,
+    which are read while they grow.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._deliveries: dict[str, _Deliveries] = {}
+        self._readers: dict[Path, http2.Reader] = {}
+        self._unread = Unread()
+
+    def now(self) -> list[Row]:
+        """
+        Return the deliveries that have no answer, and whose stream has not ended. Raises EvidenceError if a record
+        cannot be read.
+        """
+        for sidecar, files in record.every(self._folder).items():
+            if not names.is_reserved(names.role(sidecar)):
+                continue  # of a service
+            deliveries = self._deliveries.setdefault(sidecar, _Deliveries(names.replica(sidecar) or sidecar))
+            for life, file in enumerate(files, 1):
+                reader = self._readers.setdefault(file, http2.Reader())
+                with self._unread.chunks(file) as chunks:
+                    for event in reader.read(chunks):
+                        deliveries.take(life, event)
+                if life < len(files):
+                    for event in reader.end():
+                        deliveries.take(life, event)
+        return [row for each in self._deliveries.values() for row in each.underway()]
+
+
 class _Deliveries:
     """
     The deliveries to one app. `rows` has them in order.
@@ -86,6 +119,12 @@ class _Deliveries:
                 self._delivered(event, (life, event.connection))
         elif event.path == _RESULT and isinstance(event, Message) and event.from_app:
             self._completed(event, (life, event.connection))
+
+    def underway(self) -> list[Row]:
+        """
+        Return those without an answer whose stream has not ended.
+        """
+        return [row for waiting in self._open.values() for _, row in waiting if "cut_ns" not in row]
 
     def _delivered(self, event: Message, connection: tuple[int, int]) -> None:
         item = durabletask.WorkItem.FromString(event.body)

@@ -16,7 +16,7 @@ from harness import mapping
 from harness.backends import store
 from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import called, effectrows, sql
+from harness.evidence import called, effectrows, observed, servicecalls, sql
 from harness.evidence.called import Call
 from harness.evidence.observed import Observed
 from harness.evidence.servicecalls import ServiceCalls
@@ -31,6 +31,7 @@ from harness.model import (
     StateLedger,
     Target,
 )
+from harness.tap.answers import Answer
 
 Row = dict[str, Any]
 
@@ -136,6 +137,17 @@ class Ledgers:
                 rows = called.settled(rows, list(self._effects(named[ledger.settled_by], ledger.settled_by)))
             yield from rows
 
+    def made(self, answer: Answer) -> list[Row]:
+        """
+        Return the effects that a call has made whose answer a tap holds, by each ledger, without positions. Raises
+        EvidenceError if the call cannot be decoded, or if a mapping does not fit.
+        """
+        rows = []
+        for ledger, name in self._named():
+            if isinstance(ledger, CalledLedger):
+                rows += called.told(name, ledger.row, _made(ledger, answer))[0]
+        return rows
+
     def _named(self) -> Iterator[tuple[Ledger, str]]:
         for ledger, name in zip(self._target.ledgers, self._target.sources, strict=True):
             yield ledger, name or ""
@@ -175,6 +187,10 @@ class Ledgers:
             yield name, sql.rows(name, ledger, self._data)
         else:
             yield name, _from_http(ledger, self._endpoints.services[f"{ledger.service}-0"].url)
+
+
+def _made(ledger: ObservedLedger | CallsLedger, answer: Answer) -> Iterator[Call]:
+    return servicecalls.made(ledger, answer) if isinstance(ledger, CallsLedger) else observed.made(ledger, answer)
 
 
 def _is_in_order(ledger: Ledger) -> bool:

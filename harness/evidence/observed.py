@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
 from harness import names
-from harness.evidence import called, http2
+from harness.errors import EvidenceError
+from harness.evidence import apicalls, called, http2
 from harness.evidence.apicalls import ApiCall, Calls, Touched
 from harness.evidence.called import Call, Others, Unread
 from harness.model import ObservedLedger
 from harness.tap import record
+from harness.tap.answers import Answer
 
 _NAMED = {"publish": "topic", "invoke": "method", "bind": "operation"}
 """What is called otherwise than `key` in the row of a call."""
@@ -76,6 +80,23 @@ class Observed:
         if touched.operation is not None:
             self._others.note(f"{touched.operation} of {touched.key} ({touched.component})")
         return False
+
+
+def made(ledger: ObservedLedger, answer: Answer) -> Iterator[Call]:
+    """
+    Return the calls that fit a ledger, of one that went well and whose answer a tap holds. Raises EvidenceError if its
+    request cannot be decoded.
+    """
+    node = names.replica(answer.node) or answer.node
+    try:
+        parts = list(apicalls.touched(answer.method, answer.body))
+    except DecodeError as error:
+        raise EvidenceError(f"a call of {answer.method} cannot be decoded: {error}") from error
+    for touched in parts:
+        fitting = _parts(ledger, touched)
+        if fitting is not None:
+            asked = ApiCall("", 0, node, "", answer.method, touched, None, answer.at_ns, answer.at_ns, status=0)
+            yield _call(asked, fitting)
 
 
 def _parts(ledger: ObservedLedger, touched: Touched) -> list[str] | None:

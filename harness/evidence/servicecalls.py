@@ -10,11 +10,12 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from harness import names
-from harness.evidence import called, http1
+from harness.evidence import called
 from harness.evidence.called import Call, Others, Unread
-from harness.evidence.http1 import Exchange
 from harness.model import CallsLedger
-from harness.tap import record
+from harness.tap import http1, record
+from harness.tap.answers import Answer
+from harness.tap.http1 import Exchange
 
 _REDIRECTED, _FAILED = 300, 500
 """HTTP statuses: below the first one all is well; from the second on, nobody knows what the service has done."""
@@ -73,6 +74,23 @@ class ServiceCalls:
             return False
 
         return wanted
+
+
+def made(ledger: CallsLedger, answer: Answer) -> Iterator[Call]:
+    """
+    Return the call that fits a ledger, of the one whose answer a tap holds; nothing if it does not.
+    """
+    exchange = Exchange(
+        answer.method,
+        answer.target,
+        dict(answer.headers),
+        answer.at_ns,
+        bytearray(answer.body),
+        answer.status,
+        answer.at_ns,
+    )
+    if ledger.calls == names.role(answer.node) and (fitting := _parts(ledger, exchange)) is not None:
+        yield _call(exchange, fitting)
 
 
 def _parts(ledger: CallsLedger, exchange: Exchange) -> list[str] | None:

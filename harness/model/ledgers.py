@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from harness import mapping
 from harness.model.values import Value
 
 
@@ -88,6 +89,12 @@ class CalledLedger(Value):
         default=None, description="another ledger that has these effects, too, by its name as a source (`sql-0`)"
     )
     row: RowMapping
+
+    def may_have(self, effect: str) -> bool:
+        """
+        Whether such a call can make an effect. Where an expression finds the name of the effect, only a call tells.
+        """
+        return mapping.literal(self.row.effect) in (None, effect)
 
 
 class ObservedLedger(CalledLedger):

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 
 from pydantic import Field, JsonValue
 
+from harness.model.ledgers import CalledLedger
 from harness.model.scenario import Scenario
 from harness.model.target import Target, Workflow
 from harness.model.values import NodeName, Point, Value
+
+AROUND: tuple[Point, ...] = ("before_body", "after_return")
+"""The points around the body of an activity, which the tap of a sidecar sees."""
 
 
 class Aim(Value):
@@ -84,17 +88,37 @@ class Plan(Value):
         """
         return self.tap and self.scenario.checks.determinism > 0
 
+    @property
+    def aims(self) -> tuple[Aim, ...]:
+        """
+        The points at which the aimed faults wait.
+        """
+        return tuple(step.aim for step in self.steps if step.aim is not None)
+
     def points(self, *, by_tap: bool) -> tuple[str, ...]:
         """
-        Return the points at which aimed faults wait, each as `activity:point`: those that the taps announce, or those
-        that the apps announce.
+        Return the points at which aimed faults wait, each as `activity:point`: those that the taps of the sidecars
+        announce, or those that the apps announce. After an effect no tap knows the activity: see `held_calls`.
         """
-        aims = (step.aim for step in self.steps if step.aim is not None)
+        held = (aim for aim in self.aims if aim.point in AROUND or not by_tap)
         return tuple(
             dict.fromkeys(
-                f"{aim.activity}:{aim.point}" for aim in aims if by_tap is not self.target.announces(aim.point)
+                f"{aim.activity}:{aim.point}" for aim in held if by_tap is not self.target.announces(aim.point)
             )
         )
+
+    @property
+    def held_calls(self) -> tuple[CalledLedger, ...]:
+        """
+        The ledgers whose calls make the effects after which aimed faults wait, where the app announces no points. The
+        taps hold the answers to such calls.
+        """
+        activities = [
+            self.workflow.activities[aim.activity]
+            for aim in self.aims
+            if aim.point == "after_effect" and not self.target.announces(aim.point)
+        ]
+        return tuple(dict.fromkeys(of for activity in activities for of in self.target.held_for(activity.effect)))
 
     @property
     def workflow(self) -> Workflow:

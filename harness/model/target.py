@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
@@ -274,11 +274,12 @@ class Target(Value):
         """
         return self.points and point != "before_body"
 
-    def seen_points(self) -> tuple[Point, ...]:
+    def held_for(self, effect: str | None) -> tuple[CalledLedger, ...]:
         """
-        Return the points at which faults can be aimed: those that a tap sees, and those that the app announces.
+        Return the ledgers whose calls make an effect. The answer to such a call passes the harness, which can hold it:
+        the effect is committed then, and the application has not heard of it.
         """
-        return get_args(Point) if self.points else ("before_body", "after_return")
+        return () if effect is None else tuple(ledger for ledger in self.called if ledger.may_have(effect))
 
     @property
     def sources(self) -> tuple[str | None, ...]:

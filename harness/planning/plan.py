@@ -23,10 +23,9 @@ from harness.model import (
     Scenario,
     Step,
     Target,
-    Workflow,
 )
 from harness.names import Link, Node
-from harness.planning import shapes
+from harness.planning import points, shapes
 from harness.planning.fitting import fit, served
 from harness.planning.yamlfile import did_you_mean
 
@@ -99,7 +98,6 @@ def make(
     faults are too many or conflict with each other.
     """
     scenario = fit(scenario, target)
-    workflow = target.workflows[scenario.load.workflow]
     _refuse_load(scenario)
     if defect is not None and defect not in target.defects:
         raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
@@ -107,7 +105,7 @@ def make(
     all_nodes = nodes(target, scenario.topology.replicas)
     all_links = links(target, scenario.topology.replicas)
     ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
-    _refuse_impossible_aims(scenario, target, workflow)
+    points.refuse_unseen(scenario, target)
     of = {"nodes": all_nodes, "links": all_links, "services": ready}
     known = {name: of[family.hits] for name, family in families().items()}
     rng = random.Random(seed)
@@ -284,27 +282,6 @@ def _refuse_load(scenario: Scenario) -> None:
         raise UsageError(
             f"scenario {scenario.name}: load: about {starts:,.0f} starts; the most of one run is {_MOST_STARTS:,}"
         )
-
-
-def _refuse_impossible_aims(scenario: Scenario, target: Target, workflow: Workflow) -> None:
-    """
-    Raise UsageError if a fault is aimed at an activity that the target does not name, or at a point that only the
-    application can announce, and it announces none.
-    """
-    for fault in scenario.faults:
-        if not isinstance(fault.at, ActivityPoint):
-            continue
-        if fault.at.activity not in workflow.activities:
-            raise UsageError(
-                f'scenario {scenario.name}: fault {fault.fault}: "{fault.at.activity}" is not an activity of '
-                f"{scenario.load.workflow} that can be aimed at; {did_you_mean(fault.at.activity, workflow.activities)}"
-            )
-        if fault.at.point not in target.seen_points():
-            raise UsageError(
-                f"scenario {scenario.name}: fault {fault.fault}: nobody sees {fault.at.point} of {fault.at.activity}: "
-                f"target {target.name} announces no points (`points: true`, docs/target-contract.md); without its help "
-                f"a fault can be aimed at {' and '.join(target.seen_points())}"
-            )
 
 
 def _chosen(

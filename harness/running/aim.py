@@ -2,9 +2,10 @@
 Aimed faults: executions of activities announce the points that they reach, and are held there until a fault has landed.
 
 The target makes the announcements (docs/target-contract.md, "Activity points"), or the taps of the sidecars do
-(`harness.tap.holding`). Each announcement is answered at once, except the one for which an aimed fault waits. That one
-is answered when the fault has landed. An announcement is believed only if the other sources agree: the attempts file,
-the ledgers, and the engine's own history.
+(`harness.tap.holding`). A tap that holds the answer to a call announces the call, and the harness finds the execution
+that made it (`harness.running.makers`). Each announcement is answered at once, except the one for which an aimed fault
+waits. That one is answered when the fault has landed. An announcement is believed only if the other sources agree: the
+attempts file, the ledgers, and the engine's own history.
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from typing import Any, Literal
 
 import structlog
-from pydantic import ValidationError
 
 from harness.backends.endpoints import Address
 from harness.errors import EvidenceError
@@ -27,13 +25,13 @@ from harness.faults.base import NotFeltError, Proof
 from harness.journal import Journal
 from harness.model import Aim, Point, Value
 from harness.rows import HeldAt, LetGo, NeverCame, PointRow
+from harness.running.receiving import Receiver
+from harness.tap.answers import ROUTE, Answer
 
 log = structlog.get_logger(__name__)
 
 LIMIT = 20.0
 """Seconds. After this time a held execution continues even if no fault has landed, so that no target waits forever."""
-
-_MOST_BYTES = 10_000
 
 AttemptState = Literal["not begun", "begun", "returned", "raised"]
 _ATTEMPT_AT: Mapping[Point, AttemptState] = {
@@ -97,6 +95,8 @@ class Testimony:
 
 Testify = Callable[[Announcement], Testimony]
 """Asks the sources about an execution. Raises EvidenceError if one does not answer."""
+Makers = Callable[[Answer], tuple[Announcement, ...]]
+"""Finds the executions that can have made a call, at `after_effect`. Raises EvidenceError if that cannot be told."""
 
 
 class Held:
@@ -171,17 +171,23 @@ class Announcements:
     why the execution was passed over). It gets one row for each aim whose execution never came.
     """
 
-    def __init__(self, at: Address, journal: Journal[PointRow], testify: Testify) -> None:
+    def __init__(self, at: Address, journal: Journal[PointRow], testify: Testify, makers: Makers) -> None:
         self._journal = journal
         self._testify = testify
+        self._makers = makers
         self._lock = threading.Lock()
         self._seen: set[tuple[str, str, str]] = set()
         self._held: dict[tuple[str, int, str], Held] = {}
         self._ambushes: list[_Ambush] = []
         self._disarmed = False
-        self._server = _Server((at.host, at.port), _handler(self.announce))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        self._thread.start()
+        self._receiver = Receiver(
+            at,
+            {
+                "/": lambda body: self.announce(Announcement.model_validate_json(body)),
+                ROUTE: lambda body: self.answered(Answer.model_validate_json(body)),
+            },
+            patience=2 * LIMIT,
+        )
 
     def announce(self, announcement: Announcement) -> None:
         """
@@ -200,6 +206,25 @@ class Announcements:
                 if held is not None:
                     self._held[announcement.task] = held
             self._seen.add(came)
+        if held is not None:
+            held.wait()
+
+    def answered(self, answer: Answer) -> None:
+        """
+        Return when the application may get the answer to a call. If its effect is that of an execution of an activity,
+        that has reached `after_effect`. Where several executions can have made the call, none of them is taken, but
+        one that is held is waited for.
+        """
+        try:
+            executions = self._makers(answer)
+        except EvidenceError as error:
+            log.warning("nobody can tell whose call this is", method=answer.method, node=answer.node, error=str(error))
+            return
+        if len(executions) == 1:
+            self.announce(executions[0])
+            return
+        with self._lock:
+            held = next((self._held[each.task] for each in executions if each.task in self._held), None)
         if held is not None:
             held.wait()
 
@@ -278,9 +303,7 @@ class Announcements:
         with self._lock:
             for held in self._held.values():
                 held.let_go()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._receiver.close()
 
     def _doubt(self, held: Held) -> str | None:
         try:
@@ -295,51 +318,3 @@ def _row(step: int, held: Held) -> dict[str, Any]:
     """
     announced = held.announcement.model_dump()
     return {**announced, "step": step, "at_ns": time.time_ns(), "announced_ns": announced["at_ns"]}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128  # all threads of all replicas may connect at once; one that waits is a second late
-
-
-def _handler(announce: Callable[[Announcement], None]) -> type[BaseHTTPRequestHandler]:
-    """
-    Return the handler that answers announcements: 204 when the execution may continue, 400 if the announcement is not
-    valid.
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 2 * LIMIT
-
-        def do_POST(self) -> None:
-            """
-            Receive one announcement.
-            """
-            size = int(self.headers.get("Content-Length") or 0)
-            try:
-                announcement = Announcement.model_validate_json(self.rfile.read(min(size, _MOST_BYTES)))
-            except ValidationError as error:
-                log.warning("an announcement of an activity point was not understood", error=str(error))
-                self._answer(HTTPStatus.BAD_REQUEST, str(error))
-                return
-            announce(announcement)
-            self._answer(HTTPStatus.NO_CONTENT)
-
-        def _answer(self, status: HTTPStatus, text: str = "") -> None:
-            body = text.encode()
-            try:
-                self.send_response(status)
-                if status is not HTTPStatus.NO_CONTENT:
-                    self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                self.close_connection = True  # the process that made the announcement may have been killed
-
-        def log_message(self, *_: object) -> None:
-            """
-            Write nothing to standard error.
-            """
-
-    return Handler

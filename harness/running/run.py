@@ -133,7 +133,7 @@ class Run:
         if endpoints.points is None:
             return None
         journal = self._exits.enter_context(Journal[PointRow](self._run.journals.points))
-        announcements = Announcements(endpoints.points, journal, witnesses.testify)
+        announcements = Announcements(endpoints.points, journal, witnesses.testify, witnesses.makers)
         self._exits.callback(announcements.close)
         return announcements
 

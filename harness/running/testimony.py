@@ -78,6 +78,6 @@ class Sources:
         if activity is None or activity.effect is None:
             return None
         family = {announced.instance_id, self._engine.head(announced.instance_id)}
-        return sum(
-            1 for row in self._ledgers.effects() if row["effect"] == activity.effect and row["instance_id"] in family
-        )
+        with self._lock:  # ledgers of calls are read while they grow, by one thread at a time
+            effects = list(self._ledgers.effects())
+        return sum(1 for row in effects if row["effect"] == activity.effect and row["instance_id"] in family)

@@ -13,14 +13,17 @@ from typing_extensions import override
 from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, jobs, stall
+from harness.evidence.conversation import Underway
 from harness.evidence.engine import Engine, State
 from harness.evidence.ledgers import Ledgers
 from harness.load.arrivals import schedule
 from harness.model import Plan, Stall
 from harness.rundir import RunDir
 from harness.running.aim import Announcement, Testimony
+from harness.running.makers import Makers
 from harness.running.testimony import Sources
 from harness.running.watch import States
+from harness.tap.answers import Answer
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +67,12 @@ class Witnesses(States, Protocol):
         be read.
         """
 
+    def makers(self, answer: Answer) -> tuple[Announcement, ...]:
+        """
+        Return the executions that can have made a call whose answer a tap holds. Raises EvidenceError if that cannot be
+        told.
+        """
+
     def collect_living(self) -> list[str]:
         """
         Collect the evidence that only running sidecars can give. Return what could not be collected, in words.
@@ -93,6 +102,7 @@ class OfSystem(Witnesses):
         self._engine = Engine(endpoints.redis, plan.target)
         self._ledgers = Ledgers(plan.target, endpoints, run.data, run.taps)
         self._sources = Sources(plan.target, plan.workflow, self._ledgers, self._engine, run.journals)
+        self._makers = Makers(plan.workflow, self._ledgers, self._engine, Underway(run.taps))
 
     @override
     def states(self, instance_ids: Iterable[str], outcome: str | None) -> Mapping[str, State]:
@@ -135,6 +145,10 @@ class OfSystem(Witnesses):
     @override
     def testify(self, announced: Announcement) -> Testimony:
         return self._sources.testify(announced)
+
+    @override
+    def makers(self, answer: Answer) -> tuple[Announcement, ...]:
+        return self._makers.of(answer)
 
     @override
     def collect_living(self) -> list[str]:

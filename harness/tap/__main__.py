@@ -8,13 +8,10 @@ the tap alone, and it ends with the process that started it.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 
-from harness.tap.beside import beside
-
-_BACKLOG = 128
+from harness.tap.beside import address, beside, listener
 
 
 def main(listen: str, sidecar: str, folder: str, node: str, *command: str) -> None:
@@ -23,25 +20,17 @@ def main(listen: str, sidecar: str, folder: str, node: str, *command: str) -> No
     record goes to a new file in `folder` for the sidecar `node`. Raises OSError if the address is taken or there is no
     such command.
     """
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(_address(listen))
-    listener.listen(_BACKLOG)
+    listens = listener(listen)
 
     def serve(pid: int) -> None:
         from harness.tap import record
         from harness.tap.tee import Tee
 
-        Tee(listener, _address(sidecar), record.create(Path(folder), node), pid).run()
+        Tee(listens, address(sidecar), record.create(Path(folder), node), pid).run()
 
     if command:
         beside(command, serve)
     serve(os.getppid())
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host, int(port)
 
 
 if __name__ == "__main__":

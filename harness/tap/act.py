@@ -21,7 +21,8 @@ class Act:
 
     A `share` of the workflow turns is executed twice, by the application of another replica if one of `peers` (sidecar
     -> address of its acting tap) answers; the file `journal` gets what came of it. At `points` (`activity:point`) an
-    activity is announced to `points_url`, and waits for the answer.
+    activity is announced to `points_url`, and waits for the answer. So are the answers to calls of Dapr's API that do
+    one of `operations` (`save`, ...).
     """
 
     listen: str
@@ -32,6 +33,7 @@ class Act:
     peers: Mapping[str, str]
     points_url: str
     points: tuple[str, ...]
+    operations: tuple[str, ...]
 
     def command(self) -> tuple[str, ...]:
         """
@@ -45,7 +47,7 @@ def main(act: str, *command: str) -> None:
     Start the acting tap, and become `command`. Raises OSError if there is no such command.
     """
     fields = json.loads(act)
-    given = Act(**{**fields, "points": tuple(fields["points"])})
+    given = Act(**{**fields, "points": tuple(fields["points"]), "operations": tuple(fields["operations"])})
 
     def serve(pid: int) -> None:
         from harness.journal import Journal

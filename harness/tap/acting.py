@@ -86,7 +86,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         self._node = act.node
         self._share = act.share
         self._journal = journal
-        self._points = Points(act.node, act.points_url, act.points) if act.points else None
+        self._points = Points(act.node, act.points_url, act.points, act.operations)
         self._dice = random.Random(act.node)
         self._number = 0
         self._workers: list[asyncio.Queue[bytes | None]] = []
@@ -104,6 +104,7 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         return grpc.stream_stream_rpc_method_handler(partial(self._pass_on, method))
 
     async def _pass_on(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        held = None
         if method in _TURN_ENDS:
             request = await anext(requests)
             answer = self._answered(durabletask.WorkflowResponse.FromString(request))
@@ -111,10 +112,13 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
                 yield b""
                 return
             requests = _only(answer)
-        elif method == _ACTIVITY_ENDS and self._points is not None:
+        elif method == _ACTIVITY_ENDS:
             result = await anext(requests)
             await self._points.returned(durabletask.ActivityResponse.FromString(result))
             requests = _only(result)
+        elif self._points.holds(method):
+            held = await anext(requests)
+            requests = _only(held)
         metadata = [
             (record.AGENT if name == _AGENT else name, value)
             for name, value in context.invocation_metadata()
@@ -124,13 +128,23 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
         try:
             if method != _WORK:  # a sidecar that has no work sends none, and the worker can still execute twins
                 await context.send_initial_metadata(tuple(await call.initial_metadata() or ()))
-            async for answer in self._work(call) if method == _WORK else call:
-                yield answer
+            answers = self._work(call) if method == _WORK else call
+            async for message in answers if held is None else self._well(answers, method, held):
+                yield message
             context.set_trailing_metadata(tuple(await call.trailing_metadata() or ()))
         except grpc.aio.AioRpcError as error:
             await context.abort(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
         finally:
             call.cancel()
+
+    async def _well(self, call: Any, method: str, request: bytes) -> AsyncIterator[bytes]:
+        """
+        Return the answers to a call, once it went well and the application may get them.
+        """
+        answers = [answer async for answer in call]
+        await self._points.answered(method, request)
+        for answer in answers:
+            yield answer
 
     async def _work(self, call: Any) -> AsyncIterator[bytes]:
         """
@@ -158,18 +172,14 @@ class Acting(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc is untyped
 
     def _deliver(self, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
         item = durabletask.WorkItem.FromString(body)
-        if item.WhichOneof("request") == "workflowRequest":
-            self._start(self._turn(item, queue))
-        elif self._points is not None:
-            self._start(self._activity(self._points, item.activityRequest, body, queue))
-        else:
-            queue.put_nowait(body)
+        is_turn = item.WhichOneof("request") == "workflowRequest"
+        self._start(self._turn(item, queue) if is_turn else self._activity(item.activityRequest, body, queue))
 
-    async def _activity(self, points: Points, request: Any, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
+    async def _activity(self, request: Any, body: bytes, queue: asyncio.Queue[bytes | None]) -> None:
         """
         Hand an activity to the worker when it may begin.
         """
-        await points.delivered(request)
+        await self._points.delivered(request)
         queue.put_nowait(body)
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
+
+_BACKLOG = 128
 
 
 def beside(command: tuple[str, ...], serve: Callable[[int], None]) -> NoReturn:
@@ -33,3 +36,22 @@ def beside(command: tuple[str, ...], serve: Callable[[int], None]) -> NoReturn:
         sys.stderr.flush()
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
+
+
+def address(text: str) -> tuple[str, int]:
+    """
+    Return the (host, port) of `host:port`.
+    """
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def listener(text: str) -> socket.socket:
+    """
+    Return a socket that listens at `host:port`. Raises OSError if the address is taken.
+    """
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(address(text))
+    made.listen(_BACKLOG)
+    return made

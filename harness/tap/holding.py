@@ -4,33 +4,41 @@ Points of activities as a tap sees them: each is announced to the harness, and h
 `before_body`: the sidecar has handed an activity over, and the application did not get it yet. `after_return`: the
 application has given its result, and the sidecar did not get it yet. The announcement is the one that an application
 can make itself (docs/target-contract.md, "Activity points"); its node is the sidecar.
+
+`after_effect`: a call of the application was answered well, and the application did not get the answer yet. The tap
+does not know which effect that is, nor of which activity, so it announces the call as it is.
 """
 
 from __future__ import annotations
 
-import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
+from harness.tap.answers import Announcer, Answer
 
-_PATIENCE = 30.0
-"""Seconds for an answer: more than the harness ever holds an execution."""
-
-log = logging.getLogger(__name__)
+_API = "/dapr.proto.runtime.v1.Dapr/"
+_MAKES: Mapping[str, tuple[str, ...]] = {
+    "save": ("SaveState", "ExecuteStateTransaction"),
+    "delete": ("DeleteState", "DeleteBulkState", "ExecuteStateTransaction"),
+    "publish": ("PublishEvent", "BulkPublishEvent", "BulkPublishEventAlpha1"),
+    "invoke": ("InvokeService",),
+    "bind": ("InvokeBinding",),
+}
+"""What a call to Dapr's API does -> the methods that do it (dapr, dapr/proto/runtime/v1/dapr.proto)."""
 
 
 class Points:
     """
-    The points (`activity:point`) at which aimed faults wait, of the activities of one sidecar. Announcements go to
-    `url`.
+    The points (`activity:point`) at which aimed faults wait, of the activities of one sidecar, and the `operations` of
+    Dapr's API (`save`, ...) to which an answer is a point, too. Announcements go to `url`.
     """
 
-    def __init__(self, node: str, url: str, points: tuple[str, ...]) -> None:
+    def __init__(self, node: str, url: str, points: tuple[str, ...], operations: tuple[str, ...]) -> None:
         self._node = node
-        self._url = url
         self._points = frozenset(points)
-        self._client = httpx.AsyncClient(timeout=_PATIENCE, limits=httpx.Limits(max_connections=None))
+        self._methods = frozenset(f"{_API}{method}" for operation in operations for method in _MAKES[operation])
+        self._announcer = Announcer(url)
         self._given: dict[tuple[str, int], Any] = {}
 
     async def delivered(self, request: Any) -> None:
@@ -50,6 +58,19 @@ class Points:
         if request is not None and not response.HasField("failureDetails"):
             await self._reach("after_return", request)
 
+    def holds(self, method: str) -> bool:
+        """
+        Whether the answer to a call of a gRPC method is a point.
+        """
+        return method in self._methods
+
+    async def answered(self, method: str, request: bytes) -> None:
+        """
+        Return when the application may get the answer to a call, which went well.
+        """
+        answer = Answer(node=self._node, at_ns=time.time_ns(), method=method.removeprefix(_API), body=request)
+        await self._announcer.answered(answer)
+
     async def _reach(self, point: str, request: Any) -> None:
         if f"{request.name}:{point}" not in self._points:
             return
@@ -63,7 +84,4 @@ class Points:
             "point": point,
             "at_ns": time.time_ns(),
         }
-        try:
-            await self._client.post(self._url, json=announcement)
-        except httpx.HTTPError as error:  # an announcement must never make an activity fail
-            log.warning("%s of %s could not be announced: %r", point, request.name, error)
+        await self._announcer.reached(announcement)

@@ -21,7 +21,7 @@ from harness.tap.record import Record, What
 _BUFFER = 1 << 18
 _LINGER = 0.5
 """Seconds after the sidecar's end in which what it had sent is still passed on."""
-_RESET = struct.pack("ii", 1, 0)
+RESET = struct.pack("ii", 1, 0)
 """For SO_LINGER: close() sends a reset (socket(7))."""
 
 
@@ -162,7 +162,7 @@ class Tee:
 
     def _reset(self, side: _Side) -> None:
         for end in (side, side.other):
-            end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._close(side)
 
     def _close(self, side: _Side) -> None:

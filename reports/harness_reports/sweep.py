@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.model import Result
+from harness.model import Point, Result
 from harness.sweep import FAULTS, Cell, Judged, Matrix, Outcome
 from harness_reports import page, palette, words
 
@@ -26,6 +27,7 @@ _STYLES = {
     Outcome.NOT_EXERCISED: "yellow",
 }
 _MOST_REASON = 150
+_UNSEEN = "not seen"
 
 
 def write(matrix: Matrix, folder: Path) -> None:
@@ -65,15 +67,23 @@ def _overall(matrix: Matrix) -> Result:
 
 def _rows(matrix: Matrix) -> Iterator[tuple[str, list[tuple[str, list[Judged | None]]]]]:
     """
-    Return the rows of the matrix: activity by activity, its points, each with the results of its cells.
+    Return the rows of the matrix: activity by activity, its points, each with the results of its cells; none of a point
+    that nobody sees.
     """
-    points = dict.fromkeys(cell.point for cell in matrix.cells)
-    for activity in dict.fromkeys(cell.activity for cell in matrix.cells):
+    seen = dict.fromkeys((cell.activity, cell.point) for cell in matrix.cells)
+    there = {*seen, *((each.activity, each.point) for each in matrix.unseen)}
+    for activity in dict.fromkeys(activity for activity, _ in seen):
         yield (
             activity,
             [
-                (point, [matrix.of(Cell(activity=activity, point=point, fault=fault)) for fault in FAULTS])
-                for point in points
+                (
+                    point,
+                    [matrix.of(Cell(activity=activity, point=point, fault=fault)) for fault in FAULTS]
+                    if (activity, point) in seen
+                    else [],
+                )
+                for point in get_args(Point)
+                if (activity, point) in there
             ],
         )
 
@@ -104,7 +114,7 @@ def terminal(matrix: Matrix, folder: Path) -> RenderableType:
     for activity, points in _rows(matrix):
         table.add_row(Text(activity, style="bold"))
         for point, cells in points:
-            table.add_row(f"  {point}", *map(_told, cells))
+            table.add_row(f"  {point}", *(map(_told, cells) if cells else (Text(_UNSEEN, style="dim") for _ in FAULTS)))
     return Group(
         Text(),
         Text(f"{matrix.workflow} of {matrix.target}, seed {matrix.seed}, Dapr {matrix.dapr_version}"),
@@ -112,6 +122,10 @@ def terminal(matrix: Matrix, folder: Path) -> RenderableType:
         table,
         Text(),
         *(Text(f"{_MARKS[told.outcome]} {in_brief(told)}", style=_STYLES[told.outcome]) for told in _others(matrix)),
+        *(
+            Text(words.printable(f"{_UNSEEN}: {each.point} of {each.activity}: {each.why}"), style="dim")
+            for each in matrix.unseen
+        ),
         Text(words.counts(matrix.counts())),
         Text(words.printable(str(folder / PAGE)), style="bold"),
     )

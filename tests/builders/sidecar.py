@@ -13,6 +13,7 @@ from harness.tap.acting import Acting
 
 WORK = "/TaskHubSidecarService/GetWorkItems"
 TURN_ENDS = "/TaskHubSidecarService/CompleteOrchestratorTask"
+SAVE = "/dapr.proto.runtime.v1.Dapr/SaveState"
 ACTIVITY_ENDS = "/TaskHubSidecarService/CompleteActivityTask"
 
 
@@ -23,9 +24,10 @@ class Sidecar(grpc.GenericRpcHandler):
         self.work = asyncio.Queue()
         self.answers = []
         self.results = []
+        self.saved = []
 
     def service(self, details):
-        behaviour = {WORK: self.hand_out, TURN_ENDS: self.take, ACTIVITY_ENDS: self.take_result}.get(
+        behaviour = {WORK: self.hand_out, TURN_ENDS: self.take, ACTIVITY_ENDS: self.take_result, SAVE: self.save}.get(
             details.method, self.refuse
         )
         return grpc.stream_stream_rpc_method_handler(behaviour)
@@ -42,6 +44,13 @@ class Sidecar(grpc.GenericRpcHandler):
     async def take_result(self, requests, context):
         async for request in requests:
             self.results.append(durabletask.ActivityResponse.FromString(request))
+        yield b""
+
+    async def save(self, requests, context):
+        async for request in requests:
+            self.saved.append(request)
+            if request == b"stale":
+                await context.abort(grpc.StatusCode.ABORTED, "another etag")
         yield b""
 
     async def refuse(self, requests, context):
@@ -77,5 +86,5 @@ async def tapped(journal, **options):
         yield sidecar, tap
 
 
-def act(sidecar, *, share=0.0, node="sidecar-0", peers=None, url="", points=()):
-    return Act("", sidecar, node, "", share, peers or {}, url, points)
+def act(sidecar, *, share=0.0, node="sidecar-0", peers=None, url="", points=(), operations=()):
+    return Act("", sidecar, node, "", share, peers or {}, url, points, operations)

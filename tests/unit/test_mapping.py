@@ -31,3 +31,11 @@ def test_the_word_that_an_expression_finds(expression, text, word):
 def test_what_is_no_expression_is_refused_with_the_reason():
     with pytest.raises(ValueError, match='"result\\[" is not a JMESPath expression'):
         mapping.refuse("result[")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [("'charge'", "charge"), ('`"charge"`', "charge"), ("`5`", None), ("kind", None), ("kind || 'x'", None)],
+)
+def test_the_text_that_an_expression_is(expression, text):
+    assert mapping.literal(expression) == text

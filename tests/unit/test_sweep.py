@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness import cli, names, pipeline, sweep
 from harness.errors import LeftError, NodeError, UsageError
-from harness.model import FaultFinding, Result
+from harness.model import FaultFinding, ObservedLedger, Result
 from harness.planning import plan, target
 from harness.rundir import RunDir
 from harness.runtime import shipped
@@ -63,6 +63,29 @@ def test_the_points_are_those_that_a_tap_sees_or_the_target_announces(described)
 
     assert points(alone) == ["before_body", "after_return"]
     assert points(described) == ["before_body", "before_effect", "after_effect", "after_return"]
+
+
+def after_effects(target):
+    """A target that announces nothing, and one of whose two effects is a call."""
+    row = {"instance_id": "value.id", "effect": "'ship'", "key": None}
+    calls = ObservedLedger.model_validate({"observed": "publish", "matching": "*", "row": row})
+    return target.model_copy(update={"points": False, "ledgers": (calls,)})
+
+
+def test_after_an_effect_that_is_a_call_there_are_cells_and_elsewhere_it_is_said_what_is_missing(described, tmp_path):
+    made = sweep.matrix(after_effects(described), "order_v1", seed=1, dapr_version="1.18.2")
+
+    assert {cell.activity for cell in made.cells if cell.point == "after_effect"} == {"register_shipment_v1"}
+    assert len(made.cells) == (5 * 2 + 1) * 4
+    assert [each.activity for each in made.unseen] == ["reserve_stock_v1", "cancel_shipment_v1", "release_stock_v1"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(drawing.terminal(made, tmp_path))
+    printed = console.export_text()
+    assert re.search(r"reserve_stock_v1\s+before_body( +\S+){4} *\n +after_effect +not seen +not seen", printed)
+    told = "not seen: after_effect of reserve_stock_v1: target orders announces no points"
+    assert told in " ".join(printed.split())
+    drawing.write(made, tmp_path)
+    assert (tmp_path / "sweep.html").read_text().count('colspan="4" class="faint">not seen<') == 3
 
 
 def test_every_cell_has_a_plan_that_aims_at_the_step_s_own_replica(made, described):

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 PAGE = 50
 LOST = os.environ.get("DEFECT") == "answer_lost"
+SILENT = os.environ.get("DEFECT") == "silent"
 DATABASE = os.environ.get("DATABASE") or f"sqlite:///{os.environ['DATA_DIR']}/charges.db"
 tables = MetaData()
 charges = Table(
@@ -56,6 +57,10 @@ class Bank(BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if SILENT and asked.get("cents") == 900:
+            if int(asked["order"][-1]) % 2 == 0:
+                charge(asked)
+            return
         is_new = {"/charges": charge, "/mails": mail}[self.path](asked)
         if not (LOST and is_new and asked["cents"] == 900):
             self.answer({})

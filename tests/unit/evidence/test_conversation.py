@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.errors import EvidenceError
 from harness.evidence import collect, conversation, http2, schema, tables
-from harness.evidence.conversation import attempts
+from harness.evidence.conversation import Underway, attempts
 from harness.planning import target
 from harness.rundir import RunDir
 from harness.tap import record
@@ -336,3 +336,34 @@ def test_a_record_that_is_none_leaves_no_table_that_needs_it(run, paying):
 
     assert [problem.partition(":")[0] for problem in missing] == ["deliveries", "journals"]
     assert not tables.path(run.evidence, schema.ATTEMPTS).exists()
+
+
+def test_what_is_under_way_was_delivered_and_neither_answered_nor_cut_off(tmp_path):
+    wire = Wire()
+    wire.open(1)
+    work = wire.call(1, WORK)
+    for task in (1, 2):
+        wire.deliver(1, work, "a", task)
+    writer = record.create(tmp_path, "sidecar-1")
+    wire.save(writer)
+    underway = Underway(tmp_path)
+
+    def now():
+        return [(row["instance_id"], row["task_id"], row["node"]) for row in underway.now()]
+
+    assert now() == now() == [("a", 1, "app-1"), ("a", 2, "app-1")]
+    wire.chunks = []
+    wire.complete(1, "a", 1)
+    wire.save(writer)
+    assert now() == [("a", 2, "app-1")]
+
+    again = Wire(10**9)
+    again.open(1)
+    work = again.call(1, WORK)
+    again.deliver(1, work, "a", 2)
+    again.save(writer := record.create(tmp_path, "sidecar-1"))
+    assert [row["delivered_ns"] > 10**9 for row in underway.now()] == [True], "the earlier life has ended"
+    again.chunks = []
+    again.close(1)
+    again.save(writer)
+    assert now() == []

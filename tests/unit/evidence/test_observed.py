@@ -1,15 +1,20 @@
 """Calls to Dapr's API as effects: only an answer makes one, and where none came that is told."""
 
+import contextlib
 import json
 
 import pytest
 from dapr.proto import api_v1 as dapr
+from google.protobuf.message import DecodeError
 
 from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
+from harness.evidence import apicalls
 from harness.evidence.ledgers import Ledgers
 from harness.model import ObservedLedger, RowMapping, SqlLedger
 from harness.tap import record
+from harness.tap.answers import Answer
+from harness.tap.holding import Points
 from tests.builders import tutorial
 from tests.builders.wire import Wire
 
@@ -208,3 +213,43 @@ def test_a_call_without_an_instance_is_told_with_its_row(tapped):
 
     with pytest.raises(EvidenceError, match=r"row 0 of ledger observed-0 is no effect: `instance_id: value.order`"):
         list(tapped.ledgers(NOTES.model_copy(update={"row": by})).effects())
+
+
+def test_a_call_whose_answer_is_held_makes_the_effects_that_its_ledgers_say(tapped):
+    item = {"key": "note-a", "value": b"{}"}
+    saved = dapr.SaveStateRequest(store_name="statestore", states=[item, {"key": "other"}]).SerializeToString()
+    ledgers = tapped.ledgers(NOTES)
+
+    def made(method, body):
+        return short(ledgers.made(Answer(node="sidecar-0", at_ns=T, method=method, body=body)))
+
+    assert made("SaveState", saved) == [("a", "note", "note-a")]
+    assert made("POST", saved) == []
+    with pytest.raises(EvidenceError, match="a call of SaveState cannot be decoded"):
+        made("SaveState", b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        ("save", dapr.SaveStateRequest(states=[{"key": "k"}])),
+        ("save", dapr.ExecuteStateTransactionRequest(operations=[{"operationType": "upsert"}])),
+        ("delete", dapr.DeleteStateRequest(key="k")),
+        ("delete", dapr.DeleteBulkStateRequest(states=[{"key": "k"}])),
+        ("delete", dapr.ExecuteStateTransactionRequest(operations=[{"operationType": "delete"}])),
+        ("publish", dapr.PublishEventRequest(topic="t")),
+        ("publish", dapr.BulkPublishRequest(entries=[{"entry_id": "1"}])),
+        ("invoke", dapr.InvokeServiceRequest(id="x")),
+        ("bind", dapr.InvokeBindingRequest(name="x")),
+    ],
+)
+def test_a_tap_holds_the_answer_to_every_method_that_does_what_a_ledger_observes(operation, message):
+    points = Points("sidecar-0", "", (), (operation,))
+    methods = [name for name in apicalls._REQUESTS if points.holds(f"{DAPR}/{name}")]
+    found = []
+    for method in methods:
+        with contextlib.suppress(DecodeError):
+            found += [part.operation for part in apicalls.touched(method, message.SerializeToString())]
+
+    assert operation in found
+    assert not points.holds(f"{DAPR}/GetState")

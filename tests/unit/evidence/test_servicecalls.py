@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import http1
 from harness.evidence.ledgers import Ledgers
 from harness.model import CallsLedger, Program, RowMapping
-from harness.tap import record
+from harness.tap import http1, record
+from harness.tap.answers import Answer
 from harness.tap.record import Chunk, What
 from tests.builders import tutorial
 
@@ -171,3 +171,16 @@ def test_what_is_no_http_is_told_with_its_file(bank):
 
     with pytest.raises(EvidenceError, match=r"bank-0-000001.tap cannot be decoded: connection 1: it is no HTTP/1.1"):
         list(bank.ledgers(CHARGES).effects())
+
+
+def test_a_call_whose_answer_is_held_makes_an_effect_if_it_was_answered_well(bank):
+    body = json.dumps({"order": "a", "key": "k1"}).encode()
+    held = Answer(node="bank-0", at_ns=T, method="POST", target="/charges", body=body, status=200)
+
+    def made(**changes):
+        return [(row["instance_id"], row["key"]) for row in bank.ledgers(CHARGES).made(held.model_copy(update=changes))]
+
+    assert made() == [("a", "k1")]
+    assert made(status=500) == made(target="/mails") == made(node="mail-0") == made(method="PUT") == []
+    with pytest.raises(EvidenceError, match="finds no text"):
+        made(body=b"{}")

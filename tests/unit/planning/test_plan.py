@@ -360,7 +360,7 @@ def test_a_point_that_only_the_application_could_announce_is_refused_if_it_annou
     def aimed(target, point):
         return make(target, {"fault": "kill", "on": "app", "at": {**AT, "point": point}})
 
-    with pytest.raises(UsageError, match=r"nobody sees after_effect of hold_v1.*before_body and after_return"):
+    with pytest.raises(UsageError, match=r"nobody sees after_effect of hold_v1.*before_body, after_return"):
         aimed(silent, "after_effect")
     assert aimed(silent, "before_body").points(by_tap=True) == ("hold_v1:before_body",)
     assert aimed(silent, "after_return").points(by_tap=True) == ("hold_v1:after_return",)

@@ -16,6 +16,7 @@ from harness.model import Aim, Step
 from harness.running import aim as aiming
 from harness.running.aim import Announcement, Announcements
 from harness.running.controller import Controller
+from harness.tap.answers import ROUTE, Answer
 from tests.builders import lines
 
 BEGUN = aiming.Testimony(attempt="begun", effects=0, scheduled=True, recorded=False)
@@ -44,7 +45,9 @@ class Post:
         self._lease = ports.lease()
         self.at = Address(host=ports.HOST, port=self._lease.__enter__().take())
         self._journal = Journal(self.file)
-        self.points = Announcements(self.at, self._journal, self.testify)
+        self.makers = []
+        """Who can have made a call, whatever it is. What is an exception is raised."""
+        self.points = Announcements(self.at, self._journal, self.testify, self.made_by)
         self.threads = []
 
     def testify(self, _):
@@ -52,6 +55,21 @@ class Post:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def made_by(self, _):
+        if isinstance(self.makers, Exception):
+            raise self.makers
+        return tuple(self.makers)
+
+    def answer(self):
+        """A tap holds the answer to a call, in a thread of its own."""
+        held = Answer(node="bank-0", at_ns=7, method="POST", body=b"\xff", target="/charges", status=200)
+        thread = threading.Thread(
+            target=lambda: httpx.post(self.at.url + ROUTE, content=held.model_dump_json(), timeout=30)
+        )
+        self.threads.append(thread)
+        thread.start()
+        return thread
 
     def come(self, *args, **kwargs):
         """An execution announces itself, in a thread of its own."""
@@ -243,11 +261,57 @@ def test_a_store_that_the_fault_took_away_is_no_doubt_of_the_point(post):
     assert post.points.landed(caught())["sources_afterwards"] == "the state store could not be read"
 
 
+def test_an_answer_waits_where_a_fault_waits_for_the_execution_that_made_the_call(post):
+    get = ambush(post, aim())
+    post.makers = [announcement("a", node="sidecar-1")]
+
+    thread = post.answer()
+    held = get()
+
+    assert (held.announcement.instance_id, held.announcement.node) == ("a", "sidecar-1")
+    assert thread.is_alive()
+    post.points.let_go(3, held, "landed on app-1")
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_an_answer_that_several_executions_can_have_got_is_not_taken_but_waits_with_one_that_is_held(post):
+    ambush(post, aim(2))
+    post.makers = [announcement("a", task_id=5), announcement("a", task_id=6)]
+    post.answer().join(60)
+    post.makers = [announcement("b")]
+    post.answer().join(60)
+    post.makers = [announcement("c")]
+    first = post.answer()
+    while not post.rows():
+        time.sleep(0.005)
+    post.makers = [announcement("c", node="sidecar-0"), announcement("c", node="sidecar-1")]
+    again = post.answer()
+
+    again.join(0.2)
+    assert first.is_alive()
+    assert again.is_alive()
+    assert [row["instance_id"] for row in post.rows()] == ["c"], "the call of two tasks was no instance that came"
+
+
+@pytest.mark.parametrize("makers", [[], EvidenceError("sidecar-0-000001.tap cannot be decoded")])
+def test_an_answer_goes_on_where_it_is_no_effect_or_nobody_can_tell_whose(post, makers):
+    ambush(post, aim())
+    post.makers = makers
+
+    post.answer().join(60)
+
+    assert not post.threads[-1].is_alive()
+    assert post.rows() == []
+
+
 def test_what_is_not_an_announcement_is_refused(post):
     answer = httpx.post(post.at.url, content=b'{"instance_id": "a"}')
 
     assert answer.status_code == 400
     assert "attempt_id" in answer.text
+    assert httpx.post(post.at.url + ROUTE, content=b"{}").status_code == 400
+    assert httpx.post(post.at.url + "/elsewhere", content=b"{}").status_code == 404
 
 
 class System:

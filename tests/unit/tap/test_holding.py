@@ -12,7 +12,8 @@ from dapr.ext.workflow._durabletask.internal import orchestrator_service_pb2 as 
 from harness.journal import Journal
 from harness.rows import TurnTwice
 from harness.running.aim import Announcement
-from tests.builders.sidecar import ACTIVITY_ENDS, WORK, act, tapped
+from harness.tap.answers import ROUTE, Answer
+from tests.builders.sidecar import ACTIVITY_ENDS, SAVE, WORK, act, tapped
 
 
 class Harness:
@@ -26,7 +27,8 @@ class Harness:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                harness.announced.append(Announcement.model_validate_json(body))
+                taken = Answer if self.path == ROUTE else Announcement
+                harness.announced.append(taken.model_validate_json(body))
                 harness.go.wait(20)
                 self.send_response(204)
                 self.end_headers()
@@ -35,7 +37,7 @@ class Harness:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self):
@@ -172,6 +174,55 @@ def test_an_activity_goes_on_where_nobody_takes_announcements(harness, journal):
         await until(lambda: len(sidecar.results) == 1)
 
     talk(journal, harness.url, ("ship_v1:before_body", "ship_v1:after_return"), steps)
+
+
+def saving(journal, url, steps, operations=("save",)):
+    """Run `steps(sidecar, call)` with a tap that holds answers to these operations of Dapr's API."""
+
+    async def run():
+        async with (
+            tapped(journal, url=url, operations=operations) as (sidecar, tap),
+            grpc.aio.insecure_channel(tap) as to,
+        ):
+            await steps(sidecar, to.unary_unary(SAVE))
+
+    asyncio.run(run())
+
+
+def test_after_an_effect_the_answer_to_its_call_waits(harness, journal):
+    async def steps(sidecar, save):
+        call = asyncio.ensure_future(save(b"\xff asked"))
+        await until(lambda: harness.announced)
+        assert sidecar.saved == [b"\xff asked"], "the effect is there"
+        await asyncio.sleep(0.1)
+        assert not call.done()
+        harness.go.set()
+        assert await call == b""
+
+    saving(journal, harness.url, steps)
+
+    (held,) = harness.announced
+    assert (held.node, held.method, held.body) == ("sidecar-0", "SaveState", b"\xff asked")
+
+
+def test_a_call_that_was_refused_has_no_effect_and_its_refusal_does_not_wait(harness, journal):
+    async def steps(_, save):
+        with pytest.raises(grpc.aio.AioRpcError, match="another etag"):
+            await save(b"stale")
+
+    saving(journal, harness.url, steps)
+
+    assert harness.announced == []
+
+
+def test_an_answer_goes_on_where_it_is_no_point_or_nobody_takes_announcements(harness, journal):
+    async def steps(_, save):
+        assert await save(b"asked") == b""
+
+    saving(journal, harness.url, steps, operations=("publish",))
+    assert harness.announced == []
+    harness.close()
+    saving(journal, harness.url, steps)
 
 
 def test_the_words_in_front_of_a_sidecar_say_all_that_a_tap_needs():

@@ -1,5 +1,5 @@
 """
-What a tap recorded before a service, as HTTP/1.1 (RFC 9112), by h11: requests, and the answer to each.
+What a tap sees before a service, as HTTP/1.1 (RFC 9112), by h11: requests, and the answer to each.
 
 Both directions of a connection are read from its first byte, because what an answer is depends on its request. Where a
 chunk ends has no meaning.
