@@ -72,6 +72,33 @@ def test_effects_that_are_calls_are_judged_although_nobody_keeps_anything(harnes
     assert finished.finding("open_effect")["examined"] > 100
 
 
+def test_a_lost_answer_is_resolved_by_the_ledger_of_whom_was_called(harness):
+    of_calls = ("--target", "tests/targets/shop/settled.yaml", "--duration", "8s")
+    few = ("--set", "checks.minimum={instances: 40}", "--defect", "silent")
+    finished = harness.run("tests/targets/shop_calm.yaml", *of_calls, *few, check=1)
+
+    violated = {each["name"] for each in finished.verdict["findings"] if each["result"] != "HOLDS"}
+    assert violated == {"lost", "contradiction"}, "the table says which charges were never committed"
+    assert "the ledger holds nothing of it" in finished.finding("lost")["witnesses"][0]["sentence"]
+    assert finished.finding("open_effect")["examined"] > 10, "calls without an answer: of each it is known"
+    assert finished.verdict["classes"]["completed"] > 20, finished.out
+
+
+def test_an_effect_that_is_repeated_after_a_kill_is_found_although_the_application_announces_nothing(harness):
+    finished = harness.run("tests/targets/shop_aimed_kills.yaml", "--defect", "anew", check=1)
+
+    faults = finished.verdict["faults"]
+    proofs = [fault["proof"] for fault in faults]
+    assert [fault["node"].partition("-")[0] for fault in faults] == ["app", "sidecar"], finished.out
+    assert [(proof["activity"], proof["point"], proof["effects"]) for proof in proofs] == [
+        ("charge", "after_effect", 1),  # an HTTP call to the bank
+        ("note", "after_effect", 1),  # a save by Dapr's API
+    ]
+    assert all(fault["felt_after"] is not None for fault in faults), finished.out
+    duplicated = {each["instance_id"] for each in finished.finding("duplicated")["witnesses"]}
+    assert {proof["instance_id"] for proof in proofs} <= duplicated
+
+
 def test_locust_in_charge_does_the_same_run(harness):
     finished = harness(
         *("-f", "scenarios", "--headless", "--only-summary", "-t", "6s"),
