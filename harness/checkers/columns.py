@@ -26,7 +26,7 @@ from harness.checkers import invariant, memory, recovery, sandbox, sufficiency
 from harness.checkers.database import Database, UnansweredError, connected, derived
 from harness.checkers.invariant import Invariant
 from harness.checkers.offers import offered
-from harness.evidence.columns import Column, Table
+from harness.evidence.columns import Column, Free, Table
 from harness.evidence.schema import OPERATIONS, TABLES
 from harness.evidence.tables import path
 from harness.model import Cell, Plan
@@ -161,13 +161,15 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str], made: Iterable[C
                 named = trial.named(frozenset(table.name for table in changed))
                 for table in changed:
                     shutil.copy(path(evidence, table), path(copy, table))
+                free = None if named else _free(change)
                 yield Cell(
                     table="" if change.table is None else change.table.name,
                     column=change.column,
                     change=change.name,
                     kind=change.kind,
                     named=named,
-                    free=None if named else _reason(change),
+                    free=None if free is None else free.reason,
+                    harmless=free is not None and free.harmless,
                 )
 
 
@@ -250,7 +252,7 @@ class _Trial:
             return [str(error)]
 
 
-def _reason(change: Change) -> str | None:
+def _free(change: Change) -> Free | None:
     """
     Return why nobody needs to name a change; None if there is no reason.
     """
@@ -258,7 +260,7 @@ def _reason(change: Change) -> str | None:
         return None
     column = next((column for column in change.table.columns if column.name == change.column), None)
     free = change.table.free if column is None else column.free
-    return next((each.reason for each in free if change.name in each.changes or not each.changes), None)
+    return next((each for each in free if change.name in each.changes or not each.changes), None)
 
 
 def _make(change: Change, evidence: Path) -> None:

@@ -76,10 +76,12 @@ def _columns(folder: RunDir, plan: Plan, drafts: Mapping[str, str] | None) -> Ex
     for cell in without:
         out.print(f"free without a reason: {_told([cell])}")
     named = sum(cell.named is not None for cell in cells)
+    telling = len(cells) - sum(cell.harmless for cell in cells)
     out.print(
-        f"{len(cells)} changes: {named} named ({named / max(1, len(cells)):.1%}), "
-        f"{len(cells) - named - len(without)} free with a reason, {len(without)} free without"
+        f"{len(cells)} changes: {named} named, {len(cells) - named - len(without)} free with a reason, "
+        f"{len(without)} free without"
     )
+    out.print(f"{telling} of them contradict what happened; {named / max(1, telling):.1%} of these are named")
     return Exit.UNKNOWN if not cells else Exit.VIOLATED if without else Exit.HOLDS
 
 

@@ -17,11 +17,12 @@ the year 9999, which does not fit into 64 bits.
 class Free:
     """
     Why no invariant needs to name these changes of a column or a table (`harness.checkers.columns`); all changes if
-    none is given.
+    none is given. A change is `harmless` if what happened is told as truly as before: another name, other words.
     """
 
     reason: str
     changes: tuple[str, ...] = ()
+    harmless: bool = False
 
 
 @dataclass(frozen=True)

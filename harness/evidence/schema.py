@@ -13,19 +13,24 @@ from __future__ import annotations
 
 from harness.evidence.columns import Column, Free, Table
 
-_WORDS = (Free("words of another program, for people", ("blank", "foreign", "swapped")),)
+_WORDS = (Free("words of another program, for people", ("blank", "foreign", "swapped"), harmless=True),)
+_ANY_NAME = (Free("any name that is there once", ("foreign", "swapped"), harmless=True),)
 _OWN = (Free("made by the application, whose own invariants judge it"),)
 _LISTED = Free("a list of files, which the manifest has with their digests")
 _ANY_REPLICA = Free("any replica may execute any task; a tap knows which one did", ("swapped",))
 _ANY_SIDECAR = Free("any sidecar may be asked for any instance", ("swapped",))
 _LAST_ID = Free("an end has the highest id, and any that is higher will do", ("negative", "more"))
-_NAMED = Free("some SDKs name their timers", ("blank", "foreign"))
+_NAMED = Free("some SDKs name their timers", ("blank", "foreign"), harmless=True)
 _RESTARTED = Free("each unanswered try of a start may have restarted it", ("more",))
 _ANY_OWNER = Free("any sidecar may execute any turn", ("swapped",))
 _AGAIN = Free("a turn that was not saved is executed again, so a history's place may be told of twice", ("swapped",))
 _ALIKE = (Free("instances whose histories have one shape have the same turns", ("swapped",)),)
 _LATER = Free("a turn may be executed long after the one before it", ("swapped",))
-_TOLD = (Free("told for people: what counts is whether both ordered the same", ("blank", "foreign", "swapped")),)
+_TOLD = (
+    Free(
+        "told for people: what counts is whether both ordered the same", ("blank", "foreign", "swapped"), harmless=True
+    ),
+)
 _A_SHARE = (Free("a turn counts if it was executed twice; how many are is a matter of chance", ("gone",)),)
 _IN_ATTEMPTS = (Free("judged in `attempts`, which is made of these rows where the application writes none of its own"),)
 _OF_SDK = (Free("an id that not every SDK gives, so nothing is judged by it"),)
@@ -58,7 +63,11 @@ OPERATIONS = Table(
             "INTEGER",
             "HTTP status; NULL if there was no answer",
             free=(
-                Free("no status, and one that target.yaml does not name, mean the same: unknown", ("empty", "more")),
+                Free(
+                    "no status, and one that target.yaml does not name, mean the same: unknown",
+                    ("empty", "more"),
+                    harmless=True,
+                ),
             ),
             least=100,
             most=599,
@@ -74,7 +83,7 @@ ATTEMPTS = Table(
         _INSTANCE,
         Column("activity", "VARCHAR", "registered (versioned) activity name"),
         Column("task_id", "INTEGER", "the engine's task id of this execution"),
-        Column("attempt_id", "VARCHAR", "unique per execution", free=(Free("any name that is there once"),)),
+        Column("attempt_id", "VARCHAR", "unique per execution", free=_ANY_NAME),
         Column("node", "VARCHAR", "the app replica that executed it", free=(_ANY_REPLICA,)),
         Column("started_ns", "BIGINT", "start of the body"),
         Column("ended_ns", "BIGINT", "end of the body; NULL if it was cut off"),
@@ -91,16 +100,14 @@ DELIVERIES = Table(
         Column("activity", "VARCHAR", "registered (versioned) activity name"),
         Column("task_id", "INTEGER", "the engine's task id"),
         Column("execution_id", "VARCHAR", "the taskExecutionId of the task; NULL if the SDK gives none", free=_OF_SDK),
-        Column(
-            "attempt_id", "VARCHAR", "unique per delivery: the app, and the number of the delivery", free=_IN_ATTEMPTS
-        ),
+        Column("attempt_id", "VARCHAR", "unique per delivery: the app, and the number of the delivery", free=_ANY_NAME),
         Column("node", "VARCHAR", "the app replica that got it"),
         Column("delivered_ns", "BIGINT", "when its last byte passed the tap on the way to the app", free=_IN_ATTEMPTS),
         Column(
             "completed_ns", "BIGINT", "when the answer's last byte passed the tap; NULL if none came", free=_IN_ATTEMPTS
         ),
         Column("outcome", "VARCHAR", "`ok`, `error`, or NULL if no answer came", free=_IN_ATTEMPTS),
-        Column("detail", "VARCHAR", "the error in words; NULL if ok or no answer came", free=_IN_ATTEMPTS),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok or no answer came", free=_WORDS),
         Column(
             "cut_ns",
             "BIGINT",
@@ -121,8 +128,8 @@ API_CALLS = Table(
     "api_calls",
     "one key, topic or method that an app touched by a call to Dapr's API by gRPC, as the tap saw it; none without one",
     (
-        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call", free=_SEEN),
-        Column("position", "INTEGER", "number of the key in its call, from 0", free=_SEEN),
+        Column("call_id", "VARCHAR", "unique per call: the app, and the number of the call", free=_ANY_NAME),
+        Column("position", "INTEGER", "number of the key in its call, from 0"),
         Column("node", "VARCHAR", "the app replica that called", free=_SEEN),
         Column(
             "connection",
@@ -357,7 +364,7 @@ FAULTS = Table(
             "BIGINT",
             "when the harness began to apply it; NULL if it never did",
             later=True,
-            free=(Free("older versions did not write it", ("empty",)),),
+            free=(Free("older versions did not write it", ("empty",), harmless=True),),
         ),
         Column("applied_ns", "BIGINT", "when it was in force; NULL if it never was"),
         Column("felt_ns", "BIGINT", "when it was proved; NULL if it was not"),

@@ -41,6 +41,7 @@ class Cell(Value):
     free: str | None = Field(
         default=None, description="why nobody needs to name it; null if it is named, or if nobody knows why not"
     )
+    harmless: bool = Field(default=False, description="it is free, and what happened is told as truly as before")
 
 
 class SelfTest(Value):

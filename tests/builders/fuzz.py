@@ -384,13 +384,14 @@ def main():
             return
         first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
         left, found = list(range(first, first + int(sys.argv[1]))), {}
-        while left:
-            of_chunk = _apart(base, left[:CHUNK])
-            left = left[len(of_chunk) :]
-            found |= of_chunk
-            for number, each in of_chunk.items():
-                if each.problem is not None:
-                    say(f"{number}: {each.problem!r}")
+        with contextlib.suppress(KeyboardInterrupt):  # what was tried until then is told
+            while left:
+                of_chunk = _apart(base, left[:CHUNK])
+                left = left[len(of_chunk) :]
+                found |= of_chunk
+                for number, each in of_chunk.items():
+                    if each.problem is not None:
+                        say(f"{number}: {each.problem!r}")
         codes = Counter(each.code for each in found.values())
         bad = sum(each.problem is not None for each in found.values())
         say(f"{len(found)} inputs by exit code: {dict(sorted(codes.items()))}; {bad} bad")

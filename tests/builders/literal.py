@@ -91,6 +91,7 @@ class Story:
             done = self.tick()
             delivery = {name: attempt[name] for name in ("instance_id", "activity", "task_id", "node")}
             delivery |= {"attempt_id": f"app-0#{len(self.rows['deliveries'])}", "outcome": outcome}
+            delivery |= {"detail": "no"} if answer is FAILED else {}
             self.rows["deliveries"].append(delivery | {"delivered_ns": begun, "completed_ns": done})
             turn = self.tick()
             history.append(("workflowStarted", turn, {}))
