@@ -227,8 +227,9 @@ def read(file: Path) -> Document:
         raise UsageError(f"{file}:1: not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, CommentedMap):
         raise UsageError(f"{file}:1: expected a mapping of settings, found {type(data).__name__}")
-    _refuse_too_much(file, data)
-    return Document(file, data)
+    document = Document(file, data)
+    _refuse_unreadable(document)
+    return document
 
 
 def _text(file: Path) -> str:
@@ -252,24 +253,39 @@ def _text(file: Path) -> str:
         raise UsageError(f"{file}:{data[: error.start].count(10) + 1}: not a text in UTF-8: {error.reason}") from error
 
 
-def _refuse_too_much(file: Path, data: CommentedMap) -> None:
+def _refuse_unreadable(document: Document) -> None:
     """
-    Raise UsageError if a document is too deep, or has too many values where each alias counts as what it stands for: a
-    few lines of aliases can stand for billions of values.
+    Raise UsageError if a document is too deep, or has too many values where each alias counts as what it stands for (a
+    few lines of aliases can stand for billions of values), or a text that no file, path or command can hold.
     """
-    left: list[tuple[object, int]] = [(data, 1)]
+    file = document.file
+    left: list[tuple[Location, object]] = [((), document.data)]
     count = 0
     while left:
-        node, depth = left.pop()
+        location, node = left.pop()
         count += 1
-        if depth > _DEEPEST:
+        if len(location) >= _DEEPEST:
             raise UsageError(f"{file}:1: nested deeper than {_DEEPEST} levels")
         if count > _MOST_VALUES:
             raise UsageError(f"{file}:1: more than {_MOST_VALUES:,} values, counting what its aliases stand for")
+        texts = [node, *node] if isinstance(node, Mapping) else [node]
+        if any(isinstance(text, str) and _is_no_text(text) for text in texts):
+            document.problem(
+                location, "a text has a character that no file, path or command can hold: NUL or half a pair"
+            )
+            document.finish(None)
         if isinstance(node, Mapping):
-            left += ((value, depth + 1) for value in node.values())
+            left += (((*location, name), value) for name, value in node.items())
         elif isinstance(node, list | tuple | set):
-            left += ((value, depth + 1) for value in node)
+            left += (((*location, index), value) for index, value in enumerate(node))
+
+
+def _is_no_text(text: str) -> bool:
+    """
+    Return whether a text has NUL, which ends a text of the operating system, or half of a surrogate pair, which no
+    encoding has.
+    """
+    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def override(document: Document, settings: Iterable[str]) -> None:
@@ -301,7 +317,7 @@ def override(document: Document, settings: Iterable[str]) -> None:
         else:
             raise UsageError(f"--set {setting}: {'.'.join(parents)} has no parts")
         document.overridden[tuple(_place(part) for part in path.split("."))] = setting
-    _refuse_too_much(document.file, document.data)
+    _refuse_unreadable(document)
 
 
 def _first_line(error: Exception) -> str:

@@ -193,6 +193,8 @@ def test_a_json_file_of_gigabytes_is_not_read(run, monkeypatch):
         ("claim: é\n".encode("latin-1"), ":1: not a text in UTF-8"),
         ("claim: x\n".encode("utf-32"), "not a text in UTF-8"),
         ("<<: *x\n", "not valid YAML"),
+        ('a: 1\nb: [1, "x\\0y"]\n', ":2: a text has a character that no file, path or command can hold"),
+        ('a: 1\n"b\\ud800": 1\n', "a text has a character that no file, path or command can hold"),
     ],
     ids=[
         "depth",
@@ -206,6 +208,8 @@ def test_a_json_file_of_gigabytes_is_not_read(run, monkeypatch):
         "latin",
         "utf32",
         "merge",
+        "nul",
+        "half a pair",
     ],
 )
 def test_a_yaml_file_that_would_take_for_ever_is_refused(tmp_path, text, told):
