@@ -4,7 +4,8 @@ Decoding what the engine stored: durabletask's messages into rows of the evidenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2
@@ -105,14 +106,15 @@ def history_row(instance: str, position: int, event: Any, call: int | None = Non
     }
 
 
-def calls(events: Iterable[tuple[int, Any]]) -> dict[int, int | None]:
+def calls(events: Sequence[tuple[int, Any]]) -> dict[int, int | None]:
     """
     Return position -> the task that was the first try of the same activity call, for each task and for each timer
     before a retry. The value is None if it is not known.
 
     The SDK gives the tries of a call, and the timers between them, the same id (taskExecutionId). It makes this id from
     the time of the turn. If the engine saved another time than the code had seen (docs/findings.md, 9), a timer has an
-    id that no task has. Then it belongs to the failure that its turn took in, if that was only one.
+    id that no task has. Then it belongs to the failure that its turn took in, if that was only one. An SDK whose timers
+    say nothing: see `_waits`.
     """
     known: dict[str, int | None] = {}
     of_task: dict[int, int | None] = {}
@@ -130,4 +132,47 @@ def calls(events: Iterable[tuple[int, Any]]) -> dict[int, int | None]:
             case "timerCreated" if event.timerCreated.HasField("activityRetry"):
                 likely = of_task.get(failed[0]) if len(failed) == 1 else None
                 found[position] = known.setdefault(event.timerCreated.activityRetry.taskExecutionId, likely)
-    return found
+    return {**_waits(events, of_task), **found}
+
+
+def _waits(events: Iterable[tuple[int, Any]], of_task: Mapping[int, int | None]) -> dict[int, int | None]:
+    """
+    Return what `calls` does, for timers before retries by an SDK whose timers do not say what they are for, as Java's
+    (durabletask-client 1.5.10).
+
+    Such a timer is all that its turn ordered after it took in one failure, and the turn in which it fires tries the
+    same call again. Nothing is said of a call of which not every wait is seen, because waits are counted; nor of one
+    that begins where another should have been tried again: the engine saved another time than the code had seen.
+    """
+    waiting: dict[int, tuple[int, int]] = {}
+    waits: dict[int, list[int]] = defaultdict(list)
+    doubtful: set[int | None] = set()
+    for turn in _turns(events):
+        again = {of_task.get(event.eventId) for _, event in turn if event.HasField("taskScheduled")}
+        fired = {event.timerFired.timerId for _, event in turn if event.HasField("timerFired")}
+        for position, call in (waiting.pop(timer) for timer in fired & waiting.keys()):
+            if call in again:
+                waits[call].append(position)
+            else:
+                doubtful |= again
+        failed = [event.taskFailed.taskScheduledId for _, event in turn if event.HasField("taskFailed")]
+        ordered = [(position, event) for position, event in turn if event.WhichOneof("eventType") in _SCHEDULING]
+        if len(failed) == len(ordered) == 1:
+            (task,), ((position, timer),) = failed, ordered
+            retried = of_task.get(task)
+            silent = timer.HasField("timerCreated") and timer.timerCreated.WhichOneof("origin") is None
+            if retried is not None and silent:
+                waiting[timer.eventId] = (position, retried)
+    tries = Counter(of_task.values())
+    seen = {call for call, positions in waits.items() if len(positions) == tries[call] - 1} - doubtful
+    return {position: call for call in seen for position in waits[call]}
+
+
+def _turns(events: Iterable[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    turn: list[tuple[int, Any]] = []
+    for position, event in events:
+        if event.HasField("workflowStarted"):
+            yield turn
+            turn = []
+        turn.append((position, event))
+    yield turn

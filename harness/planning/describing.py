@@ -28,7 +28,9 @@ _SOURCES = {
     ".js": _JS,
     ".ts": _JS,
     ".go": re.compile(r"\.AddWorkflow(?:N\(\s*\"|\(\s*)(?P<name>\w+)"),
-    ".java": re.compile(r"registerWorkflow\(\s*(?P<name>\w+)\.class"),
+    ".java": re.compile(
+        r"\.registerWorkflow\(\s*(?:\"(?P<given>[^\"]+)\"|(?:new\s+(?=\w+\s*\()|(?=\w+\.class))(?P<name>\w+))"
+    ),
 }
 """How the registration of a workflow looks, by the ending of the file: the decorators and calls of Dapr's SDKs."""
 _ACTIVITY = re.compile(r"@\w+\.activity\b|\.registerActivity|\.AddActivity|\bregisterActivity\(")
@@ -198,7 +200,20 @@ def _workflows(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
     """
     for suffix, text in texts:
         for match in _SOURCES[suffix].finditer(text):
-            yield match.groupdict().get("given") or match["name"]
+            given = match.groupdict().get("given")
+            yield given or (_qualified(match["name"], text) if suffix == ".java" else match["name"])
+
+
+def _qualified(name: str, text: str) -> str:
+    """
+    Return the name of a Java class with its package, as the source that names it tells. Java's SDK calls a workflow so
+    (WorkflowClassWrapper: the canonical name), unless it is given another.
+    """
+    imported = re.search(rf"^import\s+([\w.]+\.{name});", text, re.MULTILINE)
+    package = re.search(r"^package\s+([\w.]+);", text, re.MULTILINE)
+    if imported:
+        return imported[1]
+    return f"{package[1]}.{name}" if package else name
 
 
 def _texts(folder: Path, app: App, apps: Sequence[App]) -> Iterator[tuple[str, str]]:

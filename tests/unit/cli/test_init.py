@@ -281,7 +281,9 @@ def test_a_run_file_that_cannot_be_used_is_refused(theirs, text, told):
         ("a.js", "runtime.registerWorkflowWithName('order', (ctx) => other)"),
         ("a.go", "w.RegisterWorkflow(nothing)\nr.AddWorkflow(order)"),
         ("a.go", 'r.AddWorkflowN("order", func)'),
-        ("A.java", "builder.registerWorkflow(order.class)"),
+        ("A.java", "builder.registerWorkflow(made(1)).registerWorkflow(order.class)"),
+        ("A.java", "builder.registerWorkflow(new order(mark))"),
+        ("A.java", 'package shop;\nbuilder.registerWorkflow("order", Order.class)'),
     ],
 )
 def test_a_workflow_is_found_where_it_is_registered_in_each_language(tmp_path, file, text):
@@ -290,3 +292,12 @@ def test_a_workflow_is_found_where_it_is_registered_in_each_language(tmp_path, f
     (tmp_path / file).write_text(text)
 
     assert describing.facts(tmp_path).workflow == "order"
+
+
+@pytest.mark.parametrize(
+    ("imports", "name"), [("", "shop.app.Order"), ("import shop.flows.Order;", "shop.flows.Order")]
+)
+def test_a_workflow_in_java_is_called_as_its_class_with_the_package(tmp_path, imports, name):
+    (tmp_path / "App.java").write_text(f"package shop.app;\n{imports}\nbuilder.registerWorkflow(Order.class)")
+
+    assert describing.facts(tmp_path).workflow == name

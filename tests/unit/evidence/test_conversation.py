@@ -81,6 +81,27 @@ def test_a_real_record_of_another_language_is_decoded_and_says_which_sdk_spoke()
     ]
 
 
+def test_a_real_record_of_java_is_decoded():
+    found = conversation.read(RECORDED.parent / "java")
+
+    assert [(row["instance_id"], row["activity"], row["task_id"], row["outcome"]) for row in found.deliveries] == [
+        ("canary-1", "reserve_stock_v1", 0, "ok"),
+        ("canary-0", "reserve_stock_v1", 0, "ok"),
+        ("canary-0", "quote_v1", 1, "ok"),
+        ("canary-0", "quote_v1", 2, "ok"),
+        ("canary-1", "quote_v1", 2, "ok"),
+        ("canary-1", "register_shipment_v1", 4, "ok"),
+    ]
+    assert {row["sdk"] for row in found.deliveries} == {"dapr-sdk-java/v1.16.0 grpc-java-netty/1.69.0"}
+    assert len({row["execution_id"] for row in found.deliveries}) == 6
+    assert [(row["method"], row["key"]) for row in found.api_calls] == [
+        ("GetState", "stock-sku-12"),
+        ("GetState", "stock-sku-04"),
+        ("SaveState", "stock-sku-12"),
+        ("SaveState", "stock-sku-04"),
+    ]
+
+
 def test_a_real_record_whose_calls_have_no_ids_is_decoded():
     found = conversation.read(RECORDED.parent / "javascript")
 

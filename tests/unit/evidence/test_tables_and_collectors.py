@@ -265,6 +265,59 @@ def test_a_retry_whose_first_try_has_another_id_belongs_to_the_failure_of_its_tu
     assert [row["call_id"] for row in two[-2:]] == [None, None]
 
 
+RETRIED = [
+    *STARTED[:2],
+    event(0, "taskScheduled", 110, name="hold_v1", taskExecutionId="x"),
+    STARTED[0],
+    event(-1, "taskFailed", 120, taskScheduledId=0),
+    event(1, "timerCreated", 121, fire_at=321),
+    STARTED[0],
+    event(-1, "timerFired", 330, timerId=1, fire_at=321),
+    event(2, "taskScheduled", 331, name="hold_v1", taskExecutionId="x"),
+    STARTED[0],
+    event(-1, "taskFailed", 340, taskScheduledId=2),
+    event(3, "timerCreated", 341, fire_at=541),
+    STARTED[0],
+    event(-1, "timerFired", 550, timerId=3, fire_at=541),
+    event(4, "taskScheduled", 551, name="hold_v1", taskExecutionId="x"),
+]
+"""By an SDK whose timers do not say what they are for."""
+
+
+@pytest.mark.parametrize(
+    ("at", "instead", "of_calls"),
+    [
+        (5, RETRIED[5], [0, 0]),
+        (14, event(4, "taskScheduled", 551, name="hold_v1", taskExecutionId="other"), [0, None]),
+        (14, event(-1, "executionCompleted", workflowStatus=1), [0, None]),
+        (4, event(-1, "taskFailed", 120, taskScheduledId=9), [None, None]),
+        (8, event(2, "taskScheduled", 331, name="hold_v1", taskExecutionId="other"), [None, None]),
+        (2, event(0, "taskScheduled", 110, name="hold_v1", taskExecutionId="other"), [None, None]),
+        (9, event(5, "taskScheduled", 332, name="hold_v1", taskExecutionId="x"), [None, None]),
+    ],
+)
+def test_a_timer_that_says_nothing_is_a_wait_if_its_turn_and_the_one_in_which_it_fires_say_so(
+    redis_at, paying, at, instead, of_calls
+):
+    where, client = redis_at
+    store_instance(client, "a", [*RETRIED[:at], instead, *RETRIED[at + 1 :]])
+
+    ((_, history),) = Engine(where, paying).rows()
+
+    assert [row["call_id"] for row in history if row["event"] == "timerCreated"] == of_calls
+
+
+def test_a_timer_that_says_that_it_is_the_workflows_own_is_no_wait(redis_at, paying):
+    at, client = redis_at
+    own = event(1, "timerCreated", 121, fire_at=321)
+    own.timerCreated.createTimer.SetInParent()
+    store_instance(client, "a", [*RETRIED[:5], own, *RETRIED[6:9]])
+
+    ((_, history),) = Engine(at, paying).rows()
+
+    assert history[5]["call_id"] is None
+
+
 @pytest.mark.parametrize(
     ("events", "status"),
     [
