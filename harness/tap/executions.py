@@ -1,10 +1,10 @@
 """
 Which turns and twins an application executes at the moment, and which answer belongs to which.
 
-Python's SDK echoes the completion token of a turn in its answer. Those of Go (durabletask-go 0.12.1,
+The SDKs of Python and Java echo the completion token of a turn in its answer. Those of Go (durabletask-go 0.12.1,
 client/worker_grpc.go) and JavaScript (@dapr/dapr 3.18.0, task-hub-grpc-worker.js) do not: their answers name the
-instance alone. So an instance is executed once at a time in one
-application. A twin waits for the turn, the next turn waits for the twin, and a stream that ends ends what it was given.
+instance alone. So an instance is executed once at a time in one application. A twin waits for the turn, the next turn
+waits for the twin, and a stream that ends ends what it was given.
 """
 
 from __future__ import annotations
