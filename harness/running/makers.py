@@ -29,6 +29,7 @@ class Makers:
         self._engine = engine
         self._underway = underway
         self._lock = threading.Lock()
+        self._heads: dict[str, str] = {}
 
     def of(self, answer: Answer) -> tuple[Announcement, ...]:
         """
@@ -58,13 +59,17 @@ class Makers:
             for row in underway
             if of_sidecar in (None, row["node"])
             and any(
-                effect == activities.get(row["activity"]) and instance in self._family(row["instance_id"], instance)
+                effect == activities.get(row["activity"]) and self._is_of(row["instance_id"], instance)
                 for effect, instance in made
             )
         )
 
-    def _family(self, executed: str, instance: str) -> set[str]:
+    def _is_of(self, executed: str, instance: str) -> bool:
         """
-        Return the instance that executes an activity, and the one at the head of its family, if that is asked for.
+        Whether an instance is the one that executes an activity, or is at the head of its family.
         """
-        return {executed} if executed == instance else {executed, self._engine.head(executed)}
+        if executed == instance:
+            return True
+        if executed not in self._heads:  # it never changes, and the store is asked while an application waits
+            self._heads[executed] = self._engine.head(executed)
+        return self._heads[executed] == instance

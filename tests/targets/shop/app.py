@@ -12,7 +12,7 @@ import dapr.ext.workflow as wf
 import httpx
 from dapr.clients import DaprClient
 
-BANK = os.environ["BANK_URL"]
+bank = httpx.Client(base_url=os.environ["BANK_URL"])
 TWICE = os.environ.get("DEFECT") == "charged_again"
 SILENT = os.environ.get("DEFECT") == "silent"
 ANEW = os.environ.get("DEFECT") == "anew"
@@ -38,12 +38,12 @@ def charge(ctx, order):
     for key in ("charge", "again") if TWICE and order["cents"] == 500 else (own("charge"),):
         asked = {"order": order["id"], "key": f"{order['id']}/{key}", "cents": order["cents"]}
         with contextlib.suppress(httpx.TransportError if SILENT else ()):
-            httpx.post(f"{BANK}/charges", json=asked).raise_for_status()
+            bank.post("/charges", json=asked).raise_for_status()
 
 
 @wfr.activity(name="mail")
 def mail(ctx, order):
-    httpx.post(f"{BANK}/mails", json={"order": order["id"]}).raise_for_status()
+    bank.post("/mails", json={"order": order["id"]}).raise_for_status()
 
 
 @wfr.activity(name="note")
