@@ -71,6 +71,7 @@ class Database:
         self._longest = longest
         self.missing = missing
         self._needs: dict[str, frozenset[str]] = {}
+        self._derivable: dict[str, str] = {}
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """
@@ -119,7 +120,7 @@ class Database:
         """
         The names of all tables and views, once the last one is made.
         """
-        return frozenset(name for (name,) in self._connection.execute(_TABLES).fetchall())
+        return frozenset(name for (name,) in self._connection.execute(_TABLES).fetchall()).union(self._derivable)
 
     def types(self, sql: str) -> dict[str, str]:
         """
@@ -150,7 +151,10 @@ class Database:
         late = Timer(self._longest, (connection or self._connection).interrupt)
         late.daemon = True
         try:
-            lacking = sorted(self._bases(sandbox.tables_of(sql)) & self.missing.keys())
+            bases = self._bases(sandbox.tables_of(sql))
+            for name in [each for each in self._derivable if each in bases]:
+                self._derive_one(name)
+            lacking = sorted(bases & self.missing.keys())
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
             late.start()
@@ -165,24 +169,32 @@ class Database:
         finally:
             late.cancel()
 
-    def derive(self, queries: Mapping[str, str], progress: Progress = silent) -> None:
+    def derive(self, queries: Mapping[str, str], progress: Progress | None = silent) -> None:
         """
-        Make a table from each query (name -> SQL). A table that others read is made before them.
+        Make a table from each query (name -> SQL). A table that others read is made before them. Without `progress`
+        each is made when a query reads it for the first time.
 
         A table that cannot be made is added to `missing`, with the reason.
         """
-        missing = dict(self.missing)
-        for name, sql in queries.items():
-            self._needs[name] = sandbox.tables_of(sql)
+        self._needs |= {name: sandbox.tables_of(sql) for name, sql in queries.items()}
         order = [name for name in TopologicalSorter(self._needs).static_order() if name in queries]
+        self._derivable |= {name: queries[name] for name in order}
+        if progress is None:
+            return
         for number, name in enumerate(order, 1):
             progress(f"table {name}", number, len(order))
-            if self._bases({name}) & self.missing.keys():
-                continue
-            reason = self._make(name, queries[name])
-            if reason is not None:
-                missing[name] = f"table {name} could not be made: {reason}"
-                self.missing = missing
+            self._derive_one(name)
+
+    def _derive_one(self, name: str) -> None:
+        """
+        Make a derived table. Those that it reads are there.
+        """
+        sql = self._derivable.pop(name)
+        if self._bases({name}) & self.missing.keys():
+            return
+        reason = self._make(name, sql)
+        if reason is not None:
+            self.missing = {**self.missing, name: f"table {name} could not be made: {reason}"}
 
     def _make(self, name: str, sql: str) -> str | None:
         """
@@ -207,11 +219,12 @@ class Database:
 
 @contextmanager
 def open_database(
-    plan: Plan, evidence: Path, progress: Progress = silent, longest: float = LONGEST
+    plan: Plan, evidence: Path, progress: Progress | None = silent, longest: float = LONGEST
 ) -> Iterator[Database]:
     """
     Open the database of a run: the evidence tables in the folder `evidence`, the tables of `plan`, and the derived
-    tables. No query may take longer than `longest` seconds, or more than `memory.MOST` bytes.
+    tables. No query may take longer than `longest` seconds, or more than `memory.MOST` bytes. Without `progress`, a
+    derived table is made when it is read for the first time: for those who ask few questions.
 
     Tables of the plan: effect_names(effect, ordinal, forward), effect_pairs(ordinal, forward, compensation),
     outcomes(workflow, status, outcome, ends, calls), kinds(workflow, kind, ends), answers(workflow, status, outcome),
@@ -256,8 +269,7 @@ def connected(plan: Plan, evidence: Path, held: int = _HELD) -> Iterator[Connect
         missing = make_views(connection, evidence, (table for table in TABLES if table not in without), held=held)
         for table in without:
             columns = ", ".join(f'"{name}" {type_}' for name, type_ in table.types.items())
-            _table(connection, f"{table.name}({columns})", ())
-        _declare(connection, plan)
+            connection.execute(f"CREATE TABLE {table.name}({columns})")
         missing |= planned.declare(connection, plan)
         yield connection, missing
 
@@ -267,84 +279,3 @@ def quoted(path: str | Path) -> str:
     Return a path as a text of SQL.
     """
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """
-    Make the tables with what the plan and its target declare.
-    """
-    target = plan.target
-    bits = {pair.forward: 1 << ordinal for ordinal, pair in enumerate(target.effects)}
-    _table(
-        connection,
-        "effect_pairs(ordinal INTEGER, forward VARCHAR, compensation VARCHAR)",
-        [(ordinal, pair.forward, pair.compensation) for ordinal, pair in enumerate(target.effects)],
-    )
-    _table(
-        connection,
-        "effect_names(effect VARCHAR, ordinal INTEGER, forward BOOLEAN)",
-        [
-            row
-            for ordinal, pair in enumerate(target.effects)
-            for row in ((pair.forward, ordinal, True), (pair.compensation, ordinal, False))
-            if row[0] is not None
-        ],
-    )
-    _table(
-        connection,
-        "outcomes(workflow VARCHAR, status VARCHAR, outcome VARCHAR, ends VARCHAR, calls BIGINT)",
-        [
-            (workflow, status, outcome, meaning.ends, sum(bits[effect] for effect in set(meaning.effects)))
-            for workflow, about in {**target.children, **target.workflows}.items()
-            for (status, outcome), meaning in about.meanings().items()
-        ],
-    )
-    wider, started = plan.scenario.checks.ends, plan.scenario.load.workflow
-    _table(
-        connection,
-        "kinds(workflow VARCHAR, kind VARCHAR, ends VARCHAR)",
-        [
-            (workflow, kind, ends)
-            for workflow, about in target.workflows.items()
-            for kind, of in about.kinds.items()
-            for ends in dict.fromkeys((*of.ends, *(wider.get(kind, ()) if workflow == started else ())))
-        ],
-    )
-    _table(
-        connection,
-        "answers(workflow VARCHAR, status INTEGER, outcome VARCHAR)",
-        [
-            (workflow, status, outcome)
-            for workflow, about in target.workflows.items()
-            for outcome, statuses in (("ok", about.start.accepted), ("fail", about.start.refused))
-            for status in statuses
-        ],
-    )
-    _table(
-        connection,
-        "ids_by_answer(workflow VARCHAR)",
-        [(workflow,) for workflow, about in target.workflows.items() if about.start.id is not None],
-    )
-    _table(
-        connection,
-        "retries(activity VARCHAR, attempts INTEGER, first DOUBLE, backoff DOUBLE, longest DOUBLE)",
-        [(name, retry.attempts, retry.first, retry.backoff, retry.max) for name, retry in target.retries.items()],
-    )
-    # `node` is NULL if the run decides which of `nodes` is hit. `aim` is the point of an aimed fault, in words.
-    _table(
-        connection,
-        "steps(step INTEGER, fault VARCHAR, node VARCHAR, at_ns BIGINT, nodes VARCHAR[], aim VARCHAR)",
-        [
-            (step.step, step.fault, node, round(step.at * 1e9), list(step.nodes), step.aim and str(step.aim))
-            for step in plan.steps
-            for node in ((None,) if step.aim is not None and step.aim.own else step.nodes)
-        ],
-    )
-
-
-def _table(connection: duckdb.DuckDBPyConnection, schema: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    connection.execute(f"CREATE TABLE {schema}")
-    if rows:
-        table = connection.table(schema.partition("(")[0])
-        for row in rows:
-            table.insert(row)

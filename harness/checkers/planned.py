@@ -1,6 +1,6 @@
 """
-What the plan decides of a run, as tables: the arrivals, how long each fault is held, who makes which effect, where the
-ledgers are, and what the nodes are called.
+What the plan decides of a run and what its target declares, as tables: the arrivals, the faults, which effects there
+are and who makes them, where the ledgers are, and what the nodes are called.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 from harness.evidence.columns import Table
 from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_TAP, TURNS
 from harness.load.arrivals import schedule
-from harness.model import CalledLedger, Plan, StateLedger
+from harness.model import CalledLedger, Plan, StateLedger, Target
 
 _MOST = 1_000_000
 """Arrivals of a plan. A run has a few thousand."""
@@ -35,14 +35,16 @@ def without(plan: Plan) -> list[Table]:
 
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
-    Make the tables arrivals(number, instance_id, kind, at_ns, body), holds(step, hold_ns), makers(workflow, activity,
-    effect), sources(node, prefix, timed, keyed, called), starts(balance, key, began), movers(balance, key_field,
-    amount_field, direction), nodes(node), outcome_fields(workflow, field) and promised(duration_ns, retries, copies,
-    replicas).
+    Make the tables of what the target declares, and arrivals(number, instance_id, kind, at_ns, body), holds(step,
+    hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called), starts(balance, key,
+    began), movers(balance, key_field, amount_field, direction), nodes(node), outcome_fields(workflow, field) and
+    promised(duration_ns, retries, copies, replicas).
 
     Return the name of each that cannot be made -> why.
     """
     target, load = plan.target, plan.scenario.load
+    _declare_effects(connection, target)
+    _declare_workflows(connection, plan)
     _table(
         connection, "holds(step INTEGER, hold_ns BIGINT)", [(step.step, round(step.hold * 1e9)) for step in plan.steps]
     )
@@ -93,6 +95,85 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         [(each.number, each.instance_id, each.kind, round(each.at * 1e9), json.dumps(each.body)) for each in planned],
     )
     return {}
+
+
+def _declare_effects(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
+    """
+    Make the tables effect_pairs and effect_names.
+    """
+    _table(
+        connection,
+        "effect_pairs(ordinal INTEGER, forward VARCHAR, compensation VARCHAR)",
+        [(ordinal, pair.forward, pair.compensation) for ordinal, pair in enumerate(target.effects)],
+    )
+    _table(
+        connection,
+        "effect_names(effect VARCHAR, ordinal INTEGER, forward BOOLEAN)",
+        [
+            row
+            for ordinal, pair in enumerate(target.effects)
+            for row in ((pair.forward, ordinal, True), (pair.compensation, ordinal, False))
+            if row[0] is not None
+        ],
+    )
+
+
+def _declare_workflows(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """
+    Make the tables outcomes, kinds, answers, ids_by_answer, retries and steps.
+    """
+    target = plan.target
+    bits = {pair.forward: 1 << ordinal for ordinal, pair in enumerate(target.effects)}
+    _table(
+        connection,
+        "outcomes(workflow VARCHAR, status VARCHAR, outcome VARCHAR, ends VARCHAR, calls BIGINT)",
+        [
+            (workflow, status, outcome, meaning.ends, sum(bits[effect] for effect in set(meaning.effects)))
+            for workflow, about in {**target.children, **target.workflows}.items()
+            for (status, outcome), meaning in about.meanings().items()
+        ],
+    )
+    wider, started = plan.scenario.checks.ends, plan.scenario.load.workflow
+    _table(
+        connection,
+        "kinds(workflow VARCHAR, kind VARCHAR, ends VARCHAR)",
+        [
+            (workflow, kind, ends)
+            for workflow, about in target.workflows.items()
+            for kind, of in about.kinds.items()
+            for ends in dict.fromkeys((*of.ends, *(wider.get(kind, ()) if workflow == started else ())))
+        ],
+    )
+    _table(
+        connection,
+        "answers(workflow VARCHAR, status INTEGER, outcome VARCHAR)",
+        [
+            (workflow, status, outcome)
+            for workflow, about in target.workflows.items()
+            for outcome, statuses in (("ok", about.start.accepted), ("fail", about.start.refused))
+            for status in statuses
+        ],
+    )
+    _table(
+        connection,
+        "ids_by_answer(workflow VARCHAR)",
+        [(workflow,) for workflow, about in target.workflows.items() if about.start.id is not None],
+    )
+    _table(
+        connection,
+        "retries(activity VARCHAR, attempts INTEGER, first DOUBLE, backoff DOUBLE, longest DOUBLE)",
+        [(name, retry.attempts, retry.first, retry.backoff, retry.max) for name, retry in target.retries.items()],
+    )
+    # `node` is NULL if the run decides which of `nodes` is hit. `aim` is the point of an aimed fault, in words.
+    _table(
+        connection,
+        "steps(step INTEGER, fault VARCHAR, node VARCHAR, at_ns BIGINT, nodes VARCHAR[], aim VARCHAR)",
+        [
+            (step.step, step.fault, node, round(step.at * 1e9), list(step.nodes), step.aim and str(step.aim))
+            for step in plan.steps
+            for node in ((None,) if step.aim is not None and step.aim.own else step.nodes)
+        ],
+    )
 
 
 def _table(connection: duckdb.DuckDBPyConnection, schema: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -76,7 +76,7 @@ def unanswered(plan: Plan, evidence: Path, texts: Mapping[str, str]) -> dict[str
     """
     Return why invariants (name -> text) cannot be told on this evidence as it is: those can catch nothing in it.
     """
-    with open_database(plan, evidence) as database:
+    with open_database(plan, evidence, None) as database:
         telling = Telling(0)
         findings = [examine(database, telling, name, text, "user") for name, text in texts.items()]
     return {finding.name: finding.reason for finding in findings if finding.reason is not None}
@@ -92,7 +92,7 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str] | None = None) ->
     The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need; ValueError if a
     change that an invariant plants itself fails.
     """
-    with open_database(plan, evidence) as database:
+    with open_database(plan, evidence, None) as database:
         try:
             (victims,) = database.rows(_VICTIMS)
             telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
@@ -111,7 +111,7 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str] | None = None) ->
             planted = tells and _plant(defect, evidence, copy, victims)
             caught: tuple[str, ...] = ()
             if planted:
-                with open_database(plan, copy) as database:
+                with open_database(plan, copy, None) as database:
                     findings = [
                         examine(database, telling, invariant_name, texts[invariant_name], "general")
                         for invariant_name in expected or texts.keys() - set(defect.seen_by)
@@ -130,7 +130,7 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str] | None = None) ->
             for number, plant in enumerate(each.plants, 1):
                 planted = plants.make(plant, evidence, copy)
                 if planted:
-                    with open_database(plan, copy) as database:
+                    with open_database(plan, copy, None) as database:
                         finding = examine(database, telling, name, texts[name], "user")
                     shutil.copy(path(evidence, plant.table), path(copy, plant.table))
                 yield Planted(

@@ -176,6 +176,10 @@ def _reports(tmp_path_factory):
     return {name: make(tmp_path_factory.mktemp(name)) for name, make in runs.items()}
 
 
+_OF_COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules of axe-core that another colour scheme can break."""
+
+
 @dataclass
 class Visit:
     """A page that was opened, and all that it asked for and complained of."""
@@ -187,10 +191,12 @@ class Visit:
     def barriers(self):
         """
         What axe-core finds that keeps somebody from reading the page, folded parts included, as `rule (impact): where`;
-        `[]` if nothing.
+        `[]` if nothing. In the dark only what has to do with colours is asked again.
         """
         self.page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
         found = Axe().run(self.page).response["violations"]
+        self.page.emulate_media(color_scheme="dark")
+        found += Axe().run(self.page, options={"runOnly": _OF_COLOURS}).response["violations"]
         return [f"{each['id']} ({each['impact']}): {node['target']}" for each in found for node in each["nodes"]]
 
 

@@ -35,18 +35,16 @@ def _history(folder):
     return drawing.write(history(runs.found([*before, *after], unusable=(shop.EVIL,))), folder)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_history_asks_for_nothing_complains_of_nothing_and_keeps_nobody_out(opened, tmp_path, scheme):
-    seen = opened(_history(tmp_path).as_uri(), color_scheme=scheme)
+def test_a_history_asks_for_nothing_complains_of_nothing_and_keeps_nobody_out(opened, tmp_path):
+    seen = opened(_history(tmp_path).as_uri())
 
     assert len(seen.requests) == 1
     assert seen.complaints == []
     assert seen.barriers() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_comparison_asks_for_nothing_complains_of_nothing_and_keeps_nobody_out(opened, tmp_path, scheme):
-    seen = opened(_compared(tmp_path).as_uri(), color_scheme=scheme)
+def test_a_comparison_asks_for_nothing_complains_of_nothing_and_keeps_nobody_out(opened, tmp_path):
+    seen = opened(_compared(tmp_path).as_uri())
 
     assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
     assert len([url for url in seen.requests if url.startswith("file:")]) == 1

@@ -15,21 +15,24 @@ pytestmark = pytest.mark.browser
 PAGES = ("explained", "missed", "interrupted", "hostile", "sweep", "suite")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_is_quiet_and_no_barrier_to_anybody(visit, page, scheme):
-    seen = visit(page, color_scheme=scheme)
+def test_every_page_is_quiet_and_no_barrier_to_anybody(visit, page):
+    seen = visit(page)
     assert seen.barriers() == []
     assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
     assert seen.complaints == []
+    levels = seen.page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5')].map(it => Number(it.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
-@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_is_wider_than_the_window(visit, page, width):
-    page = visit(page, viewport={"width": width, "height": 844}).page
+def test_no_page_is_wider_than_the_window(visit, page):
+    page = visit(page, viewport={"width": 390, "height": 844}).page
     page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_hostile_texts_are_texts(visit):
@@ -63,14 +66,6 @@ def test_an_interrupted_run_says_so(visit):
     assert "exit code 130" in page.get_by_role("article", name="What is accepted").inner_text()
 
 
-def test_headings_come_in_order(visit):
-    for name in ("violated", *PAGES):
-        page = visit(name).page
-        levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5')].map(it => Number(it.tagName[1]))")
-        assert levels[0] == 1
-        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-
-
 @pytest.fixture(name="index")
 def _index(tmp_path, reports):
     """The address of the index of three runs."""
@@ -90,9 +85,8 @@ def _index(tmp_path, reports):
         thread.join()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_index_is_quiet_and_no_barrier_to_anybody(opened, index, scheme):
-    seen = opened(index, color_scheme=scheme, viewport={"width": 390, "height": 844})
+def test_the_index_is_quiet_and_no_barrier_to_anybody(opened, index):
+    seen = opened(index, viewport={"width": 390, "height": 844})
     assert seen.barriers() == []
     assert seen.complaints == []
     assert seen.requests == [index]

@@ -109,7 +109,7 @@ def test_a_file_says_what_it_is(planned, truth, slug):
     folders = (invariant.GENERAL, planned.target.invariants)
     names = {name for folder in folders for name in invariant.load(folder)}
     assert set(finding.explains) <= names
-    with open_database(planned, truth) as database:
+    with open_database(planned, truth, None) as database:
         columns = set(database.types(finding.query))
     assert "instance_id" in columns
     assert {column.partition(":")[0] for column in re.findall(r"\{([^}]+)\}", finding.sentence)} <= columns

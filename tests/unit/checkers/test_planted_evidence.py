@@ -104,7 +104,7 @@ def test_a_task_whose_only_execution_was_forgotten_is_the_engines_doing(judged):
 
 @pytest.mark.parametrize(("name", "lie"), PAIRS, ids=[f"{name}-{lie}" for name, lie in PAIRS])
 def test_a_lie_is_caught_by_the_invariant_that_names_it(planned, planted, name, lie):
-    with open_database(planned, planted(lie)) as database:
+    with open_database(planned, planted(lie), None) as database:
         found = examine(database, Telling(0), name, TEXTS[name], "general")
 
     assert found.result != "HOLDS"
@@ -116,7 +116,7 @@ def test_what_an_invariant_plants_itself_is_caught_by_it(planned, truth, tmp_pat
     shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
 
     assert plants.make(plant, truth, tmp_path)
-    with open_database(planned, tmp_path) as database:
+    with open_database(planned, tmp_path, None) as database:
         found = examine(database, Telling(0), name, TEXTS[name], "general")
 
     assert found.violations > 0, found.reason
