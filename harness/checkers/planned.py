@@ -38,7 +38,7 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     Make the tables of what the target declares, and arrivals(number, instance_id, kind, at_ns, body), holds(step,
     hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called), starts(balance, key,
     began), movers(balance, key_field, amount_field, direction), nodes(node), outcome_fields(workflow, field) and
-    promised(duration_ns, retries, copies, replicas).
+    promised(duration_ns, retries, copies, replicas, by_file).
 
     Return the name of each that cannot be made -> why.
     """
@@ -80,8 +80,11 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         if about.outcome is not None and _FIELD.fullmatch(about.outcome)
     ]
     _table(connection, "outcome_fields(workflow VARCHAR, field VARCHAR)", fields)
-    promised = [(round(load.duration * 1e9), load.retries, plan.copies, plan.scenario.topology.replicas)]
-    _table(connection, "promised(duration_ns BIGINT, retries BIGINT, copies BIGINT, replicas BIGINT)", promised)
+    columns = "duration_ns BIGINT, retries BIGINT, copies BIGINT, replicas BIGINT, by_file BOOLEAN"
+    promised = [
+        (round(load.duration * 1e9), load.retries, plan.copies, plan.scenario.topology.replicas, target.attempts)
+    ]
+    _table(connection, f"promised({columns})", promised)
     arrivals = "arrivals(number BIGINT, instance_id VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
     try:
         planned = list(islice(schedule(load, plan.workflow, plan.seed), _MOST + 1))

@@ -52,7 +52,14 @@ OPERATIONS = Table(
         Column("try", "INTEGER", "1 for the first try of this instance id, 2 for its retry, ...", least=1),
         Column("intended_ns", "BIGINT", "when the call was due by the arrival schedule"),
         Column("invoked_ns", "BIGINT", "when it was sent"),
-        Column("completed_ns", "BIGINT", "when the answer or the error came; NULL if neither came"),
+        Column(
+            "completed_ns",
+            "BIGINT",
+            "when the answer or the error came; NULL if neither came",
+            free=(
+                Free("a call that got an error and one of which no end was written down are both unknown", ("empty",)),
+            ),
+        ),
         Column(
             "outcome",
             "VARCHAR",
@@ -313,7 +320,7 @@ HISTORY = Table(
             "BIGINT",
             "for timerCreated and timerFired: when the timer is due, at most the year 2200, which is never; else NULL",
             later=True,
-            free=(Free("after a crash a timer may be ordered anew, due at another time", ("less",)),),
+            free=(Free("after a crash a timer may be ordered anew, due at another time", ("less", "more", "swapped")),),
         ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; NULL if the event has none", free=_OWN),
         Column("error", "VARCHAR", "the failure in words; NULL if the event is none", free=_WORDS),

@@ -19,6 +19,7 @@ WITH known AS (
             WHEN status IS NULL AND (output IS NOT NULL OR workflow IS NOT NULL OR created_ns IS NOT NULL OR updated_ns IS NOT NULL)
                 THEN 'there is no status, and more is told of it'
             WHEN answered_ns IS NULL AND status IS NOT NULL THEN 'there is a status, and no answer'
+            WHEN answered_ns IS NULL AND error IS NULL THEN 'there is no answer, and nothing says why'
             WHEN updated_ns < created_ns THEN 'it was updated before it was created'
         END AS fault
     FROM readings

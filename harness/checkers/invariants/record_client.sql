@@ -17,7 +17,7 @@ WITH read AS (
         *,
         CASE
             WHEN outcome IS NULL OR outcome NOT IN ('ok', 'fail', 'unknown') THEN 'no such outcome'
-            WHEN outcome <> 'unknown' AND completed_ns IS NULL THEN 'the answer has no time'
+            WHEN completed_ns IS NULL AND (outcome <> 'unknown' OR status IS NOT NULL) THEN 'the answer has no time'
             WHEN completed_ns < invoked_ns THEN 'the answer came before the call'
             WHEN declared AND outcome <> means THEN 'that status means ' || means
             WHEN outcome <> 'unknown' AND again THEN 'it was tried again all the same'

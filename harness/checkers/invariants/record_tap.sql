@@ -1,4 +1,4 @@
--- claim: The tap recorded each delivery and each call as they happen: of an app of the run, once, from a beginning to an end, with an outcome if and only if there was an answer, and a call of state with what such a call has.
+-- claim: The tap recorded each delivery and each call as they happen: of an app of the run, once, from a beginning to an end, with an outcome if and only if there was an answer, and a call of state with what such a call has; and where attempts are made of deliveries, both say the same.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM api_calls)
 -- needs: tap
@@ -55,4 +55,25 @@ SELECT 'the call', call_id, 'its keys are not numbered from 0 without a gap'
 FROM api_calls
 GROUP BY call_id
 HAVING count(*) <> max(position) + 1 OR count(DISTINCT position) <> count(*)
+UNION ALL
+SELECT 'the delivery', attempt_id, 'the attempts, which are made of the deliveries, say something else'
+FROM (
+    (
+        SELECT instance_id, activity, task_id, attempt_id, node, delivered_ns, completed_ns, outcome, detail
+        FROM deliveries, promised
+        WHERE NOT promised.by_file AND promised.copies = 1
+        EXCEPT
+        SELECT instance_id, activity, task_id, attempt_id, node, started_ns, ended_ns, outcome, detail
+        FROM attempts
+    )
+    UNION
+    (
+        SELECT instance_id, activity, task_id, attempt_id, node, started_ns, ended_ns, outcome, detail
+        FROM attempts, promised
+        WHERE NOT promised.by_file AND promised.copies = 1
+        EXCEPT
+        SELECT instance_id, activity, task_id, attempt_id, node, delivered_ns, completed_ns, outcome, detail
+        FROM deliveries
+    )
+) AS different
 ORDER BY place, id, fault
