@@ -18,7 +18,7 @@ WITH doubted AS (
             WHEN NOT starts_with(node, 'app-') OR node NOT IN (SELECT node FROM nodes) THEN 'it went to ' || node || ', which is no replica of the app'
             WHEN completed_ns < delivered_ns THEN 'it was answered before it came'
             WHEN cut_ns < delivered_ns THEN 'it was cut off before it came'
-            WHEN completed_ns IS NOT NULL AND cut_ns IS NOT NULL THEN 'it was answered, and cut off before its answer'
+            WHEN completed_ns < cut_ns THEN 'it was answered, and then cut off before its answer'
             WHEN (outcome IS NULL) <> (completed_ns IS NULL) THEN 'it has an answer without an outcome, or an outcome without an answer'
             WHEN outcome NOT IN ('ok', 'error') THEN 'it was answered with ' || outcome
             WHEN outcome IS DISTINCT FROM 'error' AND detail IS NOT NULL THEN 'it did not fail and has an error'

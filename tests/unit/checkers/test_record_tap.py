@@ -55,5 +55,19 @@ def test_a_delivery_of_which_the_attempts_say_something_else_is_named(found, cha
     assert "the attempts, which are made of the deliveries, say something else" in finding.witnesses[0].sentence
 
 
+def test_an_answer_that_comes_after_its_stream_has_ended_is_one(found):
+    def cut(deliveries):
+        deliveries[0]["cut_ns"] = deliveries[0]["completed_ns"] - 1
+
+    assert found(cut).result == "HOLDS"
+
+
+def test_an_answer_cannot_be_cut_off_after_it_came(found):
+    def cut(deliveries):
+        deliveries[0]["cut_ns"] = deliveries[0]["completed_ns"] + 1
+
+    assert "cut off before its answer" in found(cut).witnesses[0].sentence
+
+
 def test_attempts_of_the_application_itself_are_not_made_of_deliveries(found):
     assert found(lambda deliveries: None, by_file=True).result == "HOLDS"
