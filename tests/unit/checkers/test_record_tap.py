@@ -1,4 +1,4 @@
-"""What the tap recorded is held against the attempts that are made of it, where an application writes none of its own."""
+"""What the tap recorded, and the attempts that are made of it where an application writes none of its own."""
 
 import pytest
 
