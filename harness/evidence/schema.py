@@ -20,6 +20,7 @@ _LISTED = Free("a list of files, which the manifest has with their digests")
 _ANY_REPLICA = Free("any replica may execute any task; a tap knows which one did", ("swapped",))
 _ANY_SIDECAR = Free("any sidecar may be asked for any instance", ("swapped",))
 _LAST_ID = Free("an end has the highest id, and any that is higher will do", ("negative", "more"))
+_TOGETHER = Free("the nodes of one step are hit at almost the same time", ("swapped",))
 _NAMED = Free("some SDKs name their timers", ("blank", "foreign"), harmless=True)
 _RESTARTED = Free("each unanswered try of a start may have restarted it", ("more",))
 _ANY_OWNER = Free("any sidecar may execute any turn", ("swapped",))
@@ -364,17 +365,17 @@ FAULTS = Table(
     (
         Column("step", "INTEGER", "number of the step in the plan, from 0; -1 if a node ended by itself", least=-1),
         Column("fault", "VARCHAR", "kind of fault: kill, latency, ...; `exit` if a node ended by itself"),
-        Column("node", "VARCHAR", "the node or link that was hit"),
+        Column("node", "VARCHAR", "the node or link that was hit", free=(_TOGETHER,)),
         Column("planned_ns", "BIGINT", "when it was planned; NULL if a node ended by itself"),
         Column(
             "begun_ns",
             "BIGINT",
             "when the harness began to apply it; NULL if it never did",
             later=True,
-            free=(Free("older versions did not write it", ("empty",), harmless=True),),
+            free=(Free("older versions did not write it", ("empty",), harmless=True), _TOGETHER),
         ),
         Column("applied_ns", "BIGINT", "when it was in force; NULL if it never was"),
-        Column("felt_ns", "BIGINT", "when it was proved; NULL if it was not"),
+        Column("felt_ns", "BIGINT", "when it was proved; NULL if it was not", free=(_TOGETHER,)),
         Column("healed_ns", "BIGINT", "when it was undone and proved clean; NULL if it was not"),
         Column(
             "proof",
