@@ -50,7 +50,7 @@ class Half(Topology):
 
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
-        del self._taps[PLAIN]
+        del self._taps._recording[PLAIN]
         self.links[LINK] = self._link(LINK)
 
 
