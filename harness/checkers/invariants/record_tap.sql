@@ -41,6 +41,14 @@ WITH doubted AS (
                 THEN 'it saves, and it is not said whether it is refused after another save'
         END
     FROM api_calls
+), delivered AS (
+    SELECT instance_id, activity, task_id, attempt_id, node, delivered_ns AS began_ns, completed_ns AS done_ns, outcome, detail
+    FROM deliveries, promised
+    WHERE NOT promised.by_file AND promised.copies = 1
+), made AS (
+    SELECT instance_id, activity, task_id, attempt_id, node, started_ns AS began_ns, ended_ns AS done_ns, outcome, detail
+    FROM attempts, promised
+    WHERE NOT promised.by_file AND promised.copies = 1
 )
 SELECT place, id, fault
 FROM doubted
@@ -58,22 +66,6 @@ HAVING count(*) <> max(position) + 1 OR count(DISTINCT position) <> count(*)
 UNION ALL
 SELECT 'the delivery', attempt_id, 'the attempts, which are made of the deliveries, say something else'
 FROM (
-    (
-        SELECT instance_id, activity, task_id, attempt_id, node, delivered_ns, completed_ns, outcome, detail
-        FROM deliveries, promised
-        WHERE NOT promised.by_file AND promised.copies = 1
-        EXCEPT
-        SELECT instance_id, activity, task_id, attempt_id, node, started_ns, ended_ns, outcome, detail
-        FROM attempts
-    )
-    UNION
-    (
-        SELECT instance_id, activity, task_id, attempt_id, node, started_ns, ended_ns, outcome, detail
-        FROM attempts, promised
-        WHERE NOT promised.by_file AND promised.copies = 1
-        EXCEPT
-        SELECT instance_id, activity, task_id, attempt_id, node, delivered_ns, completed_ns, outcome, detail
-        FROM deliveries
-    )
+    (SELECT * FROM delivered EXCEPT SELECT * FROM made) UNION (SELECT * FROM made EXCEPT SELECT * FROM delivered)
 ) AS different
 ORDER BY place, id, fault
