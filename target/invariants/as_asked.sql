@@ -8,29 +8,33 @@
 -- source: target/workflows.py; the plan has the body of each request (table arrivals). In a synthetic run the first copy of each order is that of the plan.
 -- witness: {instance_id}: {what} is {found:or}, and must be {wanted:or}.
 WITH orders AS (
-    SELECT instance_id, payload, left(payload, length(payload) - 1) AS unclosed
+    SELECT instance_id, payload
     FROM history
     WHERE event = 'executionStarted'
-), doubtful AS (
+), other AS (
     -- The input of nearly every task begins with the text of the order. Only that of the others is parsed.
-    SELECT tasks.instance_id, tasks.position, tasks.name, tasks.payload, orders.payload AS asked
+    SELECT
+        tasks.instance_id,
+        tasks.position,
+        tasks.name,
+        tasks.payload,
+        orders.payload AS asked
     FROM history AS tasks
     JOIN orders ON orders.instance_id = tasks.instance_id
-    WHERE tasks.event = 'taskScheduled' AND NOT coalesce(starts_with(tasks.payload, orders.unclosed), FALSE)
-), parsed AS (
-    SELECT
-        instance_id,
-        position,
-        name,
-        json_extract_string(payload, '$.order_id') AS order_id,
-        json_extract_string(payload, '$.kind') AS kind,
-        json_extract_string(payload, '$.sku') AS sku,
-        json_extract_string(payload, '$.quantity') AS quantity,
-        json_extract_string(asked, '$.order_id') AS asked_id,
-        json_extract_string(asked, '$.kind') AS asked_kind,
-        json_extract_string(asked, '$.sku') AS asked_sku,
-        json_extract_string(asked, '$.quantity') AS asked_quantity
-    FROM doubtful
+    WHERE tasks.event = 'taskScheduled' AND CASE
+        WHEN starts_with(tasks.payload, left(orders.payload, length(orders.payload) - 1)) THEN FALSE
+        ELSE (
+            json_extract_string(tasks.payload, '$.order_id'),
+            json_extract_string(tasks.payload, '$.kind'),
+            json_extract_string(tasks.payload, '$.sku'),
+            json_extract_string(tasks.payload, '$.quantity')
+        ) IS DISTINCT FROM (
+            json_extract_string(orders.payload, '$.order_id'),
+            json_extract_string(orders.payload, '$.kind'),
+            json_extract_string(orders.payload, '$.sku'),
+            json_extract_string(orders.payload, '$.quantity')
+        )
+    END
 )
 SELECT orders.instance_id, 'its input' AS what, orders.payload AS found, arrivals.body AS wanted, 0 AS position
 FROM orders
@@ -44,9 +48,20 @@ UNION ALL
 SELECT
     instance_id,
     'the order in the input of ' || name,
-    concat_ws(', ', order_id, kind, sku, quantity),
-    concat_ws(', ', asked_id, asked_kind, asked_sku, asked_quantity),
+    concat_ws(
+        ', ',
+        json_extract_string(payload, '$.order_id'),
+        json_extract_string(payload, '$.kind'),
+        json_extract_string(payload, '$.sku'),
+        json_extract_string(payload, '$.quantity')
+    ),
+    concat_ws(
+        ', ',
+        json_extract_string(asked, '$.order_id'),
+        json_extract_string(asked, '$.kind'),
+        json_extract_string(asked, '$.sku'),
+        json_extract_string(asked, '$.quantity')
+    ),
     position
-FROM parsed
-WHERE (order_id, kind, sku, quantity) IS DISTINCT FROM (asked_id, asked_kind, asked_sku, asked_quantity)
+FROM other
 ORDER BY 1, position, 2

@@ -28,47 +28,44 @@ WITH touched AS (
         status
     FROM api_calls
     WHERE operation IN ('get', 'save', 'delete')
-), numbered AS (
-    SELECT node, delivered_ns, completed_ns, row_number() OVER (ORDER BY node, delivered_ns, attempt_id) AS number
-    FROM deliveries
-    WHERE node IN (SELECT node FROM touched WHERE operation = 'save')
+), executed AS (
+    SELECT
+        node,
+        delivered_ns,
+        completed_ns,
+        max(completed_ns) OVER (
+            PARTITION BY node
+            ORDER BY delivered_ns, completed_ns
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS idle_ns,
+        lead(delivered_ns) OVER (PARTITION BY node ORDER BY delivered_ns, completed_ns) AS next_ns
+    FROM (
+        -- An execution that did not complete has no end.
+        SELECT node, delivered_ns, coalesce(completed_ns, 9223372036854775807) AS completed_ns
+        FROM deliveries
+        WHERE node IN (SELECT node FROM touched WHERE operation = 'save')
+    ) AS bounded
+), periods AS (
+    -- A replica executes without a break from begin_ns. If one execution is alone from begin to end, this ends at end_ns.
+    SELECT
+        node,
+        delivered_ns AS begin_ns,
+        CASE WHEN coalesce(next_ns > completed_ns, TRUE) THEN completed_ns END AS end_ns
+    FROM executed
+    WHERE coalesce(delivered_ns > idle_ns, TRUE)
 ), timeline AS (
-    SELECT node, delivered_ns AS at_ns, 0 AS turn, 1 AS begins, number, NULL::VARCHAR AS call_id, NULL::INTEGER AS position
-    FROM numbered
+    SELECT node, begin_ns AS at_ns, 0 AS turn, begin_ns, NULL::VARCHAR AS call_id, NULL::INTEGER AS position
+    FROM periods
     UNION ALL
-    SELECT node, completed_ns, 2, -1, -number, NULL::VARCHAR, NULL::INTEGER
-    FROM numbered
-    WHERE completed_ns IS NOT NULL
-    UNION ALL
-    SELECT node, called_ns, 1, 0, 0, call_id, position
+    SELECT node, called_ns, 1, NULL::BIGINT, call_id, position
     FROM touched
-), counted AS (
-    SELECT
-        *,
-        sum(begins) OVER (
-            PARTITION BY node
-            ORDER BY at_ns, turn, number
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS running
+), numbered AS (
+    SELECT call_id, position, coalesce(max(begin_ns) OVER (PARTITION BY node ORDER BY at_ns, turn), 0) AS period
     FROM timeline
-), busy AS (
-    SELECT
-        *,
-        count_if(begins = 1 AND running = 1) OVER (
-            PARTITION BY node
-            ORDER BY at_ns, turn, number
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS period
-    FROM counted
-), single AS (
-    SELECT node, period
-    FROM busy
-    GROUP BY node, period
-    HAVING count_if(begins = 1) = 1
 ), placed AS (
-    SELECT touched.*, busy.running, busy.period
+    SELECT touched.*, numbered.period
     FROM touched
-    JOIN busy ON busy.call_id = touched.call_id AND busy.position = touched.position
+    JOIN numbered ON numbered.call_id = touched.call_id AND numbered.position = touched.position
 ), alone AS (
     SELECT
         placed.app,
@@ -85,8 +82,8 @@ WITH touched AS (
             ORDER BY placed.called_ns, placed.call_id, placed.position
         ) AS other_connection
     FROM placed
-    JOIN single ON single.node = placed.node AND single.period = placed.period
-    WHERE placed.running = 1 AND placed.status = 0
+    JOIN periods ON periods.node = placed.node AND periods.begin_ns = placed.period
+    WHERE placed.called_ns <= periods.end_ns AND placed.status = 0
 ), plain AS (
     SELECT app, component, key, count_if(operation = 'save' AND connection IS DISTINCT FROM other_connection) = 0 AS together
     FROM alone
