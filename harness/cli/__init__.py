@@ -15,7 +15,7 @@ from typing import NoReturn
 import structlog
 import typer
 
-from harness.cli import comparing, judging, machine, plans, runs, selftesting, suites, targets
+from harness.cli import comparing, judging, machine, plans, replaying, runs, selftesting, suites, targets
 from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError, interruptible
 
@@ -33,6 +33,7 @@ app.command()(runs.sweep)
 app.command()(suites.suite)
 app.command()(judging.check)
 app.command()(judging.gate)
+app.command("replay-code")(replaying.replay_code)
 app.command()(judging.pack)
 app.command()(comparing.compare)
 app.command()(comparing.history)

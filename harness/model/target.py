@@ -152,6 +152,12 @@ class Ending(Value):
     statuses: Mapping[Literal["COMPLETED", "FAILED", "TERMINATED"], Outcome] = Field(
         default={}, description="a status in which the engine may rightly end an instance -> what it means"
     )
+    code: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
+        description="`module:function` of the workflow's code in Python, found from the app's `workdir`, for `harness "
+        "replay-code`",
+    )
 
     def meanings(self) -> Mapping[tuple[str, str | None], Outcome]:
         """
