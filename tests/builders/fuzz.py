@@ -229,7 +229,7 @@ def _parquet(chance, base, folder):
         case "bytes":
             file.write_bytes(_bytes_broken(chance, file.read_bytes()))
         case "other":
-            shutil.copy(tables.path(run.evidence, chance.choice(schema.TABLES)), file)
+            file.write_bytes(tables.path(run.evidence, chance.choice(schema.TABLES)).read_bytes())
         case "gone":
             file.unlink()
         case "column":
