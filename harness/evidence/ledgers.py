@@ -16,7 +16,7 @@ from harness import mapping
 from harness.backends import store
 from harness.backends.endpoints import Endpoints
 from harness.errors import EvidenceError
-from harness.evidence import called, effectrows, observed, servicecalls, sql
+from harness.evidence import called, effectrows, observed, servicecalls
 from harness.evidence.called import Call
 from harness.evidence.observed import Observed
 from harness.evidence.servicecalls import ServiceCalls
@@ -45,6 +45,8 @@ def refuse_unusable(target: Target) -> None:
     """
     for ledger in target.ledgers:
         if isinstance(ledger, SqlLedger):
+            from harness.evidence import sql  # noqa: PLC0415  sqlalchemy takes 0.4 s, and few targets need it
+
             sql.refuse_unusable(ledger)
 
 
@@ -184,6 +186,8 @@ class Ledgers:
         if isinstance(ledger, StateLedger):
             yield from _from_state(ledger, self._target, self._endpoints)
         elif isinstance(ledger, SqlLedger):
+            from harness.evidence import sql  # noqa: PLC0415
+
             yield name, sql.rows(name, ledger, self._data)
         else:
             yield name, _from_http(ledger, self._endpoints.services[f"{ledger.service}-0"].url)

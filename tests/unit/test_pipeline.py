@@ -16,3 +16,11 @@ def test_what_not_every_command_needs_is_not_loaded_at_the_start(module):
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
     assert loaded.stdout.split() == []
+
+
+def test_a_run_without_a_ledger_in_sql_loads_no_sqlalchemy():
+    code = "import sys, harness.pipeline, harness.running.witnesses; print('sqlalchemy' in sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    assert loaded.stdout == "False\n"
