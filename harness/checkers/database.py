@@ -40,8 +40,11 @@ def silent(what: str, number: int, count: int) -> None:
 
 _THREADS = 2
 _MEMORY = "1GB"
-_HELD = 32_000_000
-"""Bytes of a Parquet file that is read once, and not by each of some hundred queries: that of 250,000 instances."""
+_HELD = 1_000_000
+"""
+Bytes of a Parquet file that is read once, and not by each of some hundred queries: that of some thousand instances. A
+larger one takes as little time to read again, and much less memory.
+"""
 _SCRATCH = "50GB"
 LONGEST = 900.0
 """Seconds that one query may take. Those of the harness take seconds for a million instances."""

@@ -1,4 +1,4 @@
--- claim: A payment is the one that was asked for, in its own input and in that of each of its tasks; each entry in an account has its amount and is numbered; and a task has no result.
+-- claim: A payment is the one that was asked for, in its own input and in that of each of its tasks; each entry in an account has its amount and is numbered; a task that was tried once is a call of its own; a task has no result, and a timer no name.
 -- layer: app
 -- examined: SELECT count(*) FROM history WHERE event = 'executionStarted'
 -- plants: UPDATE history SET payload = '{"amount": 9}' WHERE event = 'taskScheduled' AND name = 'hold_v1'
@@ -62,4 +62,19 @@ UNION ALL
 SELECT instance_id, 'the key of a ' || effect, key, instance_id || '/' || CASE WHEN effect = 'hold' THEN 0 ELSE 1 END
 FROM effects
 WHERE NOT starts_with(coalesce(key, ''), instance_id || '/') OR (effect = 'hold' AND key = instance_id || '/1')
+UNION ALL
+SELECT tasks.instance_id, 'the call of task ' || tasks.task_id, tasks.call_id::VARCHAR, single.task_id::VARCHAR
+FROM history AS tasks
+JOIN (
+    SELECT instance_id, name, min(task_id) AS task_id
+    FROM history
+    WHERE event = 'taskScheduled'
+    GROUP BY instance_id, name
+    HAVING count(*) = 1
+) AS single ON single.instance_id = tasks.instance_id AND single.name = tasks.name
+WHERE tasks.event = 'taskScheduled' AND tasks.call_id IS DISTINCT FROM single.task_id
+UNION ALL
+SELECT instance_id, 'the name of timer ' || task_id, name, NULL
+FROM history
+WHERE event IN ('timerCreated', 'timerFired') AND name IS NOT NULL
 ORDER BY 1, 2
