@@ -75,7 +75,8 @@ def saved(evidence: Path) -> Iterator[Saved]:
 
         for instance_id, of_instance in groupby(rows(), lambda row: row["instance_id"]):
             events = list(of_instance)
-            yield Saved(instance_id, events[0]["workflow"], turns(events), _lacks(events))
+            of_turns = turns(events)
+            yield Saved(instance_id, events[0]["workflow"], of_turns, lacks(events, of_turns))
 
 
 def turns(rows: Iterable[Row]) -> tuple[Turn, ...]:
@@ -130,7 +131,7 @@ def number(row: Row) -> int | None:
     return None if found is None else int(found)
 
 
-def _lacks(rows: Sequence[Row]) -> str | None:
+def lacks(rows: Sequence[Row], turns: Sequence[Turn]) -> str | None:
     """
     Return in words what an instance's history lacks; None if it has every row that its metadata counts, from its start
     on, and a row for everything that was ordered. (Dapr 1.18 may lose one of these: docs/findings.md, 8.)
@@ -139,6 +140,6 @@ def _lacks(rows: Sequence[Row]) -> str | None:
         return "rows of its history are missing"
     if not any(row["event"] == "executionStarted" for row in rows):
         return "its history does not begin with its start"
-    ordered = [number(row) for turn in turns(rows) for row in sorted(turn.ordered, key=lambda row: number(row) or 0)]
+    ordered = [number(row) for turn in turns for row in sorted(turn.ordered, key=lambda row: number(row) or 0)]
     wrong = next((expected for expected, found in enumerate(ordered, 1) if found != expected), None)
     return None if wrong is None else f"its history has no row in its place for what was ordered as number {wrong}"

@@ -131,14 +131,14 @@ def _one(code: Code, history: Saved) -> Replayed:
     instance, workflow = history.instance_id, history.workflow
     try:
         with _at_most(LONGEST):
-            for turn, first in _differences(code, history, patched=False):
-                if next(_differences(code, history, patched=True), None) is None:
-                    break
-                saved, ordered = (order.whole if order else None for order in (first.saved, first.ordered))
-                return Replayed(instance, workflow, Answer.DIFFERENT, str(first), turn, saved, ordered)
+            found = next(_differences(code, history, patched=False), None)
+            if found is None or next(_differences(code, history, patched=True), None) is None:
+                return Replayed(instance, workflow, Answer.SAME)
     except _TooLongError:
         return Replayed(instance, workflow, Answer.DIFFERENT, f"the code does not end its turns within {LONGEST:g} s")
-    return Replayed(instance, workflow, Answer.SAME)
+    turn, first = found
+    saved, ordered = (order.whole if order else None for order in (first.saved, first.ordered))
+    return Replayed(instance, workflow, Answer.DIFFERENT, str(first), turn, saved, ordered)
 
 
 def _differences(code: Code, history: Saved, *, patched: bool) -> Iterator[tuple[int, _Difference]]:

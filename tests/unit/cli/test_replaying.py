@@ -1,6 +1,7 @@
 """`harness replay-code`: what it prints, and its exit code."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,22 +9,10 @@ from harness import cli, rundir
 from harness.errors import EvidenceError, Exit, UsageError
 from harness.evidence import manifest, tables
 from harness.evidence.schema import HISTORY, INSTANCES
-from tests.builders.travel import trip_rows
+from tests.builders import travel
 from tests.builders.tutorial import plan
 
-CODE = """
-from datetime import timedelta
-from dapr.ext.workflow import RetryPolicy, when_all
-
-TWICE = RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_attempts=2)
-
-
-def trip(ctx, given):
-    seat = yield ctx.call_activity("book", input=given, retry_policy=TWICE)
-    prices = yield when_all([ctx.call_activity("price", input={"seat": seat, "by": by}) for by in ("rail", "bus")])
-    yield ctx.create_timer(timedelta(seconds=5))
-    return {"seat": seat, "price": min(prices)}
-"""
+CODE = Path(travel.__file__).read_text()
 TARGET = """
 name: travel
 app_id: travel
@@ -42,7 +31,7 @@ def _replayed(tmp_path, capsys, request):
     """`replayed(code, *options)`: what the command prints of a run with one history, and its exit code."""
     run = rundir.create(tmp_path / "runs", "trips", 1)
     run.save_plan(plan())
-    rows = trip_rows()
+    rows = travel.trip_rows()
     tables.write(run.evidence, HISTORY, rows)
     tables.write(run.evidence, INSTANCES, [{"instance_id": "trip-1", "workflow": "trip", "history_length": len(rows)}])
     manifest.write(run)

@@ -18,7 +18,8 @@ from tests.builders.travel import TWICE, began, row, scheduled, trip, trip_rows
 def history(rows, length=None):
     """The rows of one instance, of which its metadata counts `length`; by default what is there."""
     rows = [each | {"workflow": "trip", "history_length": length or len(rows)} for each in rows]
-    return events.Saved("trip-1", "trip", events.turns(rows), events._lacks(rows))
+    turns = events.turns(rows)
+    return events.Saved("trip-1", "trip", turns, events.lacks(rows, turns))
 
 
 def one(code, rows, length=None):
