@@ -56,7 +56,7 @@ class Node(Controlled):
         self.name = name
         self._container = container
         self._cores = float(container.attrs["HostConfig"].get("NanoCpus") or 0) / _CORE
-        self._expected = False
+        self._asked = 0.0  # when the process that was asked to end had been started, in seconds since the epoch
         self._pid = 0
         self._last: Reading | None = None
         self._left: dict[str, list[str] | None] = {}
@@ -78,12 +78,11 @@ class Node(Controlled):
         with self._asking("start"):
             self._container.start()
         self.state()
-        self._expected = False
 
     @override
     def kill(self) -> Death:
         born = self._running()
-        self._expected = True
+        self._asked = _seconds(born)
         with self._asking("kill"):
             self._container.kill()
         return self._end(born)
@@ -91,7 +90,7 @@ class Node(Controlled):
     @override
     def stop(self, grace: float) -> Death:
         born = self._running()
-        self._expected = True
+        self._asked = _seconds(born)
         with self._asking("stop"):
             self._container.stop(timeout=math.ceil(grace))  # whole seconds; 0 would be SIGKILL at once
         return self._end(born)
@@ -161,11 +160,12 @@ class Node(Controlled):
     def death(self) -> Death | None:
         """
         Return how the container ended; None if it has not ended, or if the harness asked it to.
+
+        Another thread may kill the container, or start it again, at the same time: what counts is whether the process
+        that ended is the one that was asked to, not what is true of the container now.
         """
-        if self._expected:
-            return None
         ended = self.ended()
-        return None if self._expected else ended  # the harness may have killed it since the first check
+        return None if ended is None or ended.started == self._asked else ended
 
     def ended(self) -> Death | None:
         """

@@ -61,7 +61,7 @@ class Child(Controlled):
         self.spec = spec
         self._process: subprocess.Popen[bytes] | None = None
         self._meter: psutil.Process | None = None
-        self._expected = False
+        self._asked: subprocess.Popen[bytes] | None = None  # the process that was asked to end, or whose end is expected
         self._throttle: Throttle | None = None
         self._born = 0.0
 
@@ -85,7 +85,6 @@ class Child(Controlled):
                 )
             except OSError as error:
                 raise NodeError(f"{self.spec.name} cannot be started: {error}") from error
-        self._expected = False
         self._meter = psutil.Process(self._process.pid)
         self._born = self._meter.create_time()
         if self._throttle is not None:  # what limited the process before limits the one that takes its place
@@ -136,7 +135,7 @@ class Child(Controlled):
         NodeError if the node does not run, or if another process of the group does not end.
         """
         process, started = self._running()
-        self._expected = True
+        self._asked = process
         _signal(process, signal.SIGKILL)
         status = process.wait()
         if not _is_gone(process.pid, _GROUP_ENDS_WITHIN):
@@ -150,7 +149,7 @@ class Child(Controlled):
         Raises NodeError as `kill`.
         """
         process, started = self._running()
-        self._expected = True
+        self._asked = process
         deadline = time.monotonic() + grace
         _signal(process, signal.SIGTERM)
         # Popen.wait(grace) would look only every 50 ms. A pidfd becomes readable at once when the process ends.
@@ -223,7 +222,7 @@ class Child(Controlled):
         """
         process, _ = self._running()
         _, hard_limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-        self._expected = True
+        self._asked = process
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard_limit))
 
     def empty(self) -> None:
@@ -234,7 +233,7 @@ class Child(Controlled):
             return
         _, hard_limit = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (hard_limit, hard_limit))
-        self._expected = False
+        self._asked = None
 
     def end(self) -> None:
         """
@@ -254,8 +253,14 @@ class Child(Controlled):
     def death(self) -> Death | None:
         """
         Return how the process ended; None if it has not ended, or if the harness asked it to.
+
+        Another thread may kill the node, or start it again, at the same time: what counts is whether the process that
+        ended is the one that was asked to, not what is true of the node now.
         """
-        return None if self._expected else self.ended()
+        process = self._process
+        if process is None or process.poll() is None or process is self._asked:
+            return None
+        return Death(process.pid, self._born, process.returncode)
 
     def ended(self) -> Death | None:
         """

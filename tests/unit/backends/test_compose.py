@@ -152,6 +152,19 @@ def test_only_a_death_that_nobody_asked_for_is_reported():
     assert node.death() is None
 
 
+def test_a_kill_between_two_looks_at_a_container_is_no_death_of_its_own(monkeypatch):
+    container = Container()
+    node = Node("app-0", container)
+
+    def killed_meanwhile():
+        monkeypatch.undo()
+        node.kill()
+
+    monkeypatch.setattr(container, "reload", killed_meanwhile)
+
+    assert node.death() is None
+
+
 def test_resuming_what_is_not_paused_does_nothing():
     container = Container()
     node = Node("app-0", container)

@@ -159,6 +159,21 @@ def test_a_death_that_was_asked_for_is_not_reported(child):
     assert child.death() is None
 
 
+def test_a_kill_between_two_looks_at_a_node_is_no_death_of_its_own(child, monkeypatch):
+    process = child._process
+    poll = process.poll
+
+    def killed_meanwhile():
+        monkeypatch.setattr(process, "poll", poll)
+        child.kill()
+        child.spawn()
+        return poll()
+
+    monkeypatch.setattr(process, "poll", killed_meanwhile)
+
+    assert child.death() is None
+
+
 def test_a_death_that_nobody_asked_for_is_reported(child):
     os.kill(child._process.pid, signal.SIGTERM)
     child._process.wait()
