@@ -61,7 +61,7 @@ class Child(Controlled):
         self.spec = spec
         self._process: subprocess.Popen[bytes] | None = None
         self._meter: psutil.Process | None = None
-        self._asked: subprocess.Popen[bytes] | None = None  # the process that was asked to end, or whose end is expected
+        self._asked: subprocess.Popen[bytes] | None = None  # the process whose end is expected
         self._throttle: Throttle | None = None
         self._born = 0.0
 

@@ -8,8 +8,8 @@ for byte. Evidence that is missing or broken makes findings UNKNOWN; it never st
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +31,11 @@ _ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "ru
 _OUTCOMES = ("ok", "fail", "unknown")
 
 _CLASSES = """
-    SELECT coalesce(kind, 'asked for by nobody') AS kind, class, count(*) AS instances
+    SELECT
+        coalesce(asked_workflow, 'asked for by nobody') AS workflow,
+        coalesce(kind, 'asked for by nobody') AS kind,
+        class,
+        count(*) AS instances
     FROM classes
     GROUP BY ALL
     ORDER BY ALL
@@ -105,7 +109,8 @@ def judge(
             else:
                 findings.append(finding)
         met = explanations.met()
-        kinds = _kinds(database)
+        counted = _answered(database, _CLASSES)
+        kinds = _counts(counted, "kind")
         classes = _classes(kinds)
         faults, thin, missed = _circumstances(database, plan, classes)
         calls = {row["outcome"]: row["calls"] for row in _answered(database, _CALLS)}
@@ -129,6 +134,7 @@ def judge(
         lacking=lacking,
         classes=classes,
         kinds=kinds,
+        workflows=_counts(counted, "workflow"),
         operations={outcome: calls.get(outcome, 0) for outcome in _OUTCOMES},
         attempts=bodies[0]["ran"],
         repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],
@@ -213,11 +219,11 @@ def _findings(
         yield (), unknown("invariants", "The target's own invariants hold.", reason, "target")
 
 
-def _kinds(database: Database) -> dict[str, dict[str, int]]:
-    kinds: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in _answered(database, _CLASSES):
-        kinds[row["kind"]][row["class"]] = row["instances"]
-    return dict(kinds)
+def _counts(counted: Iterable[Row], column: str) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in counted:
+        counts[row[column]][row["class"]] += row["instances"]
+    return {value: dict(of) for value, of in counts.items()}
 
 
 def _classes(kinds: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

@@ -35,10 +35,10 @@ def without(plan: Plan) -> list[Table]:
 
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
-    Make the tables of what the target declares, and arrivals(number, instance_id, kind, at_ns, body), holds(step,
-    hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called), starts(balance, key,
-    began), movers(balance, key_field, amount_field, direction), nodes(node), outcome_fields(workflow, field) and
-    promised(duration_ns, retries, copies, replicas, by_file).
+    Make the tables of what the target declares, and arrivals(number, instance_id, workflow, kind, at_ns, body),
+    holds(step, hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called),
+    starts(balance, key, began), movers(balance, key_field, amount_field, direction), nodes(node),
+    outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas, by_file).
 
     Return the name of each that cannot be made -> why.
     """
@@ -85,9 +85,11 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         (round(load.duration * 1e9), load.retries, plan.copies, plan.scenario.topology.replicas, target.attempts)
     ]
     _table(connection, f"promised({columns})", promised)
-    arrivals = "arrivals(number BIGINT, instance_id VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
+    arrivals = (
+        "arrivals(number BIGINT, instance_id VARCHAR, workflow VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
+    )
     try:
-        planned = list(islice(schedule(load, plan.workflow, plan.seed), _MOST + 1))
+        planned = list(islice(schedule(load, plan.workflows, plan.seed), _MOST + 1))
     except (ArithmeticError, LookupError, ValueError) as error:
         return {"arrivals": f"when the plan starts what cannot be told: {error!r}"}
     if len(planned) > _MOST:
@@ -95,7 +97,10 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     _table(
         connection,
         arrivals,
-        [(each.number, each.instance_id, each.kind, round(each.at * 1e9), json.dumps(each.body)) for each in planned],
+        [
+            (each.number, each.instance_id, each.workflow, each.kind, round(each.at * 1e9), json.dumps(each.body))
+            for each in planned
+        ],
     )
     return {}
 
@@ -136,7 +141,7 @@ def _declare_workflows(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Non
             for (status, outcome), meaning in about.meanings().items()
         ],
     )
-    wider, started = plan.scenario.checks.ends, plan.scenario.load.workflow
+    wider, started = plan.scenario.checks.ends, plan.scenario.load.shares
     _table(
         connection,
         "kinds(workflow VARCHAR, kind VARCHAR, ends VARCHAR)",
@@ -144,7 +149,7 @@ def _declare_workflows(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Non
             (workflow, kind, ends)
             for workflow, about in target.workflows.items()
             for kind, of in about.kinds.items()
-            for ends in dict.fromkeys((*of.ends, *(wider.get(kind, ()) if workflow == started else ())))
+            for ends in dict.fromkeys((*of.ends, *(wider.get(kind, ()) if workflow in started else ())))
         ],
     )
     _table(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from harness.model import Load, Workflow
+from harness.model import Load, Share, Workflow
 from harness.model.target import PLACEHOLDER
 from harness.planning import shapes
 
@@ -18,44 +18,71 @@ from harness.planning import shapes
 @dataclass(frozen=True)
 class Arrival:
     """
-    One start: its number (from 0), its time (seconds after the load began), the instance id, the kind, and the body
-    that is sent.
+    One start: its number (from 0), its time (seconds after the load began), the instance id, the workflow, the kind,
+    and the body that is sent.
     """
 
     number: int
     at: float
     instance_id: str
+    workflow: str
     kind: str
     body: JsonValue
 
 
 def schedule(
-    load: Load, workflow: Workflow, seed: int, prefix: str = "", *, endless: bool = False
+    load: Load, workflows: Mapping[str, Workflow], seed: int, prefix: str = "", *, endless: bool = False
 ) -> Iterator[Arrival]:
     """
     Return every arrival of a load in order of time. Instance ids begin with `prefix`. If `endless`, the load continues
     at the rate of its end.
 
     Arrivals are open: they come when they are due (`harness.planning.shapes`), as from independent clients that do not
-    wait for the answers to earlier starts. The same load, workflow and seed give the same schedule.
+    wait for the answers to earlier starts. The same load, workflows and seed give the same schedule.
     """
     rng = random.Random(f"arrivals {seed}")
-    kinds = [kind for kind, weight in load.mix.items() if weight > 0]
-    weights = [load.mix[kind] for kind in kinds]
+    names = _weighted({name: share.weight for name, share in load.shares.items()})
+    kinds = {name: _weighted(share.mix) for name, share in load.shares.items()}
     for number, at in enumerate(shapes.times(load, rng, endless=endless)):
-        kind = rng.choices(kinds, weights)[0]
-        yield arrival(workflow, kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
+        # Of a single name nothing is drawn: the schedule of a load of one workflow is what it was before there could
+        # be several.
+        name = rng.choices(*names)[0] if len(kinds) > 1 else names[0][0]
+        kind = rng.choices(*kinds[name])[0]
+        yield arrival(name, workflows[name], kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
+
+
+def _weighted(weights: Mapping[str, int]) -> tuple[list[str], list[int]]:
+    """
+    Return the names that have a weight above 0, and these weights.
+    """
+    some = {name: weight for name, weight in weights.items() if weight > 0}
+    return list(some), list(some.values())
 
 
 def arrival(
-    workflow: Workflow, kind: str, instance_id: str, rng: random.Random, *, number: int = 0, at: float = 0.0
+    name: str,
+    workflow: Workflow,
+    kind: str,
+    instance_id: str,
+    rng: random.Random,
+    *,
+    number: int = 0,
+    at: float = 0.0,
 ) -> Arrival:
     """
-    Return one arrival of `kind`. The values that `vary` leaves open are drawn from `rng`.
+    Return one arrival of `kind` of the workflow that is called `name`. The values that `vary` leaves open are drawn
+    from `rng`.
     """
-    drawn = {name: rng.choice(values) for name, values in workflow.kinds[kind].vary.items()}
+    drawn = {field: rng.choice(values) for field, values in workflow.kinds[kind].vary.items()}
     values = {**drawn, "id": instance_id, "kind": kind}
-    return Arrival(number, at, instance_id, kind, fill(workflow.body, values))
+    return Arrival(number, at, instance_id, name, kind, fill(workflow.body, values))
+
+
+def most_frequent(share: Share) -> str:
+    """
+    Return the kind with the highest weight; the first of them if there are several.
+    """
+    return max(share.mix, key=lambda kind: share.mix[kind])
 
 
 def fill(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:

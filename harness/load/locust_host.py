@@ -72,7 +72,7 @@ class ArrivalUser(FastHttpUser):
             work = SESSION.work
         else:
             raise StopUser
-        self.work, self.load, self.workflow = work, work.load, work.workflow
+        self.work, self.load = work, work.load
         self.host = next(iter(work.replicas.apps.values())).url
         self.network_timeout = self.load.timeout
         self.connection_timeout = self.load.timeout
@@ -80,7 +80,6 @@ class ArrivalUser(FastHttpUser):
         self.operations = Operations(
             Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)),
             f"locust-{os.getpid()}",
-            self.load.workflow,
         )
         self.calls = gevent.pool.Pool(_MOST_IN_FLIGHT)
         super().__init__(environment)
@@ -113,19 +112,18 @@ class ArrivalUser(FastHttpUser):
         Start one instance. While the outcome is unknown and tries are left, start it again on the next replica.
         """
         # A start that brings its own id would begin another instance at each try.
-        tries = self.load.retries + 1 if self.workflow.start.id is None else 1
+        workflow = self.work.workflows[arrival.workflow]
+        tries = self.load.retries + 1 if workflow.start.id is None else 1
         for attempt in range(1, tries + 1):
             call = start(
-                self.load,
-                self.workflow,
+                arrival.workflow,
+                workflow,
                 arrival.instance_id,
                 arrival.body,
                 self.work.replicas,
                 arrival.number + attempt - 1,
             )
-            op_id = self.operations.invoke(
-                call, arrival.instance_id, arrival.kind, attempt=attempt, intended_ns=intended_ns
-            )
+            op_id = self.operations.invoke(call, arrival, attempt=attempt, intended_ns=intended_ns)
             with self.client.post(
                 call.url, json=call.body, name=f"start {arrival.kind}", catch_response=True
             ) as response:

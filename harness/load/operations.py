@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from harness.journal import Journal
+from harness.load.arrivals import Arrival
 from harness.load.start import Answer, Start
 from harness.rows import Completed, Invoked, OperationRow
 
@@ -17,24 +18,23 @@ class Operations:
     operation with an unknown outcome, and never an effect that nobody asked for.
     """
 
-    def __init__(self, journal: Journal[OperationRow], client: str, workflow: str) -> None:
+    def __init__(self, journal: Journal[OperationRow], client: str) -> None:
         self._journal = journal
         self._client = client
-        self._workflow = workflow
         self._count = 0
 
-    def invoke(self, start: Start, instance_id: str, kind: str, *, attempt: int, intended_ns: int) -> str:
+    def invoke(self, start: Start, arrival: Arrival, *, attempt: int, intended_ns: int) -> str:
         """
-        Write that a call is about to be sent, and return its op_id.
+        Write that an arrival is about to be sent, and return the op_id of this call.
         """
         self._count += 1
         op_id = f"{self._client}/{self._count}"
         self._journal.write(
             Invoked(
                 op_id=op_id,
-                instance_id=instance_id,
-                workflow=self._workflow,
-                kind=kind,
+                instance_id=arrival.instance_id,
+                workflow=arrival.workflow,
+                kind=arrival.kind,
                 client=self._client,
                 node=start.node,
                 attempt=attempt,

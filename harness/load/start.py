@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from harness import mapping, names
 from harness.backends.endpoints import Address
-from harness.model import HttpStart, Load, Workflow
+from harness.model import HttpStart, Workflow
 from harness.rows import Outcome
 
 
@@ -82,10 +82,10 @@ class Start:
         return Answer("ok", found)
 
 
-def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, replicas: Replicas, replica: int) -> Start:
+def start(name: str, workflow: Workflow, instance_id: str, body: JsonValue, replicas: Replicas, replica: int) -> Start:
     """
-    Return the request that starts `instance_id` on a replica. `replica` may be any number: it is taken modulo the
-    number of replicas (round robin).
+    Return the request that starts `instance_id` of the workflow called `name` on a replica. `replica` may be any
+    number: it is taken modulo the number of replicas (round robin).
     """
     if isinstance(workflow.start, HttpStart):
         node = str(names.app(replica % len(replicas.apps)))
@@ -98,10 +98,10 @@ def start(load: Load, workflow: Workflow, instance_id: str, body: JsonValue, rep
             id=workflow.start.id,
         )
     node = str(names.sidecar(replica % len(replicas.sidecars)))
-    component, name, instance = (quote(part, safe="") for part in (workflow.start.dapr, load.workflow, instance_id))
+    component, called, instance = (quote(part, safe="") for part in (workflow.start.dapr, name, instance_id))
     return Start(
         node=node,
-        url=f"{replicas.sidecars[node].url}/v1.0/workflows/{component}/{name}/start?instanceID={instance}",
+        url=f"{replicas.sidecars[node].url}/v1.0/workflows/{component}/{called}/start?instanceID={instance}",
         body=body,
         accepted=workflow.start.accepted,
         refused=workflow.start.refused,

@@ -40,7 +40,7 @@ class Work:
     """
 
     load: Load
-    workflow: Workflow
+    workflows: Mapping[str, Workflow]
     seed: int
     replicas: Replicas
     journals: Journals | None = None
@@ -53,7 +53,7 @@ class Work:
         """
         Return this share of the schedule, in order of time.
         """
-        every_arrival = schedule(self.load, self.workflow, self.seed, self.prefix, endless=self.endless)
+        every_arrival = schedule(self.load, self.workflows, self.seed, self.prefix, endless=self.endless)
         return (arrival for arrival in every_arrival if arrival.number % self.shares == self.share)
 
 
@@ -64,7 +64,7 @@ def of_run(run: RunDir) -> Work:
     plan = run.load_plan()
     return Work(
         load=plan.scenario.load,
-        workflow=plan.workflow,
+        workflows=plan.workflows,
         seed=plan.seed,
         replicas=Endpoints.model_validate_json((run.path / "endpoints.json").read_bytes()),
         journals=run.journals,
@@ -82,7 +82,7 @@ def of_hosts(plan: Plan, urls: str, *, share: int, shares: int, prefix: str) -> 
     addresses = [_address(url) for url in urls.split(",")]
     return Work(
         load=plan.scenario.load,
-        workflow=plan.workflow,
+        workflows=plan.workflows,
         seed=plan.seed,
         replicas=Hosts(_nodes("app", addresses), _nodes("sidecar", addresses)),
         share=share,

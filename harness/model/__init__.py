@@ -17,7 +17,7 @@ from harness.model.ledgers import (
     SqlLedger,
     StateLedger,
 )
-from harness.model.load import Load
+from harness.model.load import Load, Share
 from harness.model.plan import Aim, Asked, Plan, Step
 from harness.model.scenario import (
     ActivityPoint,
@@ -116,6 +116,7 @@ __all__ = [
     "Scenario",
     "Seconds",
     "SelfTest",
+    "Share",
     "SqlLedger",
     "Stall",
     "StateLedger",

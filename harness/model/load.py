@@ -113,25 +113,55 @@ class Shape(Value):
 
 
 _MOST_PERIODS = 10_000
+Mix = Mapping[str, Annotated[int, Field(ge=0)]]
+"""Kind -> weight."""
+
+
+class Share(Value):
+    """
+    The share that one workflow has of a load: its weight among the workflows of the load, and the weights of its kinds.
+    """
+
+    weight: int = Field(default=1, ge=1, description="of the starts, among the workflows of the load")
+    mix: Mix = Field(default={}, description="kind -> weight; default: the kinds of the target, with their weights")
 
 
 class Load(Value):
     """
     Open arrivals: starts are sent when the schedule says so, whether or not earlier ones were answered.
+
+    A load starts one workflow (`workflow`, `mix`), or several (`workflows`).
     """
 
     workflow: str = Field(default="", description="name in the target's workflows; default: the first of them")
+    workflows: Mapping[str, Share] = Field(
+        default={}, description="name in the target's workflows -> its share of the starts; in place of `workflow`"
+    )
     rate: Rate = Field(description="starts per second; where there is a shape, at the begin of the load")
     duration: Seconds
     shape: Shape | None = Field(default=None, description="how the rate changes; default: not at all")
     arrivals: Literal["poisson", "constant"] = Field(
         default="poisson", description="gaps between starts: random, as of independent clients, or all the same"
     )
-    mix: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="kind -> weight; default: the kinds of the target, with their weights"
-    )
+    mix: Mix = Field(default={}, description="kind -> weight; default: the kinds of the target, with their weights")
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
+
+    @property
+    def shares(self) -> Mapping[str, Share]:
+        """
+        Each workflow that is started -> its share of the starts.
+        """
+        return self.workflows or {self.workflow: Share(mix=self.mix)}
+
+    @property
+    def started(self) -> str:
+        """
+        What is started, in words: `pay_v1`, `pay_v1 (3 of 4) and refund_v1 (1 of 4)`.
+        """
+        whole = sum(share.weight for share in self.shares.values())
+        told = [f"{name} ({share.weight} of {whole})" for name, share in self.workflows.items()] or [self.workflow]
+        return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
 
     @property
     def pace(self) -> str:
@@ -140,6 +170,15 @@ class Load(Value):
         """
         rate = f"{self.rate:g} starts/s"
         return rate if self.shape is None else f"{rate}, {self.shape}"
+
+    @model_validator(mode="after")
+    def _starts_one_or_several(self) -> Load:
+        if self.workflows and (self.workflow or self.mix):
+            raise ValueError(
+                "`workflows` says which workflows are started, each with its own `weight` and `mix`; give it, or "
+                "`workflow` and `mix` for a single one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _repeats_not_too_often(self) -> Load:

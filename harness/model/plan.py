@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from harness.model.ledgers import CalledLedger
 from harness.model.scenario import Scenario
-from harness.model.target import Target, Workflow
+from harness.model.target import Activity, Target, Workflow, activities
 from harness.model.values import NodeName, Point, Value
 
 AROUND: tuple[Point, ...] = ("before_body", "after_return")
@@ -114,15 +114,22 @@ class Plan(Value):
         taps hold the answers to such calls.
         """
         activities = [
-            self.workflow.activities[aim.activity]
+            self.activities[aim.activity]
             for aim in self.aims
             if aim.point == "after_effect" and not self.target.announces(aim.point)
         ]
         return tuple(dict.fromkeys(of for activity in activities for of in self.target.held_for(activity.effect)))
 
     @property
-    def workflow(self) -> Workflow:
+    def workflows(self) -> Mapping[str, Workflow]:
         """
-        The workflow that the scenario's load starts.
+        The workflows that the scenario's load starts, by name.
         """
-        return self.target.workflows[self.scenario.load.workflow]
+        return {name: self.target.workflows[name] for name in self.scenario.load.shares}
+
+    @property
+    def activities(self) -> Mapping[str, Activity]:
+        """
+        The activities of these workflows, by name.
+        """
+        return activities(self.workflows.values())

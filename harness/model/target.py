@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -190,6 +190,13 @@ class Workflow(Ending):
     minimum: Mapping[EndClass, Annotated[int, Field(ge=0)]] = Field(
         default={}, description="class -> how many instances a run must show, where a scenario says `classes: target`"
     )
+
+
+def activities(workflows: Iterable[Workflow]) -> Mapping[str, Activity]:
+    """
+    Return the activities of some workflows, by name.
+    """
+    return {name: activity for workflow in workflows for name, activity in workflow.activities.items()}
 
 
 class EffectPair(Value):

@@ -151,6 +151,9 @@ class Verdict(Value):
     )
     classes: Mapping[str, int] = Field(description="end class -> instances, violations included")
     kinds: Mapping[str, Mapping[str, int]] = Field(description="kind -> end class -> instances")
+    workflows: Mapping[str, Mapping[str, int]] = Field(
+        default={}, description="workflow that was asked for -> end class -> instances"
+    )
     operations: Mapping[str, int] = Field(description="client outcome -> calls")
     attempts: int = Field(description="executions of activity bodies")
     repeated_attempts: int = Field(description="executions beyond the first of a task; allowed")

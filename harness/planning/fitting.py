@@ -5,51 +5,95 @@ workflow is started, with which kinds, and which ends a run must show.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import FaultEntry, NemesisFault, Scenario, Target, Workflow
-from harness.planning.yamlfile import did_you_mean
+from harness.model import EndClass, FaultEntry, NemesisFault, Scenario, Share, Target, Workflow
+from harness.planning.yamlfile import Location, did_you_mean
 
 Fault = TypeVar("Fault", FaultEntry, NemesisFault)
 
 
+class MisfitError(UsageError):
+    """
+    A scenario names what its target does not have. `at` is where it does, in the scenario.
+    """
+
+    def __init__(self, scenario: Scenario, at: Location, message: str) -> None:
+        super().__init__(f"scenario {scenario.name}: {'.'.join(map(str, at))}: {message}")
+        self.at = at
+        self.message = message
+
+
 def fit(scenario: Scenario, target: Target) -> Scenario:
     """
-    Return the scenario with everything that it leaves to the target: `load.workflow`, `load.mix`,
-    `checks.minimum.classes`, and with `checks.services_away` more `checks.ends`.
+    Return the scenario with everything that it leaves to the target: `load.workflow`, `load.mix` (or the `mix` of each
+    of `load.workflows`), `checks.minimum.classes`, and with `checks.services_away` more `checks.ends`.
 
-    Raises UsageError if the scenario names a workflow or a kind that the target does not have.
+    Raises MisfitError if the scenario names a workflow or a kind that the target does not have.
     """
-    name = scenario.load.workflow or next(iter(target.workflows))
-    workflow = target.workflows.get(name)
-    if workflow is None:
-        raise UsageError(
-            f'scenario {scenario.name}: target {target.name} has no workflow "{name}"; '
-            + did_you_mean(name, target.workflows)
-        )
-    for field, kinds in (("load.mix", scenario.load.mix), ("checks.ends", scenario.checks.ends)):
-        _refuse_unknown_kinds(scenario, field, kinds, name, workflow)
-    checks = scenario.checks
-    away = {kind: of.ends_without_services for kind, of in workflow.kinds.items() if of.ends_without_services}
+    load, checks = scenario.load, scenario.checks
+    named = load.workflows or {load.workflow or next(iter(target.workflows)): Share(mix=load.mix)}
+    shares = {name: _whole(scenario, target, name, share) for name, share in named.items()}
+    started = {name: target.workflows[name] for name in shares}
+    kinds = {kind for workflow in started.values() for kind in workflow.kinds}
+    for kind in checks.ends:
+        if kind not in kinds:
+            _refuse_kind(scenario, ("checks", "ends", kind), kind, " or ".join(started), kinds)
+    if load.workflows:
+        fitted = load.model_copy(update={"workflows": shares})
+    else:
+        ((name, share),) = shares.items()
+        fitted = load.model_copy(update={"workflow": name, "mix": share.mix})
+    away = _ends_without_services(scenario, started) if checks.services_away else {}
+    least = sum((Counter(workflow.minimum) for workflow in started.values()), Counter[EndClass]())
     minimum = checks.minimum.model_copy(
-        update={"classes": workflow.minimum if checks.minimum.classes == "target" else checks.minimum.classes}
+        update={"classes": dict(least) if checks.minimum.classes == "target" else checks.minimum.classes}
     )
     return scenario.model_copy(
         update={
-            "load": scenario.load.model_copy(
-                update={
-                    "workflow": name,
-                    "mix": scenario.load.mix or {kind: of.weight for kind, of in workflow.kinds.items()},
-                }
-            ),
-            "checks": checks.model_copy(
-                update={"minimum": minimum, "ends": {**(away if checks.services_away else {}), **checks.ends}}
-            ),
+            "load": fitted,
+            "checks": checks.model_copy(update={"minimum": minimum, "ends": {**away, **checks.ends}}),
         }
     )
+
+
+def _whole(scenario: Scenario, target: Target, name: str, share: Share) -> Share:
+    """
+    Return the share of a workflow with the weights of its kinds.
+    """
+    several = bool(scenario.load.workflows)
+    at: Location = ("load", "workflows", name) if several else ("load", "workflow")
+    workflow = target.workflows.get(name)
+    if workflow is None:
+        hint = did_you_mean(name, target.workflows)
+        raise MisfitError(scenario, at, f'target {target.name} has no workflow "{name}"; {hint}')
+    for kind in share.mix:
+        if kind not in workflow.kinds:
+            within = (*at, "mix", kind) if several else ("load", "mix", kind)
+            _refuse_kind(scenario, within, kind, name, workflow.kinds)
+    return share.model_copy(update={"mix": share.mix or {kind: of.weight for kind, of in workflow.kinds.items()}})
+
+
+def _ends_without_services(scenario: Scenario, started: Mapping[str, Workflow]) -> Mapping[str, tuple[EndClass, ...]]:
+    """
+    Return kind -> the ends that it may have besides, while the outside world is away. `checks.ends` knows kinds by
+    their names alone, so two workflows that have a kind of one name must agree.
+    """
+    found: dict[str, tuple[EndClass, ...]] = {}
+    for name, workflow in started.items():
+        for kind, of in workflow.kinds.items():
+            if found.setdefault(kind, of.ends_without_services) != of.ends_without_services:
+                raise MisfitError(
+                    scenario,
+                    ("load", "workflows", name),
+                    f'another workflow of this load has a kind "{kind}", too, with other `ends_without_services`; '
+                    "start them in different scenarios, or give one of the kinds another name in target.yaml",
+                )
+    return {kind: ends for kind, ends in found.items() if ends}
 
 
 def left_out(scenario: Scenario, target: Target) -> tuple[str, ...]:
@@ -72,12 +116,5 @@ def _is_served(fault: FaultEntry | NemesisFault, target: Target) -> bool:
     return bool(target.services) or set(fault.on) != {names.SERVICES}
 
 
-def _refuse_unknown_kinds(
-    scenario: Scenario, field: str, kinds: Collection[str], name: str, workflow: Workflow
-) -> None:
-    for kind in kinds:
-        if kind not in workflow.kinds:
-            raise UsageError(
-                f'scenario {scenario.name}: {field}: "{kind}" is not a kind of {name}; '
-                + did_you_mean(kind, workflow.kinds)
-            )
+def _refuse_kind(scenario: Scenario, at: Location, kind: str, name: str, kinds: Collection[str]) -> None:
+    raise MisfitError(scenario, at, f'"{kind}" is not a kind of {name}; {did_you_mean(kind, kinds)}')

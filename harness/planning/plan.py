@@ -272,8 +272,10 @@ def _refuse_load(scenario: Scenario) -> None:
     """
     load = scenario.load
     starts, peak = shapes.expected(load), shapes.peak(load)
-    if starts > 0 and not any(load.mix.values()):
-        raise UsageError(f"scenario {scenario.name}: load.mix: at least one kind needs a weight above 0")
+    for name, share in load.shares.items() if starts > 0 else ():
+        if not any(share.mix.values()):
+            where = f"load.workflows.{name}.mix" if load.workflows else "load.mix"
+            raise UsageError(f"scenario {scenario.name}: {where}: at least one kind needs a weight above 0")
     if peak > _HIGHEST_RATE:
         raise UsageError(
             f"scenario {scenario.name}: load.shape: the rate rises to {peak:g} starts/s; the most is {_HIGHEST_RATE:g}"

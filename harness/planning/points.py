@@ -9,6 +9,7 @@ from typing import get_args
 from harness.errors import UsageError
 from harness.model import Activity, ActivityPoint, Point, Scenario, Target
 from harness.model.plan import AROUND
+from harness.model.target import activities as of
 from harness.planning.yamlfile import did_you_mean
 
 
@@ -42,7 +43,7 @@ def refuse_unseen(scenario: Scenario, target: Target) -> None:
     """
     Raise UsageError if a fault is aimed at an activity that the target does not name, or at a point that nobody sees.
     """
-    activities = target.workflows[scenario.load.workflow].activities
+    activities = of(target.workflows[name] for name in scenario.load.shares)
     for fault in scenario.faults:
         if not isinstance(fault.at, ActivityPoint):
             continue
@@ -50,7 +51,7 @@ def refuse_unseen(scenario: Scenario, target: Target) -> None:
         if name not in activities:
             raise UsageError(
                 f'scenario {scenario.name}: fault {fault.fault}: "{name}" is not an activity of '
-                f"{scenario.load.workflow} that can be aimed at; {did_you_mean(name, activities)}"
+                f"{scenario.load.started} that can be aimed at; {did_you_mean(name, activities)}"
             )
         if (why := unseen(target, activities[name], fault.at.point)) is not None:
             raise UsageError(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.model import Asked, Plan
 from harness.planning import plan, scenario, target
+from harness.planning.fitting import MisfitError
 from harness.runtime.versions import DAPR
 
 
@@ -34,9 +35,14 @@ class Request:
         target.
         """
         settings = tuple(self._overrides())
-        read = scenario.load(scenario.find(self.scenario), settings)
+        file = scenario.find(self.scenario)
+        read = scenario.load(file, settings)
         described = target.load(self.target or read.target)
-        made = plan.make(read, described, seed=seed, dapr_version=self.dapr_version or DAPR, defect=self.defect)
+        try:
+            made = plan.make(read, described, seed=seed, dapr_version=self.dapr_version or DAPR, defect=self.defect)
+        except MisfitError as error:
+            scenario.refuse(file, settings, error.at, error.message)
+            raise
         own = None if self.target is None else str(self.target)
         return made.model_copy(update={"asked": Asked(scenario=self.scenario, target=own, settings=settings)})
 

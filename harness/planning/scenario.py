@@ -59,6 +59,16 @@ def load(file: Path, settings: Iterable[str] = ()) -> Scenario:
     return document.finish(document.validate(Scenario, data))
 
 
+def refuse(file: Path, settings: Iterable[str], at: Location, message: str) -> None:
+    """
+    Raise UsageError about the value at a place of a scenario, with file:line.
+    """
+    document = read(file)
+    override(document, settings)
+    document.problem(at, f"{'.'.join(map(str, at))}: {message}")
+    document.finish(None)
+
+
 def schema() -> dict[str, Any]:
     """
     Return the JSON Schema of a scenario file, for editors (draft 2020-12).

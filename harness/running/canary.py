@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Collection
 
 import httpx
 
 from harness.backends.endpoints import Endpoints
 from harness.errors import NodeError, UsageError
+from harness.evidence.engine import State
 from harness.journal import Journal
-from harness.load.arrivals import arrival
+from harness.load.arrivals import Arrival, arrival, most_frequent
 from harness.load.operations import Operations
 from harness.load.start import start
 from harness.model import Plan
@@ -33,46 +35,61 @@ _SHOWN = 200
 
 def release(plan: Plan, run: RunDir, endpoints: Endpoints, watch: Watch, witnesses: Witnesses) -> int:
     """
-    Start one instance of the most frequent kind on each replica, and wait until all have ended. Return their number.
+    Start one instance of each workflow, of its most frequent kind, on each replica, and wait until all have ended.
+    Return their number.
 
     Raises NodeError if an instance is not accepted, or does not end in time; UsageError if one has ended otherwise than
     target.yaml describes; EvidenceError if a ledger cannot be used, before the first instance and after the last.
     """
-    load = plan.scenario.load
-    kind = max(load.mix, key=lambda name: load.mix[name])
+    canaries = _canaries(plan, len(endpoints.apps))
     before = witnesses.ids()
-    witnesses.begin([f"{CLIENT}-{replica}" for replica in range(len(endpoints.apps))])
+    witnesses.begin([canary.instance_id for canary in canaries])
     with Journal[OperationRow](run.journals.operations(CLIENT)) as journal:
-        operations = Operations(journal, CLIENT, load.workflow)
-        started = [_start(plan, endpoints, operations, kind, replica) for replica in range(len(endpoints.apps))]
+        operations = Operations(journal, CLIENT)
+        started = {_start(plan, endpoints, operations, canary): canary.workflow for canary in canaries}
     deadline, look = time.monotonic() + _PATIENCE, time.monotonic() + _LOOK
     watch.poll()
     while watch.unsettled:
         if time.monotonic() > look:
             look += _LOOK
-            _refuse_other_ids(set(started), witnesses.ids() - before)
+            _refuse_other_ids(started.keys(), witnesses.ids() - before)
         if time.monotonic() > deadline:
             raise NodeError(f"{watch.unsettled} canary instances did not end in {_PATIENCE:g} s")
         time.sleep(_TICK)
         watch.poll()
     required: dict[str, tuple[str, ...]] = {}
-    for instance, state in witnesses.states(started, plan.workflow.outcome).items():
-        meaning = plan.workflow.meaning(state.terminal, state.outcome)
-        if state.terminal == "COMPLETED" and meaning is None:
-            raise UsageError(_undeclared(plan, instance, state.outcome, state.output))
-        required[instance] = meaning.effects if meaning is not None else ()
+    for name, workflow in plan.workflows.items():
+        of_workflow = [instance for instance, started_as in started.items() if started_as == name]
+        for instance, state in witnesses.states(of_workflow, workflow.outcome).items():
+            meaning = workflow.meaning(state.terminal, state.outcome)
+            if state.terminal == "COMPLETED" and meaning is None:
+                raise UsageError(_undeclared(plan, name, instance, state))
+            required[instance] = meaning.effects if meaning is not None else ()
     witnesses.refuse_unfit(required)
-    return len(endpoints.apps)
+    return len(canaries)
 
 
-def _start(plan: Plan, endpoints: Endpoints, operations: Operations, kind: str, replica: int) -> str:
+def _canaries(plan: Plan, replicas: int) -> list[Arrival]:
     """
-    Start a canary on a replica. Return its instance id.
+    Return the canaries of each workflow, one a replica: that with number n is for the replica n modulo `replicas`.
     """
-    load = plan.scenario.load
-    canary = arrival(plan.workflow, kind, f"{CLIENT}-{replica}", random.Random(replica))
-    call = start(load, plan.workflow, canary.instance_id, canary.body, endpoints, replica)
-    op_id = operations.invoke(call, canary.instance_id, kind, attempt=1, intended_ns=time.time_ns())
+    found: list[Arrival] = []
+    for name, share in plan.scenario.load.shares.items():
+        for replica in range(replicas):
+            number = len(found)
+            kind, instance = most_frequent(share), f"{CLIENT}-{number}"
+            draw = random.Random(replica)
+            found.append(arrival(name, plan.workflows[name], kind, instance, draw, number=number))
+    return found
+
+
+def _start(plan: Plan, endpoints: Endpoints, operations: Operations, canary: Arrival) -> str:
+    """
+    Start a canary on its replica. Return its instance id.
+    """
+    workflow = plan.workflows[canary.workflow]
+    call = start(canary.workflow, workflow, canary.instance_id, canary.body, endpoints, canary.number)
+    op_id = operations.invoke(call, canary, attempt=1, intended_ns=time.time_ns())
     try:
         got = httpx.post(call.url, json=call.body, timeout=_PATIENCE)
         status, text = got.status_code, got.text
@@ -85,11 +102,11 @@ def _start(plan: Plan, endpoints: Endpoints, operations: Operations, kind: str, 
     return answer.instance_id or canary.instance_id
 
 
-def _refuse_other_ids(started: set[str], found: set[str]) -> None:
+def _refuse_other_ids(started: Collection[str], found: set[str]) -> None:
     """
     Raise UsageError if the engine has other instances than those that were started.
     """
-    unknown, others = sorted(started - found), sorted(found - started)
+    unknown, others = sorted(set(started) - found), sorted(found.difference(started))
     if unknown and others:
         raise UsageError(
             f"{', '.join(unknown)} was accepted, and the engine has no such instance; it has {others[0]}, which nobody "
@@ -98,12 +115,13 @@ def _refuse_other_ids(started: set[str], found: set[str]) -> None:
         )
 
 
-def _undeclared(plan: Plan, instance: str, outcome: str | None, output: str | None) -> str:
-    workflow = plan.workflow
-    shown = (output or "nothing")[:_SHOWN]
-    said = f"`outcome: {workflow.outcome}` finds " + ("no word in it" if outcome is None else f'"{outcome}" in it')
+def _undeclared(plan: Plan, name: str, instance: str, state: State) -> str:
+    workflow = plan.workflows[name]
+    shown = (state.output or "nothing")[:_SHOWN]
+    found = "no word in it" if state.outcome is None else f'"{state.outcome}" in it'
+    said = f"`outcome: {workflow.outcome}` finds {found}"
     return (
         f"the canary {instance} ended with the output {shown}; {said}, and target {plan.target.name} declares the "
-        f"outcomes {', '.join(workflow.outcomes)} of {plan.scenario.load.workflow}. Correct `outcome` or `outcomes` in "
+        f"outcomes {', '.join(workflow.outcomes)} of {name}. Correct `outcome` or `outcomes` in "
         "target.yaml; without both, the status COMPLETED alone says that an instance completed"
     )

@@ -8,12 +8,13 @@ target.yaml. And the records of the taps say which executions of it are under wa
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from harness import names
 from harness.evidence.conversation import Underway
 from harness.evidence.engine import Engine
 from harness.evidence.ledgers import Ledgers
-from harness.model import Workflow
+from harness.model import Activity
 from harness.running.aim import Announcement
 from harness.tap.answers import Answer
 
@@ -23,8 +24,10 @@ class Makers:
     Tells of one run whose effect a call was. Threads can share it.
     """
 
-    def __init__(self, workflow: Workflow, ledgers: Ledgers, engine: Engine, underway: Underway) -> None:
-        self._workflow = workflow
+    def __init__(
+        self, activities: Mapping[str, Activity], ledgers: Ledgers, engine: Engine, underway: Underway
+    ) -> None:
+        self._effects = {name: of.effect for name, of in activities.items()}
         self._ledgers = ledgers
         self._engine = engine
         self._underway = underway
@@ -40,8 +43,7 @@ class Makers:
         Raises EvidenceError if the call or a record cannot be read.
         """
         made = {(row["effect"], row["instance_id"]) for row in self._ledgers.made(answer)}
-        activities = {name: of.effect for name, of in self._workflow.activities.items()}
-        if not {effect for effect, _ in made} & set(activities.values()):
+        if not {effect for effect, _ in made} & set(self._effects.values()):
             return ()
         with self._lock:
             underway = self._underway.now()
@@ -59,7 +61,7 @@ class Makers:
             for row in underway
             if of_sidecar in (None, row["node"])
             and any(
-                effect == activities.get(row["activity"]) and self._is_of(row["instance_id"], instance)
+                effect == self._effects.get(row["activity"]) and self._is_of(row["instance_id"], instance)
                 for effect, instance in made
             )
         )

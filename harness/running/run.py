@@ -95,7 +95,7 @@ class Run:
                 self._run.save_endpoints(endpoints.model_dump_json(indent=2))
                 witnesses = self._asking(self._plan, self._run, endpoints)
                 self._exits.callback(witnesses.close)
-                watch = Watch(self._run.journals, witnesses, self._plan.workflow.outcome)
+                watch = Watch(self._run.journals, witnesses, self._plan.target.workflows)
                 ended = canary.release(self._plan, self._run, endpoints, watch, witnesses)
                 self._screen.say(f"ready: {ended} canary instances ended")
             observer = Observer(self._backend, watch, self._samples, self._faults, self._screen)

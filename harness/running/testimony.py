@@ -6,13 +6,14 @@ state.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import names
 from harness.evidence.engine import Engine
 from harness.evidence.ledgers import Ledgers
 from harness.journal import Journals, Tail
-from harness.model import Target, Workflow
+from harness.model import Activity, Target
 from harness.rows import ATTEMPTS, AttemptRow, BodyBegan
 from harness.running.aim import Announcement, AttemptState, Testimony
 
@@ -25,10 +26,10 @@ class Sources:
     """
 
     def __init__(
-        self, target: Target, workflow: Workflow, ledgers: Ledgers, engine: Engine, journals: Journals
+        self, target: Target, activities: Mapping[str, Activity], ledgers: Ledgers, engine: Engine, journals: Journals
     ) -> None:
         self._target = target
-        self._workflow = workflow
+        self._activities = activities
         self._ledgers = ledgers
         self._engine = engine
         self._journals = journals
@@ -74,7 +75,7 @@ class Sources:
             return self._attempts.get(attempt_id, "not begun")
 
     def _effects(self, announced: Announcement) -> int | None:
-        activity = self._workflow.activities.get(announced.activity)
+        activity = self._activities.get(announced.activity)
         if activity is None or activity.effect is None:
             return None
         family = {announced.instance_id, self._engine.head(announced.instance_id)}

@@ -17,6 +17,7 @@ import structlog
 from harness.errors import EvidenceError
 from harness.evidence.engine import State
 from harness.journal import Journals, Tail
+from harness.model import Ending
 from harness.rows import OPERATIONS, Invoked, OperationRow
 
 log = structlog.get_logger(__name__)
@@ -40,13 +41,13 @@ class Watch:
     Follows the operations journals of a run, and asks the engine about the instances that are still open.
     """
 
-    def __init__(self, journals: Journals, engine: States, outcome: str | None) -> None:
+    def __init__(self, journals: Journals, engine: States, workflows: Mapping[str, Ending]) -> None:
         self._journals = journals
         self._engine = engine
-        self._outcome = outcome
+        self._workflows = workflows
         self._tails: dict[Path, Tail[OperationRow]] = {}
-        self._calls: dict[str, str] = {}
-        self._open: dict[str, None] = {}
+        self._calls: dict[str, Invoked] = {}
+        self._open: dict[str, str] = {}
         self._accepted: set[str] = set()
         self._unanswered: set[str] = set()
         self._alive: set[str] = set()
@@ -65,7 +66,7 @@ class Watch:
         for file in self._journals.every_operations():
             for row in self._tails.setdefault(file, Tail(file, OPERATIONS, _note)).poll():
                 self._take(row)
-        states = self._engine.states(list(self._open), self._outcome)
+        states = self._states()
         for instance, state in states.items():
             if state.terminal is not None:
                 self.ended[(state.outcome or "ended") if state.terminal == "COMPLETED" else state.terminal.lower()] += 1
@@ -76,20 +77,34 @@ class Watch:
         if seen != self._seen or not self.waiting:
             self._seen, self._moved = seen, time.monotonic()
 
+    def _states(self) -> Mapping[str, State]:
+        """
+        Return the states of the instances that have not ended, of each workflow by its own outcomes.
+        """
+        by_outcome: dict[str | None, list[str]] = {}
+        for instance, workflow in self._open.items():
+            by_outcome.setdefault(self._workflows[workflow].outcome, []).append(instance)
+        return {
+            instance: state
+            for outcome, instances in by_outcome.items()
+            for instance, state in self._engine.states(instances, outcome).items()
+        }
+
     def _take(self, row: OperationRow) -> None:
         if isinstance(row, Invoked):
             self.sent += 1
-            self._calls[row.op_id] = row.instance_id
+            self._calls[row.op_id] = row
             if row.attempt == 1:
-                self._open[row.instance_id] = None
+                self._open[row.instance_id] = row.workflow
             return
-        instance = self._calls.pop(row.op_id, None)
-        if instance is None:  # its beginning was torn, or is no row: the collector says so
+        call = self._calls.pop(row.op_id, None)
+        if call is None:  # its beginning was torn, or is no row: the collector says so
             return
+        instance = call.instance_id
         if row.instance_id is not None:  # the answer brought the id under which the engine knows it
             self._open.pop(instance, None)
             instance = row.instance_id
-            self._open[instance] = None
+            self._open[instance] = call.workflow
         self.answers[row.outcome] += 1
         if row.outcome == "ok":
             self._accepted.add(instance)

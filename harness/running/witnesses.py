@@ -101,8 +101,8 @@ class OfSystem(Witnesses):
         self._endpoints = endpoints
         self._engine = Engine(endpoints.redis, plan.target)
         self._ledgers = Ledgers(plan.target, endpoints, run.data, run.taps)
-        self._sources = Sources(plan.target, plan.workflow, self._ledgers, self._engine, run.journals)
-        self._makers = Makers(plan.workflow, self._ledgers, self._engine, Underway(run.taps))
+        self._sources = Sources(plan.target, plan.activities, self._ledgers, self._engine, run.journals)
+        self._makers = Makers(plan.activities, self._ledgers, self._engine, Underway(run.taps))
 
     @override
     def states(self, instance_ids: Iterable[str], outcome: str | None) -> Mapping[str, State]:
@@ -114,7 +114,7 @@ class OfSystem(Witnesses):
 
     @override
     def begin(self, canaries: Collection[str]) -> None:
-        arrivals = schedule(self._plan.scenario.load, self._plan.workflow, self._plan.seed)
+        arrivals = schedule(self._plan.scenario.load, self._plan.workflows, self._plan.seed)
         self._ledgers.begin({*canaries, *(arrival.instance_id for arrival in arrivals)})
 
     @override

@@ -158,6 +158,10 @@ def _figures(plan: Plan, verdict: Verdict) -> Iterator[str]:
                 f"instances ({_text(plan.target.name)})",
                 f"{words.instances(verdict):,}: {_text(words.counts(verdict.classes))}",
             ),
+            *(
+                (f"of {_text(workflow)}", f"{sum(classes.values()):,}: {_text(words.counts(classes))}")
+                for workflow, classes in (verdict.workflows if plan.scenario.load.workflows else {}).items()
+            ),
             ("client calls", f"{sum(verdict.operations.values()):,}: {_text(words.counts(verdict.operations))}"),
             (
                 "repeated attempts, which are allowed",

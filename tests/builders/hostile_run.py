@@ -120,6 +120,7 @@ def write(folder):
         claim=TEXTS[0],
         classes=counts,
         kinds=dict.fromkeys(TEXTS[:6], counts),
+        workflows=dict.fromkeys(TEXTS[:6], counts),
         operations=counts,
         reasons=TEXTS[:20],
         lacking=TEXTS[10:20],
@@ -129,4 +130,4 @@ def write(folder):
         known=known,
         faults=faults,
     )
-    return verdict, shop.plan()
+    return verdict, shop.starting(shop.plan(), TEXTS)

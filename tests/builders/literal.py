@@ -438,4 +438,6 @@ def arrivals(*_):
     """The starts of the run, as the plan's schedule would return them. Ids that a plan makes would be long."""
     for number, call in enumerate(sound()["operations"]):  # all were sent to app-0
         instance, kind = call["instance_id"], call["kind"]
-        yield Arrival(2 * number, (call["intended_ns"] - T0) / 1e9, instance, kind, request(instance, kind))
+        yield Arrival(
+            2 * number, (call["intended_ns"] - T0) / 1e9, instance, call["workflow"], kind, request(instance, kind)
+        )

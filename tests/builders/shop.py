@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from harness.checkers import invariant
 from harness.checkers.gate import Decision, decide
 from harness.errors import Exit
 from harness.evidence import schema, tables
-from harness.model import FaultFinding, Finding, Known, Plan, Result, Verdict, Witness, worst
+from harness.model import FaultFinding, Finding, Known, Plan, Result, Share, Verdict, Witness, worst
 
 DECISION = Decision(Exit.HOLDS)
 """Of a gate that has nothing to say."""
@@ -101,6 +102,14 @@ def plan(**changes) -> Plan:
             **changes,
         }
     )
+
+
+def starting(made: Plan, workflows: Iterable[str]) -> Plan:
+    """A plan whose load starts several workflows, each with the mix of the one that it started before."""
+    load = made.scenario.load
+    several = {name: Share(weight=number, mix=load.mix) for number, name in enumerate(workflows, 1)}
+    load = load.model_copy(update={"workflow": "", "mix": {}, "workflows": several})
+    return made.model_copy(update={"scenario": made.scenario.model_copy(update={"load": load})})
 
 
 @dataclass

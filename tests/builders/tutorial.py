@@ -117,7 +117,7 @@ class Rows:
         """The starts as the plan's schedule would return them, all of them due at the first replica."""
         for number, call in enumerate(self.of["operations"]):
             at = (call["intended_ns"] - T0) / 1e9
-            yield Arrival(2 * number, at, call["instance_id"], call["kind"], {})
+            yield Arrival(2 * number, at, call["instance_id"], call["workflow"], call["kind"], {})
 
     def write(self, folder):
         """Save every table as Parquet. Return the folder."""

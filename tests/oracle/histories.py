@@ -170,7 +170,7 @@ def arrivals(rows):
         (row["intended_ns"], row["instance_id"], row["kind"]) for row in rows["operations"] if row["try"] == 1
     )
     for number, (intended_ns, instance, kind) in enumerate(firsts):
-        yield Arrival(2 * number + 1, (intended_ns - T0) / 1e9, instance, kind, {})
+        yield Arrival(2 * number + 1, (intended_ns - T0) / 1e9, instance, "order_v1", kind, {})
 
 
 CHANGES = {

@@ -19,6 +19,7 @@ WORKFLOW = Workflow.model_validate(
     }
 )
 BY_DAPR = WORKFLOW.model_copy(update={"start": DaprStart(dapr="dapr")})
+WORKFLOWS = {"w v1": WORKFLOW}
 LOAD = Load(workflow="w v1", rate=50, duration=20, mix={"a": 3, "b": 1})
 ENDPOINTS = Endpoints(
     apps={f"app-{i}": Address(host="127.0.0.1", port=8000 + i) for i in range(2)},
@@ -31,14 +32,14 @@ ENDPOINTS = Endpoints(
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
-    first, again, other = (list(schedule(LOAD, WORKFLOW, seed)) for seed in (1, 1, 2))
+    first, again, other = (list(schedule(LOAD, WORKFLOWS, seed)) for seed in (1, 1, 2))
 
     assert first == again
     assert first != other
 
 
 def test_arrivals_come_at_the_rate_in_order_within_the_duration():
-    arrivals = list(schedule(LOAD, WORKFLOW, 1))
+    arrivals = list(schedule(LOAD, WORKFLOWS, 1))
 
     assert pytest.approx(len(arrivals), rel=0.1) == 1000
     assert all(a.at < b.at for a, b in itertools.pairwise(arrivals))
@@ -48,13 +49,13 @@ def test_arrivals_come_at_the_rate_in_order_within_the_duration():
 
 
 def test_instance_ids_are_unique():
-    arrivals = list(schedule(LOAD, WORKFLOW, 1))
+    arrivals = list(schedule(LOAD, WORKFLOWS, 1))
 
     assert len(arrivals) == len({a.instance_id for a in arrivals})
 
 
 def test_a_rate_of_nothing_gives_no_arrivals():
-    assert list(schedule(LOAD.model_copy(update={"rate": 0}), WORKFLOW, 1)) == []
+    assert list(schedule(LOAD.model_copy(update={"rate": 0}), WORKFLOWS, 1)) == []
 
 
 def test_placeholders_keep_their_types_and_unknown_ones_stay():
@@ -72,7 +73,7 @@ def test_placeholders_keep_their_types_and_unknown_ones_stay():
     [(202, "ok"), (201, "ok"), (409, "fail"), (422, "fail"), (500, "unknown"), (503, "unknown"), (None, "unknown")],
 )
 def test_only_a_clear_answer_is_ok_or_fail(status, outcome):
-    assert outcome == start(LOAD, WORKFLOW, "x", {}, ENDPOINTS, 0).answer(status, "").outcome
+    assert outcome == start("w v1", WORKFLOW, "x", {}, ENDPOINTS, 0).answer(status, "").outcome
 
 
 @pytest.mark.parametrize(
@@ -87,15 +88,15 @@ def test_only_a_clear_answer_is_ok_or_fail(status, outcome):
 def test_the_answer_may_bring_the_instance_id(text, answer):
     brings = WORKFLOW.model_copy(update={"start": HttpStart(http="/things", id="order.id")})
 
-    assert start(LOAD, brings, "x", {}, ENDPOINTS, 0).answer(202, text) == answer
+    assert start("w v1", brings, "x", {}, ENDPOINTS, 0).answer(202, text) == answer
 
 
 def test_replicas_are_taken_in_turn():
-    assert [start(LOAD, WORKFLOW, "x", {}, ENDPOINTS, n).node for n in range(3)] == ["app-0", "app-1", "app-0"]
+    assert [start("w v1", WORKFLOW, "x", {}, ENDPOINTS, n).node for n in range(3)] == ["app-0", "app-1", "app-0"]
 
 
 def test_a_start_by_dapr_goes_to_a_sidecar_with_its_names_quoted():
-    call = start(LOAD, BY_DAPR, "id/1", {}, ENDPOINTS, 1)
+    call = start("w v1", BY_DAPR, "id/1", {}, ENDPOINTS, 1)
 
     assert call.node == "sidecar-1"
     assert call.url == "http://127.0.0.1:3501/v1.0/workflows/dapr/w%20v1/start?instanceID=id%2F1"

@@ -31,9 +31,9 @@ def test_shares_are_disjoint_and_together_the_whole_schedule(made):
 
 
 def test_ids_begin_with_the_prefix_and_the_rest_is_the_seeds(made):
-    load, workflow = made.scenario.load, made.target.workflows[made.scenario.load.workflow]
+    load, workflows = made.scenario.load, made.workflows
     here = first(of_hosts(made, URLS, share=0, shares=1, prefix="t1-"), 20)
-    planned = [arrival for _, arrival in zip(range(20), schedule(load, workflow, 3), strict=False)]
+    planned = [arrival for _, arrival in zip(range(20), schedule(load, workflows, 3), strict=False)]
 
     assert [arrival.instance_id for arrival in here] == [f"t1-{arrival.instance_id}" for arrival in planned]
     assert [arrival.at for arrival in here] == [arrival.at for arrival in planned]
@@ -48,7 +48,7 @@ def test_the_load_goes_on_beyond_the_scenarios_duration(made):
 
 def test_starts_go_round_the_hosts(made):
     work = of_hosts(made, URLS, share=0, shares=1, prefix="")
-    urls = [start(work.load, work.workflow, "i", {}, work.replicas, replica).url for replica in range(3)]
+    urls = [start("order_v1", work.workflows["order_v1"], "i", {}, work.replicas, replica).url for replica in range(3)]
 
     assert urls == [f"http://127.0.0.1:{port}/orders" for port in (26050, 26051, 26050)]
 

@@ -1,10 +1,12 @@
 """A named scenario names faults and a rate; where it is silent, the target says the rest."""
 
+import hashlib
 import re
 
 import pytest
 
 from harness.errors import UsageError
+from harness.load.arrivals import schedule
 from harness.planning import scenario, target
 from harness.planning.request import Request
 
@@ -91,3 +93,87 @@ def test_an_empty_prefix_is_refused(plain):
 
     with pytest.raises(UsageError, match="an empty prefix takes in every document of the store, also the engine's own"):
         target.load(plain)
+
+
+BESIDE = PLAIN.replace(
+    "    minimum: {completed: 5}\n",
+    """    minimum: {completed: 5}
+  parcel:
+    start: {http: /parcels}
+    body: {id: "{id}"}
+    kinds:
+      small: {ends: [completed], weight: 2}
+      none: {ends: [completed]}
+    minimum: {completed: 2, rejected: 1}
+""",
+)
+SEVERAL = """
+claim: Two workflows at a time, each with its own share.
+load:
+  rate: 50
+  duration: 20s
+  workflows:
+    order: {weight: 3}
+    parcel: {mix: {small: 1}}
+checks: {minimum: {classes: target}}
+"""
+
+
+@pytest.fixture(name="several")
+def _several(tmp_path):
+    (tmp_path / "target.yaml").write_text(BESIDE)
+    file = tmp_path / "several.yaml"
+    file.write_text(SEVERAL)
+    return file
+
+
+def test_a_load_of_several_workflows_has_each_with_its_share(several):
+    made = Request(str(several), several.with_name("target.yaml")).plan(7)
+    starts = list(schedule(made.scenario.load, made.workflows, 7))
+    of_orders = [start for start in starts if start.workflow == "order"]
+
+    assert len(of_orders) / len(starts) == pytest.approx(0.75, abs=0.05)
+    assert {start.kind for start in of_orders} == {"tea", "none"}
+    assert {start.kind for start in starts if start.workflow == "parcel"} == {"small"}
+    assert made.scenario.load.started == "order (3 of 4) and parcel (1 of 4)"
+    assert made.scenario.checks.minimum.classes == {"completed": 7, "rejected": 1}
+    assert starts == list(schedule(made.scenario.load, made.workflows, 7))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "parcel:",
+            "parsel:",
+            '8: load.workflows.parsel: target plain has no workflow "parsel"; did you mean "parcel"?',
+        ),
+        ("{small: 1}", "{smal: 1}", '8: load.workflows.parcel.mix.smal: "smal" is not a kind of parcel'),
+        ("weight: 3", "weight: 0", "7: load.workflows.order.weight: "),
+        ("  rate: 50", "  workflow: order\n  rate: 50", "3: load: `workflows` says which workflows are started"),
+        (
+            "checks: {",
+            "checks: {ends: {tee: [completed]}, ",
+            '9: checks.ends.tee: "tee" is not a kind of order or parcel',
+        ),
+        (
+            "checks: {",
+            "checks: {services_away: true, ",
+            "8: load.workflows.parcel: another workflow of this load has a",
+        ),
+    ],
+)
+def test_what_a_target_does_not_have_is_refused_with_its_line(several, old, new, told):
+    several.write_text(SEVERAL.replace(old, new))
+
+    with pytest.raises(UsageError, match=re.escape(f"{several}:{told}")):
+        Request(str(several), several.with_name("target.yaml")).plan(7)
+
+
+def test_the_plan_of_a_load_of_one_workflow_is_what_it_was_before_there_could_be_several():
+    """The digest is of the schedule that the release before made."""
+    made = Request("baseline").plan(7)
+    starts = schedule(made.scenario.load, made.workflows, 7)
+    told = repr([(each.number, each.at, each.instance_id, each.kind, each.body) for each in starts])
+
+    assert hashlib.sha256(told.encode()).hexdigest().startswith("9062b0757062e91d")

@@ -127,7 +127,7 @@ def test_an_unknown_kind_is_refused(read):
 
 def test_ends_of_an_unknown_kind_are_refused(read):
     checks = read[0].checks.model_copy(update={"ends": {"god": ("completed",)}})
-    with pytest.raises(UsageError, match=r'checks\.ends: "god" is not a kind'):
+    with pytest.raises(UsageError, match=r'checks\.ends\.god: "god" is not a kind'):
         make((read[0].model_copy(update={"checks": checks}), read[1]))
 
 

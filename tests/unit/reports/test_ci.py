@@ -1,5 +1,6 @@
 """Markdown and the terminal: what a CI job's summary and a person at a prompt get."""
 
+import dataclasses
 import io
 
 import pytest
@@ -46,6 +47,15 @@ def test_the_summary_opens_with_the_verdict_and_ends_with_the_command(violated, 
     assert lines[2] == "**A promise was broken: 2 of 10 invariants are violated.**"
     assert lines[-1] == "    harness run demo --seed 7 --defect double_ship"
     assert "| #0 | kill | sidecar-0 | 6.000 s | 12.3 ms | 8.100 s | 17 | 31 ms | 3.12 s | 3.41 s |" in lines
+
+
+def test_the_summary_of_a_load_of_several_workflows_counts_each(tmp_path):
+    verdict = shop.verdict(workflows={"order_v1": {"completed": 358}, "parcel_v1": {"completed": 2, "rejected": 114}})
+    run = shop.reported(verdict)
+    several = dataclasses.replace(run, plan=shop.starting(run.plan, ("order_v1", "parcel_v1")))
+
+    assert "| of parcel\\_v1 | 116: completed 2, rejected 114 |" in summary(tmp_path, several)
+    assert "| of parcel\\_v1 |" not in summary(tmp_path, run)
 
 
 def test_the_summary_of_many_runs_has_a_table_and_then_what_is_red_the_worst_first(violated, tmp_path):

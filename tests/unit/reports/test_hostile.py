@@ -38,6 +38,7 @@ def run(text):
         missed_levels=(text,),
         notes=(text,),
         classes={text: 3},
+        workflows={text: {text: 3}},
         operations={text: 3},
         known=(known,),
         expect={"violated": ["lost"], "upstream": f"https://{text}".encode(errors="replace").decode().ljust(10)},
@@ -48,6 +49,7 @@ def run(text):
     )
     plan = shop.plan(defect=text, dapr_version=text)
     plan = plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"name": text})})
+    plan = shop.starting(plan, [text])
     return reported.ReportedRun(plan, Decision(Exit.VIOLATED, (text,)), text, verdict)
 
 

@@ -39,7 +39,7 @@ class Underway:
 
 def makers(effects, deliveries, node="bank-0"):
     plan = tutorial.plan({"activities": ACTIVITIES})
-    made_by = Makers(plan.workflow, Kept(*effects), Engine(), Underway(*deliveries))
+    made_by = Makers(plan.activities, Kept(*effects), Engine(), Underway(*deliveries))
     return made_by.of(Answer(node=node, at_ns=7, method="POST", body=b""))
 
 

@@ -9,7 +9,7 @@ from harness.errors import EvidenceError, UsageError
 from harness.evidence import stall
 from harness.evidence.engine import State
 from harness.journal import Journals
-from harness.model import Safety, Stall
+from harness.model import Ending, Safety, Stall
 from harness.planning import plan, scenario, target
 from harness.rundir import RunDir
 from harness.running.safety import Reading, exceeded
@@ -71,7 +71,7 @@ def start(written, number, outcome):
 
 def test_progress_is_any_event_of_any_instance_and_an_answer_ends_doubt(tmp_path):
     engine = Engine()
-    watch = Watch(Journals(tmp_path), engine, "outcome")
+    watch = Watch(Journals(tmp_path), engine, {"w": Ending()})
     with lines.Writer(tmp_path / "operations-1.jsonl") as written:
         start(written, 1, "ok")
         start(written, 2, "unknown")
@@ -196,7 +196,7 @@ def test_an_answer_whose_call_was_torn_and_a_line_that_is_no_row_stop_nothing(tm
         written.write({**ANSWER, "op_id": "torn", "at_ns": 1, "outcome": "ok"})
         written.write({"event": "nothing known"})
         start(written, 1, "ok")
-    watch = Watch(Journals(tmp_path), Engine(), "outcome")
+    watch = Watch(Journals(tmp_path), Engine(), {"w": Ending()})
 
     watch.poll()
 

@@ -54,7 +54,11 @@ def _ask(tmp_path):
         (tmp_path / "attempts-app-0.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
         target = described.model_copy(update={"attempts": told})
         sources = testimony.Sources(
-            target, target.workflows["order_v1"], Kept(effects), Engine([*OTHERS, *events]), Journals(tmp_path)
+            target,
+            target.workflows["order_v1"].activities,
+            Kept(effects),
+            Engine([*OTHERS, *events]),
+            Journals(tmp_path),
         )
         return sources.testify(
             Announcement(
