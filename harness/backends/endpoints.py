@@ -37,7 +37,7 @@ class Endpoints(Value):
     The addresses at which the running system can be reached. They are saved as `endpoints.json` for the load generator.
 
     `apps`, `sidecars` and `services` map a node to its address. Clients reach the main application alone, so `apps` and
-    `sidecars` have its replicas, and `others` has the apps and sidecars of the further applications. `redis` and
+    `sidecars` have its replicas, and `others` has the apps and sidecars of the further applications. `store` and
     `scheduler` are the addresses of the programs themselves, not of their listeners at Toxiproxy: evidence is read
     there directly. `links` maps a link to its listener at Toxiproxy.
     """
@@ -47,7 +47,7 @@ class Endpoints(Value):
     sidecars: Mapping[str, Address]
     services: Mapping[str, Address]
     others: Mapping[str, Address] = {}
-    redis: Address
+    store: Address
     scheduler: Address
     links: Mapping[str, Address]
     points: Address | None = None

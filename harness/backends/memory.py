@@ -69,7 +69,7 @@ class Memory(Backend, Kills, Pauses, Links):
                 if names.replica(node) is not None and names.group(node) not in of_group
             },
             services={str(names.Node(name, 0)): here for name in self._plan.target.services},
-            redis=here,
+            store=here,
             scheduler=here,
             links=dict.fromkeys(self._plan.links, here),
         )

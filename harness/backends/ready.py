@@ -9,7 +9,7 @@ import socket
 import httpx
 import redis
 
-from harness.backends import probe, store
+from harness.backends import probe, redisstore
 from harness.backends.endpoints import Address
 from harness.errors import NodeError
 from harness.model import Program
@@ -95,7 +95,7 @@ def pings(at: Address) -> bool:
     Return whether Redis answers PING, which it does once it has loaded its data.
     """
     try:
-        with store.client(at, _TIMEOUT) as client:
+        with redisstore.client(at, _TIMEOUT) as client:
             return bool(client.ping())
     except redis.RedisError:
         return False

@@ -128,7 +128,7 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
             },
             services={node: direct[node] for node in (str(Node(name, 0)) for name in self._plan.target.services)},
             others={node: direct[node] for node in self._plan.nodes if names.node(node).application is not None},
-            redis=direct[names.REDIS],
+            store=direct[names.REDIS],
             scheduler=direct[str(Node(names.SCHEDULER, 0))],
             links={name: way.listen for name, way in self._links.items()},
             points=points,

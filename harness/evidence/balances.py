@@ -9,8 +9,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import redis
-
 from harness import mapping
 from harness.backends import store
 from harness.backends.endpoints import Endpoints
@@ -27,19 +25,16 @@ def kept(target: Target, endpoints: Endpoints) -> Iterator[Row]:
 
     Raises EvidenceError if the state store cannot be read, or a document has no such number.
     """
-    try:
-        with store.client(endpoints.redis, timeout=10) as asked:
-            for name, balance in target.balances.items():
-                for key in balance.keys:
-                    document: Any = asked.hget(f"{target.app_ids[balance.app]}||{key}", "data")
-                    yield {
-                        "balance": name,
-                        "key": key,
-                        "began": balance.start,
-                        "ended": _number(balance, key, document),
-                    }
-    except redis.RedisError as error:
-        raise EvidenceError(f"the balances in the state store could not be read: {error}") from error
+    with store.rows(endpoints.store) as asked:
+        for name, balance in target.balances.items():
+            for key in balance.keys:
+                document = asked.value(f"{target.app_ids[balance.app]}||{key}")
+                yield {
+                    "balance": name,
+                    "key": key,
+                    "began": balance.start,
+                    "ended": _number(balance, key, document),
+                }
 
 
 def moves(target: Target, events: Iterable[Mapping[str, Any]]) -> Iterator[Row]:

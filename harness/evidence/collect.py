@@ -49,7 +49,7 @@ def from_sidecars(run: RunDir, target: Target, endpoints: Endpoints, seed: int) 
     """
 
     def readings() -> Rows:
-        engine = Engine(endpoints.redis, target)
+        engine = Engine(endpoints.store, target)
         try:
             owners = engine.owners()
         finally:
@@ -68,7 +68,7 @@ def from_system(run: RunDir, target: Target, endpoints: Endpoints, ledgers: Ledg
     not be collected, in words.
     """
     missing = []
-    engine = Engine(endpoints.redis, target)
+    engine = Engine(endpoints.store, target)
     try:
         histories: list[Mapping[str, object]] = []
         children: set[object] = set()

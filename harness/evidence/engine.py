@@ -1,10 +1,10 @@
 """
 What the engine stored: workflow instances and their history, read from the state store itself.
 
-Layout of Dapr 1.18 (pkg/runtime/wfengine/state/state.go; the same since 1.15): each row is one Redis hash with the key
+Layout of Dapr 1.18 (pkg/runtime/wfengine/state/state.go; the same since 1.15): each row has the key
 `<app>||dapr.internal.<namespace>.<app>.workflow||<instance>||<suffix>`, where <app> is the id of the application that
-has the workflow, and its value is in the field `data`. The suffixes are `metadata` (BackendWorkflowStateMetadata),
-`inbox-%06d` and `history-%06d` (durabletask HistoryEvent).
+has the workflow. The suffixes are `metadata` (BackendWorkflowStateMetadata), `inbox-%06d` and `history-%06d`
+(durabletask HistoryEvent).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis
 from dapr.ext.workflow._durabletask.internal import history_events_pb2
 from google.protobuf.message import DecodeError
 
@@ -24,7 +23,6 @@ from harness.errors import EvidenceError
 from harness.evidence import decoding
 from harness.model import Target
 
-_DATA = b"data"
 _NAMESPACE = "default"
 _CHUNK = 500
 
@@ -76,12 +74,12 @@ class _Stored:
 
 class Engine:
     """
-    Reads the engine's rows of one target from Redis directly, not through Toxiproxy: those of all its applications,
-    where nothing else is said.
+    Reads the engine's rows of one target from its state store directly, not through Toxiproxy: those of all its
+    applications, where nothing else is said.
     """
 
     def __init__(self, at: Address, target: Target) -> None:
-        self._redis = store.client(at, timeout=10)
+        self._store = store.rows(at)
         self._target = target
         self._prefixes = {
             application: f"{app_id}||dapr.internal.{_NAMESPACE}.{app_id}.workflow||"
@@ -93,7 +91,7 @@ class Engine:
         """
         Close the connection.
         """
-        self._redis.close()
+        self._store.close()
 
     def states(self, instance_ids: Iterable[str], outcome: str | None) -> dict[str, State]:
         """
@@ -101,30 +99,23 @@ class Engine:
         not know is left out.
 
         This takes two round trips for up to 500 instances: for the metadata rows, and for the last history rows. Raises
-        EvidenceError if Redis does not answer.
+        EvidenceError if the store does not answer.
         """
         states: dict[str, State] = {}
         ids = list(instance_ids)
-        try:
-            for begin in range(0, len(ids), _CHUNK):
-                states.update(self._states(ids[begin : begin + _CHUNK], outcome))
-        except redis.RedisError as error:
-            raise EvidenceError(f"the state store could not be read: {error}") from error
+        for begin in range(0, len(ids), _CHUNK):
+            states.update(self._states(ids[begin : begin + _CHUNK], outcome))
         return states
 
     def _states(self, ids: list[str], outcome: str | None) -> Iterator[tuple[str, State]]:
-        pipe = self._redis.pipeline(transaction=False)
-        for instance in ids:
-            pipe.hget(f"{self._main}{instance}||metadata", "data")
+        metadata = self._store.values([f"{self._main}{instance}||metadata" for instance in ids])
         lengths = {
             instance: decoding.metadata(raw).historyLength
-            for instance, raw in zip(ids, pipe.execute(), strict=True)
+            for instance, raw in zip(ids, metadata, strict=True)
             if raw is not None
         }
-        pipe = self._redis.pipeline(transaction=False)
-        for instance, length in lengths.items():
-            pipe.hget(f"{self._main}{instance}||history-{max(0, length - 1):06d}", "data")
-        for instance, raw in zip(lengths, pipe.execute(), strict=True):
+        last = [f"{self._main}{instance}||history-{max(0, length - 1):06d}" for instance, length in lengths.items()]
+        for instance, raw in zip(lengths, self._store.values(last), strict=True):
             event = history_events_pb2.HistoryEvent()
             event.ParseFromString(raw or b"")
             if event.WhichOneof("eventType") == "executionCompleted":
@@ -145,38 +136,33 @@ class Engine:
         """
         try:
             for instance in instance_ids:
-                raw: Any = self._redis.hget(f"{self._main}{instance}||metadata", "data")
+                raw = self._store.value(f"{self._main}{instance}||metadata")
                 if raw is None:
                     continue
                 metadata = decoding.metadata(raw)
                 position = metadata.historyLength - 1
                 event = history_events_pb2.HistoryEvent()
-                event.ParseFromString(
-                    self._redis.hget(f"{self._main}{instance}||history-{position:06d}", "data") or b""
-                )
+                event.ParseFromString(self._store.value(f"{self._main}{instance}||history-{position:06d}") or b"")
                 yield {
                     "instance_id": instance,
                     "history_length": metadata.historyLength,
                     "inbox_length": metadata.inboxLength,
                     "last": decoding.history_row(instance, position, event) if event.WhichOneof("eventType") else None,
                 }
-        except (redis.RedisError, DecodeError) as error:
+        except DecodeError as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
 
     def owners(self) -> dict[str, str | None]:
         """
-        Return id -> its application, of every instance that has a row of any kind. Raises EvidenceError if Redis does
-        not answer.
+        Return id -> its application, of every instance that has a row of any kind. Raises EvidenceError if the store
+        does not answer.
         """
-        try:
-            return {
-                instance: application
-                for application in reversed(self._prefixes)
-                for page in self._pages(application)
-                for instance, _, _ in page
-            }
-        except redis.RedisError as error:
-            raise EvidenceError(f"the state store could not be read: {error}") from error
+        return {
+            self._parts(application, key)[0]: application
+            for application, prefix in reversed(self._prefixes.items())
+            for page in self._store.keys(prefix)
+            for key in page
+        }
 
     def events(self, instance_id: str) -> list[Row]:
         """
@@ -206,23 +192,24 @@ class Engine:
         EvidenceError as `rows` does.
         """
         try:
-            raw: Any = None
+            raw, prefix = None, self._main
             for prefix in self._prefixes.values():
-                raw = self._redis.hget(f"{prefix}{instance_id}||metadata", "data")
+                raw = self._store.value(f"{prefix}{instance_id}||metadata")
                 if raw is not None:
                     break
             metadata = decoding.metadata(raw or b"")
-            pipe = self._redis.pipeline(transaction=False)
-            for suffix, length in (("history", metadata.historyLength), ("inbox", metadata.inboxLength)):
-                for position in range(length):
-                    pipe.hget(f"{prefix}{instance_id}||{suffix}-{position:06d}", "data")
+            keys = [
+                f"{prefix}{instance_id}||{suffix}-{position:06d}"
+                for suffix, length in (("history", metadata.historyLength), ("inbox", metadata.inboxLength))
+                for position in range(length)
+            ]
             events = []
-            for position, stored in enumerate(pipe.execute()):
+            for position, stored in enumerate(self._store.values(keys)):
                 event = history_events_pb2.HistoryEvent()
                 event.ParseFromString(stored or b"")
                 if event.WhichOneof("eventType"):
                     events.append((position, event))
-        except (redis.RedisError, DecodeError) as error:
+        except DecodeError as error:
             raise EvidenceError(f"the state store could not be read: {error}") from error
         return events
 
@@ -230,19 +217,14 @@ class Engine:
         """
         Return every instance as (its row of `instances`, its rows of `history`), in the order of instance ids.
 
-        Raises EvidenceError if Redis does not answer or a row cannot be decoded.
+        Raises EvidenceError if the store does not answer or a row cannot be decoded.
         """
         stored: dict[tuple[str, str], _Stored] = {}
-        try:
-            for application, prefix in self._prefixes.items():
-                for keys in self._pages(application):
-                    pipe = self._redis.pipeline(transaction=False)
-                    for _, _, key in keys:
-                        pipe.hget(key, "data")
-                    for (instance, suffix, _), raw in zip(keys, pipe.execute(), strict=True):
-                        _put(stored.setdefault((instance, prefix), _Stored()), suffix, raw)
-        except redis.RedisError as error:
-            raise EvidenceError(f"the state store could not be read: {error}") from error
+        for application, prefix in self._prefixes.items():
+            for keys in self._store.keys(prefix):
+                for key, raw in zip(keys, self._store.values(keys), strict=True):
+                    instance, suffix = self._parts(application, key)
+                    _put(stored.setdefault((instance, prefix), _Stored()), suffix, raw)
         instance = ""
         try:
             parents = {}
@@ -255,19 +237,12 @@ class Engine:
         except DecodeError as error:
             raise EvidenceError(f"a row of instance {instance} could not be decoded: {error}") from error
 
-    def _pages(self, application: str | None) -> Iterator[list[tuple[str, str, bytes]]]:
+    def _parts(self, application: str | None, key: str) -> tuple[str, str]:
         """
-        Return (instance, suffix, key) of every row of an application, page by page.
+        Return (instance, suffix) of the key of a row of an application.
         """
-        prefix = self._prefixes[application]
-        page: list[tuple[str, str, bytes]] = []
-        for key in self._redis.scan_iter(match=f"{prefix}*", count=5000):
-            instance, _, suffix = key.decode()[len(prefix) :].rpartition("||")
-            page.append((instance, suffix, key))
-            if len(page) == _CHUNK * 10:
-                yield page
-                page = []
-        yield page
+        instance, _, suffix = key[len(self._prefixes[application]) :].rpartition("||")
+        return instance, suffix
 
     def _instance(self, instance: str, stored: _Stored) -> tuple[Row, list[Row]]:
         metadata = decoding.metadata(stored.metadata or b"")
@@ -312,10 +287,10 @@ def _root(instance: str, parents: Mapping[str, str]) -> str | None:
 def _put(stored: _Stored, suffix: str, raw: bytes | None) -> None:
     kind, _, number = suffix.partition("-")
     if raw is None:
-        return  # deleted between the scan and the read
+        return  # deleted between the reading of keys and of values
     if suffix == "metadata":
         stored.metadata = raw
     elif kind == "history":
         stored.history[int(number)] = raw
     elif kind == "inbox":
-        stored.inbox.add(number)  # a scan may show a key more than once
+        stored.inbox.add(number)  # a key may be read more than once

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import redis
 
 from harness import mapping
 from harness.backends import store
@@ -256,19 +255,17 @@ def _pages(ledger: HttpLedger, expression: str, url: httpx.URL) -> Iterator[obje
 
 def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> Iterator[tuple[str, list[object]]]:
     """
-    Return (key, rows) for each document of the ledger. Dapr keeps a document in the field `data` of the Redis hash
-    `<app>||<key>` (components-contrib, state/redis).
+    Return (key, rows) for each document of the ledger. Dapr keeps a document under `<app>||<key>`.
     """
     prefix = f"{target.app_ids[ledger.app]}||"
     try:
-        with store.client(endpoints.redis, timeout=10) as asked:
-            # SCAN may return a key more than once (Redis documentation, "SCAN guarantees").
-            for found in sorted(set(asked.scan_iter(match=f"{prefix}{ledger.prefix}*", count=5000))):
-                document = json.loads(asked.hget(found, "data") or b"{}")
-                key = found.decode().removeprefix(prefix)
+        with store.rows(endpoints.store) as asked:
+            for found in sorted({key for page in asked.keys(f"{prefix}{ledger.prefix}") for key in page}):
+                document = json.loads(asked.value(found) or b"{}")
+                key = found.removeprefix(prefix)
                 if ledger.field is None:
                     yield key, [{"key": key.removeprefix(ledger.prefix), "value": document}]
                 else:
                     yield key, document.get(ledger.field) or []
-    except (redis.RedisError, ValueError, AttributeError) as error:
+    except (ValueError, AttributeError) as error:
         raise EvidenceError(f"the ledger {ledger.prefix}* in the state store could not be read: {error}") from error

@@ -14,7 +14,7 @@ import redis
 import tenacity
 from typing_extensions import override
 
-from harness.backends import store
+from harness.backends import redisstore
 from harness.backends.base import Death, Kills, Store, Wipes
 from harness.faults.base import Fault, Hits, NotFeltError, Proof
 
@@ -22,7 +22,7 @@ _PROBE_KEY = "harness:probe"
 
 
 def _client(system: Store) -> redis.Redis:
-    return store.client(system.store(), timeout=5)
+    return redisstore.client(system.store(), timeout=5)
 
 
 class Disconnect(Fault[int]):
@@ -40,7 +40,7 @@ class Disconnect(Fault[int]):
         """
         with _client(system) as client:
             pipe = client.pipeline(transaction=False)
-            for connection in store.others(client):
+            for connection in redisstore.others(client):
                 pipe.client_kill_filter(_id=connection)
             closed = sum(int(number) for number in pipe.execute())
         if closed == 0:

@@ -99,7 +99,7 @@ class OfSystem(Witnesses):
         self._plan = plan
         self._run = run
         self._endpoints = endpoints
-        self._engine = Engine(endpoints.redis, plan.target)
+        self._engine = Engine(endpoints.store, plan.target)
         self._ledgers = Ledgers(plan.target, endpoints, run.data, run.taps)
         self._sources = Sources(plan.target, plan.activities, self._ledgers, self._engine, run.journals)
         self._makers = Makers(plan.activities, self._ledgers, self._engine, Underway(run.taps))

@@ -34,7 +34,7 @@ def ledgers(*of, data=None, services=None, taps=None):
     target = tutorial.plan().target.model_copy(
         update={"ledgers": of, "services": {"bank": Program(command=("x",))}, "effects": ()}
     )
-    at = Endpoints(apps={}, sidecars={}, services=services or {}, redis=NOWHERE, scheduler=NOWHERE, links={})
+    at = Endpoints(apps={}, sidecars={}, services=services or {}, store=NOWHERE, scheduler=NOWHERE, links={})
     return Ledgers(target, at, data, taps)
 
 

@@ -57,7 +57,7 @@ class Tapped:
 
     def ledgers(self, *of):
         target = tutorial.plan().target.model_copy(update={"ledgers": of, "effects": ()})
-        at = Endpoints(apps={}, sidecars={}, services={}, redis=NOWHERE, scheduler=NOWHERE, links={})
+        at = Endpoints(apps={}, sidecars={}, services={}, store=NOWHERE, scheduler=NOWHERE, links={})
         return Ledgers(target, at, self.folder, self.folder)
 
 

@@ -99,7 +99,7 @@ class Bank:
         target = tutorial.plan().target.model_copy(
             update={"ledgers": of, "effects": (), "services": {"bank": Program(command=("x",))}}
         )
-        at = Endpoints(apps={}, sidecars={}, services={}, redis=NOWHERE, scheduler=NOWHERE, links={})
+        at = Endpoints(apps={}, sidecars={}, services={}, store=NOWHERE, scheduler=NOWHERE, links={})
         return Ledgers(target, at, self.folder, self.folder)
 
 

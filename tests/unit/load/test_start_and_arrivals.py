@@ -25,7 +25,7 @@ ENDPOINTS = Endpoints(
     apps={f"app-{i}": Address(host="127.0.0.1", port=8000 + i) for i in range(2)},
     sidecars={f"sidecar-{i}": Address(host="127.0.0.1", port=3500 + i) for i in range(2)},
     services={},
-    redis=Address(host="127.0.0.1", port=6379),
+    store=Address(host="127.0.0.1", port=6379),
     scheduler=Address(host="127.0.0.1", port=50006),
     links={},
 )

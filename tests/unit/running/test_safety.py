@@ -123,7 +123,7 @@ def test_a_stall_is_told_even_when_nothing_can_be_read(tmp_path):
     """The store is gone, and nobody listens where the sidecar was."""
     nowhere = Address(host="127.0.0.1", port=1)
     endpoints = Endpoints(
-        apps={}, sidecars={"sidecar-0": nowhere}, services={}, redis=nowhere, scheduler=nowhere, links={}
+        apps={}, sidecars={"sidecar-0": nowhere}, services={}, store=nowhere, scheduler=nowhere, links={}
     )
 
     found = stall.look(
@@ -168,7 +168,7 @@ def unreadable():
 )
 def test_a_stall_tells_the_jobs_that_would_wake_an_instance(tmp_path, jobs, names, told):
     nowhere = Address(host="127.0.0.1", port=1)
-    endpoints = Endpoints(apps={}, sidecars={}, services={}, redis=nowhere, scheduler=nowhere, links={})
+    endpoints = Endpoints(apps={}, sidecars={}, services={}, store=nowhere, scheduler=nowhere, links={})
     found = stall.look(
         ["a"], engine=Standing(), endpoints=endpoints, jobs=jobs, journals=Journals(tmp_path), phase="settle", after=15
     )
