@@ -1,6 +1,6 @@
 """
 The activities of the order workflow. Each makes one change to the outside world, and can safely be executed again at
-any point.
+any point. And how an activity is registered with the worker, so that its executions are recorded.
 """
 
 from __future__ import annotations
@@ -68,20 +68,27 @@ class Activities:
         if self._releases:
             self._inventory.release(order["order_id"], order["sku"])
 
-    def register_with(self, runtime: WorkflowRuntime, attempts: Attempts, points: Points) -> None:
+    @property
+    def bodies(self) -> Mapping[str, Body]:
         """
-        Register the activities with the worker, each under its versioned name. Every execution is recorded in
-        `attempts`, and its activity points are announced to `points`.
+        The bodies, each under its versioned name.
         """
-        bodies: Mapping[str, Body] = {
+        return {
             workflows.RESERVE: self.reserve_stock,
             workflows.QUOTE: self.quote,
             workflows.REGISTER: self.register_shipment,
             workflows.CANCEL: self.cancel_shipment,
             workflows.RELEASE: self.release_stock,
         }
-        for name, body in bodies.items():
-            runtime.register_activity(_recorded(name, body, attempts, points), name=name)
+
+
+def register(runtime: WorkflowRuntime, bodies: Mapping[str, Body], attempts: Attempts, points: Points) -> None:
+    """
+    Register the bodies of activities with the worker. Every execution is recorded in `attempts`, and its activity
+    points are announced to `points`.
+    """
+    for name, body in bodies.items():
+        runtime.register_activity(_recorded(name, body, attempts, points), name=name)
 
 
 def _recorded(

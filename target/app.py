@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -22,8 +22,8 @@ from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowR
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from target import defects, workflows
-from target.activities import Activities
+from target import defects, patterns, workflows
+from target.activities import Activities, register
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
 from target.logistics import Logistics
@@ -95,15 +95,15 @@ class Orders:
         return {"order_id": order_id, "status": state.runtime_status.name, "output": state.serialized_output}
 
 
-def _planted(defect: str | None) -> Callable[..., Any]:
+def _planted(workflow: Callable[..., Any], defect: str | None) -> Callable[..., Any]:
     """
-    Return the workflow with a defect, or without.
+    Return a workflow with a defect, or without.
     """
 
-    def order(ctx: DaprWorkflowContext, given: workflows.Order) -> Generator[Any, Any, dict[str, Any]]:
-        return (yield from workflows.order_v1(ctx, given, defect))
+    def planted(ctx: DaprWorkflowContext, given: Mapping[str, Any]) -> Generator[Any, Any, Any]:
+        return (yield from workflow(ctx, given, defect))
 
-    return order
+    return planted
 
 
 def build(environment: Environment) -> FastAPI:
@@ -116,12 +116,16 @@ def build(environment: Environment) -> FastAPI:
         interceptors=[BeforeSending(points)],
         maximum_thread_pool_workers=_WORKER_THREADS,
     )
-    runtime.register_workflow(_planted(planted), name=workflows.NAME)
+    runtime.register_workflow(_planted(workflows.order_v1, planted), name=workflows.NAME)
+    runtime.register_workflow(_planted(patterns.parallel_v1, planted), name=patterns.PARALLEL)
+    for name, workflow in patterns.WORKFLOWS.items():
+        runtime.register_workflow(workflow, name=name)
     client = DaprClient()
     inventory = Inventory(client, environment.state_store, guarded=planted != defects.LOST_UPDATE)
     logistics = Logistics(environment.provider_url, same_key=planted != defects.DOUBLE_SHIP)
     activities = Activities(inventory, logistics, releases=planted != defects.SKIP_RELEASE)
-    activities.register_with(runtime, Attempts(environment.attempts, environment.node), points)
+    bodies = {**activities.bodies, **patterns.Values(client, environment.state_store).bodies}
+    register(runtime, bodies, Attempts(environment.attempts, environment.node), points)
     orders = Orders(DaprWorkflowClient(), early=planted == defects.EARLY_ACK)
     sidecar = httpx.AsyncClient(base_url=environment.sidecar_url, timeout=1)
 

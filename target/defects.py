@@ -23,6 +23,9 @@ EARLY_ACK = "early_ack"
 LOST_UPDATE = "lost_update"
 """Stock is saved without checking whether somebody else has saved it since it was read."""
 
+FORGOTTEN_PART = "forgotten_part"
+"""The fan-in of parallel_v1 leaves out what the last of its activities gives."""
+
 RANDOM_NUMBER = "random_number"
 """The workflow's code takes a random number into what it orders."""
 
@@ -45,4 +48,4 @@ MARKS: Mapping[str, Callable[[], object]] = {
 }
 """What these four take, each time that the code is executed."""
 
-ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, *MARKS)
+ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, FORGOTTEN_PART, *MARKS)

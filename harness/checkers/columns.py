@@ -153,7 +153,7 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str], made: Iterable[C
         with memory.bounded(), connected(plan, copy, held=0) as (connection, missing):
             database = Database(connection, missing)
             offers = offered(plan, database)
-            applicable = {name: each for name, each in asked.items() if offers.issuperset(each.needs)}
+            applicable = {name: each for name, each in asked.items() if not offers.lacking(each.needs, each.workflows)}
             trial = _Trial(connection, database, plan, applicable)
             for change in made:
                 changed = [table for table in _there(evidence) if change.table in (None, table)]

@@ -8,6 +8,8 @@ A file begins with comment lines `-- name: text` (see `harness.checkers.header`)
     witness   a sentence about one row, with its columns in braces (see `harness.checkers.telling`)
     needs     evidence that not every run offers (see `harness.checkers.offers`), separated by commas; without it the
               invariant is not applicable
+    workflows the workflows that it is about, separated by commas; in a run with no instance of them it is not
+              applicable
     severity  `violated` (if left out), or `unknown`: a row shows that the evidence, not the system, is wrong
     layer     who is to blame where the row has no column `layer`: client, app, SDK, engine, store or `not decided`
     catches   planted defects that it must catch, separated by commas
@@ -27,6 +29,7 @@ from pathlib import Path
 from harness import plugins
 from harness.checkers import header, offers, plants, telling
 from harness.checkers.defects import DEFECTS
+from harness.checkers.offers import Offer, Offered
 from harness.checkers.plants import Plant
 from harness.errors import UsageError
 from harness.model import Target
@@ -37,7 +40,7 @@ GENERAL = files(__package__).joinpath("invariants")
 """The folder of the invariants that hold for every target."""
 
 _MOST_NAMES = 10
-_NAMES = {"claim", "examined", "witness", "needs", "severity", "layer", "catches", "plants", "source"}
+_NAMES = {"claim", "examined", "witness", "needs", "workflows", "severity", "layer", "catches", "plants", "source"}
 _SEVERITIES = {"violated", "unknown"}
 _LAYERS = ("client", "app", "SDK", "engine", "store", "not decided")
 
@@ -56,6 +59,7 @@ class Invariant:
     layer: str = "not decided"
     catches: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    workflows: tuple[str, ...] = ()
     plants: tuple[Plant, ...] = ()
 
 
@@ -202,15 +206,17 @@ def parse(text: str) -> Invariant:
         layer=layer,
         catches=header.listed(found.get("catches", "")),
         needs=needs,
+        workflows=header.listed(found.get("workflows", "")),
         plants=plants.parse(found.get("plants", "")),
     )
 
 
-def needs(text: str) -> tuple[str, ...]:
+def unoffered(text: str, offered: Offered) -> tuple[Offer, ...]:
     """
-    The evidence that an invariant needs and not every target offers; nothing if `text` describes no invariant.
+    What an invariant needs and a run does not offer; nothing if `text` describes no invariant.
     """
     try:
-        return parse(text).needs
+        each = parse(text)
     except ValueError:
         return ()
+    return offered.lacking(each.needs, each.workflows)

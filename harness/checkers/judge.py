@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from harness.checkers import invariant, levels, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
-from harness.checkers.offers import not_applicable, offered, rests_on
+from harness.checkers.offers import Offer, Offered, not_applicable, offered, rests_on
 from harness.checkers.telling import Telling
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
 from harness.tap.record import SUFFIX
@@ -99,7 +99,7 @@ def judge(
         explanations = Explanations(database, known.values(), plan.dapr_version, telling)
         of_target = of_target or plan.target.invariants
         offers = offered(plan, database)
-        lacking_offers: dict[str, tuple[str, ...]] = {}
+        lacking_offers: dict[str, tuple[Offer, ...]] = {}
         findings = []
         users = {} if drafts is None else _users(drafts, plan, of_target)
         for unoffered, finding in _findings(database, telling, explanations, offers, of_target, users, keep, progress):
@@ -139,7 +139,7 @@ def judge(
         attempts=bodies[0]["ran"],
         repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],
         overlapping_attempts=overlaps[0]["overlaps"],
-        rests_on=rests_on(offers),
+        rests_on=rests_on(offers.evidence),
         findings=tuple(findings),
         not_applicable=tuple(not_applicable(lacking_offers)),
         faults=faults,
@@ -183,12 +183,12 @@ def _findings(
     database: Database,
     telling: Telling,
     explanations: Explanations,
-    offers: Collection[str],
+    offers: Offered,
     of_target: Path | None,
     users: Mapping[str, str],
     keep: Path | None,
     progress: Progress,
-) -> Iterator[tuple[tuple[str, ...], Finding]]:
+) -> Iterator[tuple[tuple[Offer, ...], Finding]]:
     """
     What each invariant needs and is not offered, and what it says: the general ones, the target's own, the user's, each
     by name. One that cannot contradict a claim is not examined if it is not offered what it needs.
@@ -210,7 +210,7 @@ def _findings(
             if origin == "target" and name in general:
                 yield (), unknown(name, "", "there is a general invariant of that name", origin)
                 continue
-            unoffered = tuple(need for need in invariant.needs(text) if need not in offers)
+            unoffered = invariant.unoffered(text, offers)
             if unoffered and invariant.parse(text).severity == "unknown":
                 yield unoffered, unknown(name, "", "it is not applicable", origin)
             else:

@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from harness.checkers.database import Database, UnansweredError
 from harness.model import NotApplicable, Plan
 
-TAP, ATTEMPTS_FILE, ATTEMPTS, DETERMINISM = "tap", "attempts_file", "attempts", "determinism"
+ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file", "attempts"
+DETERMINISM = "determinism"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 
+_WORKFLOWS = "SELECT DISTINCT workflow FROM instances WHERE workflow IS NOT NULL ORDER BY workflow"
+_ANY_EFFECT = "SELECT count(*) > 0 FROM (SELECT effect FROM effects LIMIT 1) AS first"
+_ANY_ACTIVITY = """
+    SELECT
+        EXISTS (SELECT 1 FROM history WHERE event = 'taskScheduled')
+        OR EXISTS (SELECT 1 FROM attempts)
+        OR EXISTS (SELECT 1 FROM deliveries)
+"""
 _ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
 _ANY_UPDATE = "SELECT count(*) > 0 FROM (SELECT key FROM updates LIMIT 1) AS first"
 _ANY_CALL_ID = """
@@ -40,6 +49,7 @@ class Offer:
 
 
 OFFERS: Mapping[str, Offer] = {
+    ACTIVITIES: Offer("activities", "a load whose workflows call some, if they do"),
     TAP: Offer("what app and sidecar say to each other", "a run with the tap (docs/tap.md)"),
     ATTEMPTS_FILE: Offer(
         "what an activity says of itself",
@@ -52,7 +62,8 @@ OFFERS: Mapping[str, Offer] = {
     ),
     EFFECTS: Offer(
         "what the outside world kept",
-        "`effects` and `ledgers` in target.yaml (a route, a table, documents, or calls to Dapr's API)",
+        "`effects` and `ledgers` in target.yaml (a route, a table, documents, or calls to Dapr's API), and a load that "
+        "has some",
     ),
     TIMES: Offer("when effects were committed", "times in every ledger (`row: {at: ...}` in target.yaml)"),
     COMPENSATIONS: Offer("what undoes an effect", "the `compensation` of an effect in target.yaml, if it has one"),
@@ -77,28 +88,77 @@ OFFERS: Mapping[str, Offer] = {
 """Every kind of evidence that the header `needs` of an invariant can name."""
 
 
-def offered(plan: Plan, database: Database) -> frozenset[str]:
+@dataclass(frozen=True)
+class Offered:
     """
-    Return which of `OFFERS` the target of a run offers: what its target.yaml declares, and what is there undeclared.
+    What a run offers: which of `OFFERS`, and the workflows of which there may be instances.
+    """
+
+    evidence: frozenset[str]
+    workflows: frozenset[str]
+
+    def lacking(self, needs: Collection[str], workflows: Collection[str]) -> tuple[Offer, ...]:
+        """
+        Return what is not offered of the evidence in `needs`, and of `workflows`, of which one is enough.
+        """
+        lacking = tuple(OFFERS[need] for need in needs if need not in self.evidence)
+        if workflows and self.workflows.isdisjoint(workflows):
+            names = " or ".join(workflows)
+            lacking += (Offer(f"instances of {names}", f"a load that starts {names} (`load` in the scenario)"),)
+        return lacking
+
+
+def offered(plan: Plan, database: Database) -> Offered:
+    """
+    Return what a run offers: what its target.yaml and its load declare, and what is there undeclared.
     """
     target = plan.target
-    undone = any(pair.compensation is not None for pair in target.effects)
+    effects = bool(target.effects) and (_has_effects(plan) or _has(database, _ANY_EFFECT, untold=True))
+    undone = effects and any(pair.compensation is not None for pair in target.effects)
     found = {
+        ACTIVITIES: bool(plan.activities) or _has(database, _ANY_ACTIVITY, untold=True),
         TAP: plan.tap,
         ATTEMPTS_FILE: target.attempts,
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
         DETERMINISM: plan.doubles_turns,
-        EFFECTS: bool(target.effects),
+        EFFECTS: effects,
         TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,
-        ORDER: undone or len(target.effects) > 1,
+        ORDER: undone or (effects and len(target.effects) > 1),
         BALANCES: bool(target.balances),
         RETRIES: bool(target.retries),
         CALLS: bool(target.called),
         UPDATES: plan.tap and _has(database, _ANY_UPDATE, untold=True),
         CALL_IDS: _has(database, _ANY_CALL_ID, untold=True),
     }
-    return frozenset(name for name, is_offered in found.items() if is_offered)
+    return Offered(
+        frozenset(name for name, is_offered in found.items() if is_offered),
+        frozenset(plan.workflows).union(_there(database)),
+    )
+
+
+def _has_effects(plan: Plan) -> bool:
+    """
+    Whether the load may have effects: target.yaml says so of a workflow that it starts, or says it of none at all.
+    """
+    workflows = plan.target.workflows
+    having = {
+        name
+        for name, of in workflows.items()
+        if any(meaning.effects for meaning in of.meanings().values())
+        or any(activity.effect is not None for activity in of.activities.values())
+    }
+    return not having or not having.isdisjoint(plan.workflows)
+
+
+def _there(database: Database) -> list[str]:
+    """
+    The workflows of the instances that are there, children included.
+    """
+    try:
+        return [row["workflow"] for row in database.rows(_WORKFLOWS)]
+    except UnansweredError:
+        return []
 
 
 def rests_on(offers: Collection[str]) -> tuple[str, ...]:
@@ -106,22 +166,23 @@ def rests_on(offers: Collection[str]) -> tuple[str, ...]:
     Say on which witnesses a verdict rests.
     """
     always = ("what clients were told", "what the engine stored")
-    return (*always, *(OFFERS[name].tells for name in (EFFECTS, BALANCES, ATTEMPTS) if name in offers))
+    ran = {ATTEMPTS} if ACTIVITIES in offers else set()
+    return (*always, *(OFFERS[name].tells for name in (EFFECTS, BALANCES, *ran) if name in offers))
 
 
-def not_applicable(lacking: Mapping[str, tuple[str, ...]]) -> Iterator[NotApplicable]:
+def not_applicable(lacking: Mapping[str, tuple[Offer, ...]]) -> Iterator[NotApplicable]:
     """
     Say what would make invariants applicable. `lacking` maps each to what it needs and is not offered. Those that lack
     the same are told together.
     """
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    groups: dict[tuple[Offer, ...], list[str]] = defaultdict(list)
     for name, needs in lacking.items():
         groups[needs].append(name)
     for needs, names in groups.items():
         yield NotApplicable(
             invariants=tuple(names),
-            lacking=" and ".join(OFFERS[need].tells for need in needs),
-            give="; ".join(OFFERS[need].give for need in needs),
+            lacking=" and ".join(need.tells for need in needs),
+            give="; ".join(need.give for need in needs),
         )
 
 

@@ -50,7 +50,7 @@ def witnesses(plan: Plan, database: Database) -> Iterator[Seen]:
     yield _engine(plan, database)
     for application in plan.target.apps:
         yield _application(application, database)
-    offers = offered(plan, database)
+    offers = offered(plan, database).evidence
     for offer, sql in _COUNTED.items():
         if offer not in offers:
             yield Seen(_NAMES[offer], None, f"not offered: nothing tells {OFFERS[offer].tells}")

@@ -37,6 +37,7 @@ def list_scenarios(
                     "faults": sorted(
                         {fault.fault for fault in each.faults + (each.nemesis.faults if each.nemesis else ())}
                     ),
+                    "workflows": [name for name in each.load.shares if name],
                     "load_seconds": each.load.duration,
                 }
                 for each in named
@@ -48,10 +49,17 @@ def list_scenarios(
         }
         say_json(json.dumps(told, indent=2))
         return
-    every = {"scenario": {each.name: each.claim for each in named}, "suite": {each.name: each.claim for each in listed}}
+    every = {
+        "scenarios, for any target": {each.name: each.claim for each in named if "" in each.load.shares},
+        "scenarios, for workflows of the reference target": {
+            each.name: each.claim for each in named if "" not in each.load.shares
+        },
+        "suites": {each.name: each.claim for each in listed},
+    }
     widest = max(len(name) for claims in every.values() for name in claims)
     for title, claims in every.items():
-        for name, text in {title: "claim", **claims}.items():
+        say(title)
+        for name, text in claims.items():
             claim = " ".join(text.split())
             say(f"{name:{widest}}  {words.shortened(claim, out.width - widest - 2) if out.is_terminal else claim}")
         say("")

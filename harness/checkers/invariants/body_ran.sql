@@ -1,6 +1,6 @@
 -- claim: Every activity result that the engine holds came from a body that ran to its end.
 -- layer: engine
--- needs: attempts
+-- needs: activities, attempts
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM history WHERE event = 'taskCompleted') ELSE 0 END
 -- catches: attempt_deleted
 -- witness: {instance_id}: task {task_id} ({name:or}) has a result with the time {at_ns:at}, but no body of the task ended well.

@@ -1,6 +1,6 @@
 -- claim: Every activity body of a completed instance ran for a task of the instance's history, under that task's id and name, and not before the instance was started; only tasks that the last turn ordered may be missing in the history.
 -- layer: not decided
--- needs: attempts
+-- needs: activities, attempts
 -- examined: SELECT count(*) FROM attempts WHERE instance_id IN (SELECT instance_id FROM instances WHERE status = 'COMPLETED' AND generation = 1)
 -- catches: attempt_renamed, attempts_renamed_alike, attempt_of_no_task, attempt_before_start
 -- source: Dapr 1.18 orchestrator/run.go (runWorkflow dispatches activities before it saves the turn that ordered them; after a crash the turn runs again and orders the same ids) and dapr-ext-workflow _durabletask/worker.py (set_complete drops what the last turn ordered before it ended). An id that is higher than every id in the history but lower than the id of the end belongs to something that was dropped in this way (docs/findings.md, 8). An instance in a later generation has lost its earlier history.

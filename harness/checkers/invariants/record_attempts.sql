@@ -3,7 +3,7 @@
 -- examined: SELECT (SELECT count(*) FROM attempts) + (SELECT count(*) FROM deliveries)
 -- catches: delivery_deleted, delivery_invented
 -- plants: UPDATE deliveries SET outcome = 'ok', detail = NULL WHERE attempt_id = (SELECT min(attempt_id) FROM deliveries WHERE outcome = 'error')
--- needs: tap, attempts_file
+-- needs: activities, tap, attempts_file
 -- source: docs/tap.md. A delivery without an answer whose stream ended before the run had settled may never have reached the application.
 -- witness: {instance_id}: {activity:or} as task {task_id} on {node}: the attempts file has it {executed} times, and the tap {delivered} times, {certain} of them certain to have reached the application; {well} bodies ended well, and {results} results were answered.
 WITH told AS (

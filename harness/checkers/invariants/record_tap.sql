@@ -1,7 +1,7 @@
 -- claim: The tap recorded each delivery and each call as they happen: of an app of the run, once, from a beginning to an end, with an outcome if and only if there was an answer, and a call of state with what such a call has; and where attempts are made of deliveries, both say the same.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM api_calls)
--- needs: tap
+-- needs: activities, tap
 -- plants: UPDATE deliveries SET completed_ns = delivered_ns - 1 WHERE attempt_id = (SELECT min(attempt_id) FROM deliveries WHERE completed_ns IS NOT NULL);
 --   UPDATE deliveries SET outcome = NULL WHERE attempt_id = (SELECT min(attempt_id) FROM deliveries WHERE completed_ns IS NOT NULL);
 --   UPDATE deliveries SET node = 'sidecar-0' WHERE attempt_id = (SELECT min(attempt_id) FROM deliveries);

@@ -1,6 +1,6 @@
 -- claim: No result of a task is older than the end of the first body of that task that ended well.
 -- layer: engine
--- needs: attempts
+-- needs: activities, attempts
 -- examined: SELECT CASE WHEN EXISTS (SELECT 1 FROM attempts) THEN (SELECT count(*) FROM history WHERE event = 'taskCompleted') ELSE 0 END
 -- catches: result_moved
 -- source: durabletask-go backend/executor.go (ExecuteActivity gives the result its time when the worker has answered, which it does after the body). Body and result get their times from two processes, so a difference of one millisecond is allowed.

@@ -44,7 +44,7 @@ class Calls:
         with open_database(made, self.rows.write(tmp_path)) as database:
             assert database.missing == {}
             found = examine(database, Telling(T0), "lost_update", SQL, "general")
-            return found, UPDATES in offered(made, database)
+            return found, UPDATES in offered(made, database).evidence
 
 
 @pytest.fixture(name="calls")

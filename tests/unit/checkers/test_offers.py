@@ -6,7 +6,7 @@ import pytest
 
 from harness.checkers import invariant, offers, planned
 from harness.checkers.judge import judge
-from harness.model import Result
+from harness.model import Activity, Result
 from tests.builders.tutorial import EFFECTS, MS, Rows, plan
 
 TAKES = {"statuses": {"COMPLETED": {"ends": "completed", "effects": ["take"]}}}
@@ -41,7 +41,7 @@ def test_an_application_that_was_left_unchanged_can_hold(judged):
     assert (verdict.result, verdict.reasons) == (Result.HOLDS, ())
     assert verdict.rests_on == ("what clients were told", "what the engine stored")
     assert left(verdict) == {
-        name for name, text in invariant.load(invariant.GENERAL).items() if invariant.needs(text)
+        name for name, text in invariant.load(invariant.GENERAL).items() if invariant.parse(text).needs
     } - {"retried_too_often"}
     (together,) = [each for each in verdict.not_applicable if "body_ran" in each.invariants]
     assert together.invariants == ("body_ran", "body_scheduled", "record_bodies", "result_after_body")
@@ -196,3 +196,70 @@ def test_the_evidence_that_an_invariant_needs_is_evidence_that_can_be_offered():
 
     with pytest.raises(ValueError, match=re.escape(f"needs names evidence: {', '.join(offers.OFFERS)}; not 'luck'")):
         invariant.parse(text)
+
+
+ABOUT = "-- claim: c\n-- workflows: {}\n-- examined: SELECT 0\n-- witness: {{instance_id}}.\n{}"
+NO_ROW = "SELECT instance_id FROM instances WHERE FALSE"
+A_ROW = "SELECT instance_id FROM instances ORDER BY instance_id LIMIT 1"
+
+
+@pytest.mark.parametrize(
+    ("workflows", "query", "told"),
+    [
+        ("other", NO_ROW, "instances of other"),
+        ("other, another", NO_ROW, "instances of other or another"),
+        ("other, order", NO_ROW, None),
+        ("child", NO_ROW, None),
+        ("other", A_ROW, None),
+    ],
+)
+def test_what_is_about_other_workflows_is_not_applicable_and_still_not_hidden(tmp_path, workflows, query, told):
+    """It examined nothing: where it is applicable, it is UNKNOWN."""
+    rows = unchanged()
+    rows.stored("i0-child", workflow="child", parent_id="i0", root_id="i0")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/about.sql").write_text(ABOUT.format(workflows, query))
+
+    verdict = judge("run", plan(), rows.write(tmp_path), drafts=tmp_path / "own")
+
+    lacking = {each.lacking: each.give for each in verdict.not_applicable if "about" in each.invariants}
+    found = [finding.result for finding in verdict.findings if finding.name == "about"]
+    if told is None:
+        assert (lacking, found) == ({}, [Result.VIOLATED if query == A_ROW else Result.UNKNOWN])
+    else:
+        names = told.removeprefix("instances of ")
+        assert (lacking, found) == ({told: f"a load that starts {names} (`load` in the scenario)"}, [])
+
+
+def other_workflow(**about):
+    """A plan that starts `order`, for a target that also has the workflow `other`."""
+    made = plan(**EFFECTS)
+    (order,) = made.target.workflows.values()
+    other = order.model_copy(update=about)
+    target = made.target.model_copy(update={"workflows": {**made.target.workflows, "other": other}})
+    return made.model_copy(update={"target": target})
+
+
+def test_effects_that_only_another_workflow_has_are_not_applicable_unless_there_are_some(judged):
+    having = {"activities": {"take": Activity(effect="take")}}
+    rows = unchanged()
+    rows.effect("i0", "take")
+
+    assert {"duplicated", "half_compensated", "misordered"} <= left(judged(unchanged(), other_workflow(**having)))
+    assert "duplicated" not in left(judged(unchanged(), other_workflow()))
+    assert "duplicated" not in left(judged(rows, other_workflow(**having)))
+
+
+def test_a_workflow_that_only_waits_has_no_activities_to_judge(judged):
+    rows = unchanged()
+    for row in rows.of["history"]:
+        if row["event"].startswith("task"):
+            row["event"] = row["event"].replace("taskScheduled", "timerCreated").replace("taskCompleted", "timerFired")
+            row |= {"name": None, "payload": None, "call_id": None, "fire_at_ns": row["at_ns"]}
+
+    tapped = plan().model_copy(update={"tap": True})
+    verdict = judged(rows, tapped)
+
+    assert {"body_ran", "body_scheduled", "record_tap", "result_after_body"} <= left(verdict)
+    assert "which activities ran" not in verdict.rests_on
+    assert "body_ran" not in left(judged(unchanged(), tapped))

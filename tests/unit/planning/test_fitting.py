@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.load.arrivals import schedule
-from harness.planning import scenario, target
+from harness.planning import scenario, suite, target
 from harness.planning.request import Request
 
 PLAIN = """
@@ -32,7 +32,13 @@ def _plain(tmp_path):
     return file
 
 
-@pytest.mark.parametrize("name", [name for name in scenario.names() if not name.startswith("provider_")])
+NAMED = {name: scenario.load(scenario.find(name)) for name in scenario.names()}
+OF_REFERENCE = [name for name, each in NAMED.items() if "" not in each.load.shares]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMED if name not in OF_REFERENCE and not name.startswith("provider_")]
+)
 def test_every_scenario_that_the_topology_can_serve_fits_any_target(plain, name):
     made = Request(name, plain).plan(7)
 
@@ -40,6 +46,20 @@ def test_every_scenario_that_the_topology_can_serve_fits_any_target(plain, name)
     assert made.scenario.checks.minimum.classes == {"completed": 5}
     assert made.steps or name in ("baseline", "client_retries", "determinism")
     assert not any("provider" in node for step in made.steps for node in step.nodes)
+
+
+@pytest.mark.parametrize("name", OF_REFERENCE)
+def test_a_scenario_that_names_workflows_fits_the_target_that_has_them_and_is_refused_for_another(plain, name):
+    made = Request(name).plan(7)
+
+    assert set(made.scenario.load.shares) <= set(made.target.workflows)
+    with pytest.raises(UsageError, match=rf"{name}\.yaml:\d+: load\.workflows?.*: target plain has no workflow"):
+        Request(name, plain).plan(7)
+
+
+def test_the_suite_of_a_release_and_that_of_each_night_have_every_scenario():
+    for name in ("release", "nightly"):
+        assert {run.scenario for run in suite.load(suite.find(name)).runs} == NAMED.keys()
 
 
 def test_a_scenario_about_a_service_that_is_not_there_is_refused(plain):

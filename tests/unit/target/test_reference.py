@@ -204,7 +204,8 @@ def asked_for(monkeypatch, answers):
 
 
 def test_the_description_declares_the_retries_that_the_code_asks_for(monkeypatch, pytestconfig):
-    described = load(pytestconfig.rootpath / "target/target.yaml").retries
+    target = load(pytestconfig.rootpath / "target/target.yaml")
+    described = {name: target.retries[name] for name in target.workflows[workflows.NAME].activities}
     reserved, quoted = {workflows.RESERVE: True}, {workflows.QUOTE: 5}
     asked = asked_for(monkeypatch, reserved) | asked_for(monkeypatch, reserved | quoted)
 
