@@ -4,6 +4,7 @@ Writing the evidence tables: typed Parquet, written by DuckDB, complete or not a
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -42,8 +43,16 @@ def write(folder: Path, table: Table, rows: Iterable[Mapping[str, object]]) -> i
                 out.write("\n")
                 count += 1
         done = Path(scratch) / "table.parquet"
-        with interruptible(), duckdb.connect() as db:
+        with interruptible(), _engine().cursor() as db:
             rows_read = db.read_json(str(lines), columns=table.types, format="newline_delimited")
             rows_read.write_parquet(str(done), compression="zstd")
         done.replace(path(folder, table))
     return count
+
+
+@functools.cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """
+    One for the whole process: DuckDB takes longer to start than to write the table of a short run.
+    """
+    return duckdb.connect()
