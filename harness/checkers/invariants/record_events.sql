@@ -6,7 +6,8 @@
 -- witness: {instance_id:or}: {event:or} at position {position:or} {fault}.
 WITH doubted AS (
     SELECT
-        instance_id,
+        events,
+        outline,
         position,
         event,
         CASE
@@ -32,9 +33,10 @@ WITH doubted AS (
             WHEN event = 'taskFailed' AND coalesce(error, '') = '' THEN 'has no error'
             WHEN event NOT IN ('taskFailed', 'executionCompleted', 'childWorkflowInstanceFailed') AND error IS NOT NULL THEN 'has an error'
         END AS fault
-    FROM history
+    FROM examples
 )
-SELECT instance_id, position, event, fault
+SELECT outlines.instance_id, doubted.position, doubted.event, doubted.fault
 FROM doubted
-WHERE fault IS NOT NULL
-ORDER BY instance_id, position, event, fault
+JOIN outlines ON outlines.events = doubted.events AND outlines.outline = doubted.outline
+WHERE doubted.fault IS NOT NULL
+ORDER BY outlines.instance_id, doubted.position, doubted.event, doubted.fault

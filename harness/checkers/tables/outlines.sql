@@ -1,8 +1,8 @@
 -- One row per instance that has history rows: how many there are, its outline, and what depends on its own times.
 --
--- Two histories with the same outline have the same events, with the same ids and names, at the same positions. What
--- can be proved of one of them without its times and payloads is therefore proved of both (table shapes). The outline
--- is a sum of 64-bit hashes. The probability that among a million histories two different ones have the same outline is
+-- Two histories with the same outline have the same events, with the same ids and names, at the same positions. They
+-- also lack the same values. What can be told of one of them (table examples) without its times, payloads and errors is
+-- therefore true of both. The outline is a sum of 64-bit hashes. The probability that among a million histories two different ones have the same outline is
 -- less than 1 in 10 million.
 --
 -- timely means: in the order of positions, the times of the events that the engine writes itself never go back, no event
@@ -19,7 +19,9 @@ WITH events AS (
     SELECT
         instance_id,
         count(*) AS events,
-        sum(hash(hash(position, event, task_id, event_id, name))) AS outline,
+        sum(
+            hash(hash(position, event, task_id, event_id, name, call_id, fire_at_ns IS NULL, payload IS NULL, error = ''))
+        ) AS outline,
         list(position) AS positions,
         list(at_ns) FILTER (WHERE written) AS times,
         max(at_ns) FILTER (WHERE NOT written) AS last_taken_ns,

@@ -6,11 +6,7 @@
 -- workflows), that is not a finding: the invariants then look at the history itself. completed is the set of tasks that
 -- have a result, one bit per task. unanswered counts the tasks and timers that have neither a result nor a failure. tasks_print is a fingerprint of all pairs (task, name) that were scheduled, like
 -- tasks_print in bodies for those that ran.
-WITH examples AS (
-    SELECT min(instance_id) AS instance_id
-    FROM outlines
-    GROUP BY events, outline
-), events AS (
+WITH marked AS (
     SELECT
         *,
         event IN (
@@ -20,12 +16,11 @@ WITH examples AS (
         CASE WHEN task_id BETWEEN 0 AND 62 THEN 1::BIGINT << task_id END AS bit,
         CASE WHEN event_id BETWEEN 0 AND 62 THEN 1::BIGINT << event_id END AS own_bit,
         CASE WHEN position BETWEEN 0 AND 61 THEN 1::BIGINT << position END AS place
-    FROM history
-    WHERE instance_id IN (SELECT instance_id FROM examples)
+    FROM examples
 ), gathered AS (
     SELECT
-        instance_id,
-        count(*) AS events,
+        events,
+        outline,
         count_if(event = 'workflowStarted' AND position = 0) AS turns_at_0,
         count_if(event = 'executionStarted' AND position = 1) AS starts_at_1,
         count_if(event = 'executionStarted') AS starts,
@@ -33,7 +28,7 @@ WITH examples AS (
         count_if(event = 'executionCompleted') AS ends,
         max(position) FILTER (WHERE event = 'executionCompleted') AS end_position,
         count_if(task_id IS NOT NULL) AS of_tasks,
-        count_if(event IN ('taskScheduled', 'timerCreated')) AS scheduled,
+        count_if(event IN ('taskScheduled', 'timerCreated')) AS scheduled_all,
         count_if(event = 'taskScheduled') AS tasks_scheduled,
         count_if(event IN ('taskCompleted', 'taskFailed')) AS results,
         count_if(event = 'timerFired') AS firings,
@@ -50,27 +45,27 @@ WITH examples AS (
         max(event_id) FILTER (WHERE written AND event <> 'executionCompleted') AS last_id,
         max(event_id) FILTER (WHERE event = 'executionCompleted') AS end_id,
         bit_xor(hash(hash(task_id, name))) FILTER (WHERE event = 'taskScheduled') AS tasks_print
-    FROM events
-    GROUP BY instance_id
+    FROM marked
+    GROUP BY events, outline
 )
 SELECT
-    outlines.events,
-    outlines.outline,
-    gathered.workflow,
-    gathered.completed,
-    gathered.tasks_scheduled AS scheduled,
-    gathered.tasks_print,
+    events,
+    outline,
+    workflow,
+    completed,
+    tasks_scheduled AS scheduled,
+    tasks_print,
     bit_count((coalesce(tasks, 0) | coalesce(timers, 0)) & ~(coalesce(resolved, 0) | coalesce(fired, 0))) AS unanswered,
     coalesce(
         turns_at_0 = 1 AND starts_at_1 = 1 AND starts = 1
-        AND (ends = 0 OR (ends = 1 AND end_position = gathered.events - 1))
-        AND of_tasks = gathered.scheduled + results + firings
-        AND bit_count(coalesce(tasks, 0) | coalesce(timers, 0)) = gathered.scheduled
+        AND (ends = 0 OR (ends = 1 AND end_position = events - 1))
+        AND of_tasks = scheduled_all + results + firings
+        AND bit_count(coalesce(tasks, 0) | coalesce(timers, 0)) = scheduled_all
         AND bit_count(coalesce(resolved, 0)) = results
         AND bit_count(coalesce(fired, 0)) = firings
         AND coalesce(resolved, 0) & ~coalesce(tasks, 0) = 0
         AND coalesce(fired, 0) & ~coalesce(timers, 0) = 0
-        AND gathered.events <= 62
+        AND events <= 62
         AND (ordered_at << 1) & taken_at = 0
         AND (turns_at << 1) & ordered_at = 0
         AND bit_count(coalesce(ids, 0)) = numbered
@@ -78,4 +73,3 @@ SELECT
         FALSE
     ) AS sound
 FROM gathered
-JOIN outlines USING (instance_id)
