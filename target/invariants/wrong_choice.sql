@@ -8,20 +8,28 @@
 --   AND instance_id = (SELECT min(instance_id) FROM instances WHERE outcome = 'completed')
 -- source: target/workflows.py (cheapest, _result). The answers are those in the engine's own history; the workflow asks again only if no provider answered, so prices are all from the last round. An instance in a later generation has lost its earlier history (Dapr 1.18 orchestrator/create.go, createIfCompleted).
 -- witness: {instance_id} {what} {provider:or} for {price:or}, but the providers' answers were {answers}.
-WITH answers AS (
+WITH quotes AS (
+    SELECT instance_id, task_id, json_extract_string(payload, '$.provider') AS provider
+    FROM history
+    WHERE event = 'taskScheduled' AND name = 'quote_v1'
+), answers AS (
     SELECT
-        tasks.instance_id,
-        tasks.task_id,
-        json_extract_string(tasks.payload, '$.provider') AS provider,
+        quotes.instance_id,
+        quotes.task_id,
+        quotes.provider,
         nullif(history.payload, '') AS answer,
         try_cast(history.payload AS BIGINT) AS price
     FROM history
-    JOIN history AS tasks
-        ON tasks.instance_id = history.instance_id
-        AND tasks.task_id = history.task_id
-        AND tasks.event = 'taskScheduled'
-        AND tasks.name = 'quote_v1'
+    JOIN quotes ON quotes.instance_id = history.instance_id AND quotes.task_id = history.task_id
     WHERE history.event = 'taskCompleted'
+), rounds AS (
+    SELECT
+        instance_id,
+        provider,
+        min(price) AS lowest,
+        arg_max(coalesce(answer, 'null'), task_id) AS told
+    FROM answers
+    GROUP BY instance_id, provider
 ), shipped AS (
     SELECT
         effects.instance_id,
@@ -34,15 +42,11 @@ WITH answers AS (
         shipped.instance_id,
         shipped.provider,
         shipped.price,
-        count_if(answers.price = shipped.price AND answers.provider = shipped.provider) AS given,
-        count_if(answers.price < shipped.price OR (answers.price = shipped.price AND answers.provider < shipped.provider)) AS better
+        count_if(rounds.lowest = shipped.price AND rounds.provider = shipped.provider) AS given,
+        count_if(rounds.lowest < shipped.price OR (rounds.lowest = shipped.price AND rounds.provider < shipped.provider)) AS better
     FROM shipped
-    LEFT JOIN answers ON answers.instance_id = shipped.instance_id
+    LEFT JOIN rounds ON rounds.instance_id = shipped.instance_id
     GROUP BY shipped.instance_id, shipped.provider, shipped.price
-), last AS (
-    SELECT instance_id, provider, arg_max(coalesce(answer, 'null'), task_id) AS price
-    FROM answers
-    GROUP BY instance_id, provider
 ), wrong AS (
     SELECT instance_id, 'was shipped by' AS what, provider, price::VARCHAR AS price
     FROM compared
@@ -51,13 +55,16 @@ WITH answers AS (
     SELECT instance_id, 'says that it was quoted by', provider, told
     FROM (
         SELECT
-            instances.instance_id,
-            last.provider,
-            last.price,
-            coalesce(json_extract_string(instances.output, '$.quotes."' || last.provider || '"'), 'null') AS told
-        FROM instances
-        JOIN last ON last.instance_id = instances.instance_id
-        WHERE instances.status = 'COMPLETED' AND instances.generation = 1
+            says.instance_id,
+            rounds.provider,
+            rounds.told AS price,
+            coalesce(json_extract_string(says.quotes, '$."' || rounds.provider || '"'), 'null') AS told
+        FROM (
+            SELECT instance_id, json_extract(output, '$.quotes') AS quotes
+            FROM instances
+            WHERE status = 'COMPLETED' AND generation = 1
+        ) AS says
+        JOIN rounds ON rounds.instance_id = says.instance_id
     ) AS ended
     WHERE told <> price
 ), answered AS (

@@ -51,31 +51,19 @@ WITH compared AS (
         AND others.read_ns <= met.read_ns
         AND others.call_id <> met.call_id
     WHERE met.met_ns > met.read_ns
-), again AS (
-    SELECT instance_id, task_id
+), executed AS (
+    SELECT instance_id, task_id, attempt_id, node, delivered_ns, coalesce(completed_ns, 9223372036854775807) AS until_ns
     FROM deliveries
-    GROUP BY instance_id, task_id
-    HAVING count(*) > 1
-), repeated AS (
-    SELECT
-        deliveries.instance_id,
-        deliveries.task_id,
-        deliveries.attempt_id,
-        deliveries.node,
-        deliveries.delivered_ns,
-        coalesce(deliveries.completed_ns, 9223372036854775807) AS until_ns
-    FROM deliveries
-    JOIN again ON again.instance_id = deliveries.instance_id AND again.task_id = deliveries.task_id
 ), twins AS (
     SELECT overlapping.call_id, overlapping.position
     FROM overlapping
-    JOIN repeated
-        ON repeated.node = overlapping.node
-        AND overlapping.called_ns BETWEEN repeated.delivered_ns AND repeated.until_ns
-    JOIN repeated AS others
-        ON others.instance_id = repeated.instance_id
-        AND others.task_id = repeated.task_id
-        AND others.attempt_id <> repeated.attempt_id
+    JOIN executed
+        ON executed.node = overlapping.node
+        AND overlapping.called_ns BETWEEN executed.delivered_ns AND executed.until_ns
+    JOIN executed AS others
+        ON others.instance_id = executed.instance_id
+        AND others.task_id = executed.task_id
+        AND others.attempt_id <> executed.attempt_id
         AND others.node = overlapping.other_node
         AND overlapping.other_called_ns BETWEEN others.delivered_ns AND others.until_ns
 )

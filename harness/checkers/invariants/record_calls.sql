@@ -17,12 +17,21 @@ WITH again AS (
         again.before_ns
     FROM operations
     LEFT JOIN again ON again.again_id = operations.op_id
+), following AS (
+    -- The copies of a call in a synthetic run (`~` in their ids) do not follow one another.
+    SELECT *, lag(invoked_ns) OVER (PARTITION BY client ORDER BY number, op_id) AS earlier_ns
+    FROM numbered
+    WHERE NOT contains(op_id, '~')
+    UNION ALL
+    SELECT *, NULL
+    FROM numbered
+    WHERE coalesce(contains(op_id, '~'), TRUE)
 ), doubted AS (
     SELECT
-        numbered.*,
+        op_id,
+        instance_id,
         CASE
-            WHEN lag(invoked_ns) OVER (PARTITION BY client, contains(op_id, '~') ORDER BY number, op_id) > invoked_ns AND NOT contains(op_id, '~')
-                THEN 'its number is higher than that of a later call'
+            WHEN earlier_ns > invoked_ns THEN 'its number is higher than that of a later call'
             WHEN client IS NULL OR (client <> 'canary' AND NOT starts_with(client, 'locust-')) THEN 'its client is none of a run'
             WHEN (client = 'canary') <> starts_with(instance_id, 'canary-') AND workflow NOT IN (SELECT workflow FROM ids_by_answer) THEN 'it is not of this client'
             WHEN number IS NULL OR number < 1 THEN 'it has no number of its client'
@@ -36,7 +45,7 @@ WITH again AS (
             WHEN outcome IN ('fail', 'unknown') AND detail IS NULL THEN 'it was not accepted, and has no error'
             WHEN outcome = 'unknown' AND completed_ns IS NULL AND status IS NOT NULL THEN 'it has a status, and was never answered'
         END AS fault
-    FROM numbered
+    FROM following
 ), gaps AS (
     SELECT client, count(*) AS calls, max(number) AS last_number
     FROM numbered

@@ -7,12 +7,10 @@
 -- witness: {source:or}: {fault}.
 WITH following AS (
     SELECT
-        instance_id,
-        effect,
-        key,
         source,
         position,
-        attributes,
+        key IS NULL AS keyless,
+        NOT coalesce(json_valid(attributes), FALSE) OR attributes NOT LIKE '{%' AS malformed,
         at_ns,
         lag(at_ns) OVER (PARTITION BY source ORDER BY position) AS before_ns
     FROM effects
@@ -28,13 +26,19 @@ WITH following AS (
         CASE
             WHEN known.source IS NULL THEN 'the target has no such ledger'
             WHEN known.timed AND at_ns IS NULL THEN 'the effect at ' || position || ' has no time'
-            WHEN known.keyed AND key IS NULL THEN 'the effect at ' || position || ' has no key'
+            WHEN known.keyed AND keyless THEN 'the effect at ' || position || ' has no key'
             WHEN at_ns < before_ns - 1000000 THEN 'the effect at ' || position || ' is older than the one before it'
-            WHEN NOT coalesce(json_valid(attributes), FALSE) OR attributes NOT LIKE '{%'
-                THEN 'the attributes of the effect at ' || position || ' are no JSON object'
+            WHEN malformed THEN 'the attributes of the effect at ' || position || ' are no JSON object'
         END AS fault
     FROM following
     LEFT JOIN known ON known.source = following.source
+), shared AS (
+    -- Hashes take less memory than keys. If two keys have the same hash, they are told apart below.
+    SELECT hash(source, effect, key) AS print
+    FROM effects
+    WHERE key IS NOT NULL
+    GROUP BY print
+    HAVING min(hash(instance_id)) <> max(hash(instance_id))
 )
 SELECT source, fault
 FROM doubted
@@ -42,7 +46,7 @@ WHERE fault IS NOT NULL
 UNION ALL
 SELECT source, 'the key ' || key || ' of ' || effect || ' is that of ' || min(instance_id) || ' and of ' || max(instance_id)
 FROM effects
-WHERE key IS NOT NULL
+WHERE key IS NOT NULL AND hash(source, effect, key) IN (SELECT print FROM shared)
 GROUP BY source, effect, key
 HAVING min(instance_id) <> max(instance_id)
 ORDER BY source, fault
