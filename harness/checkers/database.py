@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property
 from graphlib import TopologicalSorter
 from importlib.resources import files
@@ -67,14 +67,42 @@ class Database:
     seconds.
     """
 
+    at_once = 2
+    """How many threads it is worth to ask at once, each a database of its own (`beside`)."""
+
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str], longest: float = LONGEST
     ) -> None:
         self._connection = connection
+        self._connections = [connection]
         self._longest = longest
         self.missing = missing
         self._needs: dict[str, frozenset[str]] = {}
         self._derivable: dict[str, str] = {}
+
+    def beside(self) -> Database:
+        """
+        Return the same database for another thread, once all tables are made. It has a connection of its own.
+        """
+        other = Database(self._connection.cursor(), self.missing, self._longest)
+        self._connections.append(other._connection)
+        other._connections = self._connections
+        other._needs = self._needs
+        return other
+
+    def interrupt(self) -> None:
+        """
+        Interrupt every query that is being asked now, also by those `beside`. Each raises UnansweredError.
+        """
+        for connection in tuple(self._connections):
+            connection.interrupt()
+
+    def close(self) -> None:
+        """
+        Close the connection, and those of the databases `beside`.
+        """
+        for connection in self._connections:
+            connection.close()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """
@@ -114,7 +142,7 @@ class Database:
         Raise UnansweredError, which says why, if `sql` is anything but one query over the tables of this database.
         """
         try:
-            sandbox.refuse(sql, self._tables.union(self.missing), sandbox.stable_functions())
+            sandbox.refuse(sql, self._tables.union(self.missing, self._needs), sandbox.stable_functions())
         except ValueError as error:
             raise UnansweredError(f"it cannot be asked: {error}") from error
 
@@ -140,10 +168,14 @@ class Database:
         Raises UnansweredError as `first` does.
         """
         with self._connection.cursor() as cursor, self._answering(sql, cursor):
-            answer = cursor.execute(sql)
-            columns = [column[0] for column in answer.description]
-            while batch := answer.fetchmany(_BATCH):
-                yield [dict(zip(columns, row, strict=True)) for row in batch]
+            self._connections.append(cursor)
+            try:
+                answer = cursor.execute(sql)
+                columns = [column[0] for column in answer.description]
+                while batch := answer.fetchmany(_BATCH):
+                    yield [dict(zip(columns, row, strict=True)) for row in batch]
+            finally:
+                self._connections.remove(cursor)
 
     @contextmanager
     def _answering(self, sql: str, connection: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
@@ -234,10 +266,11 @@ def open_database(
     ids_by_answer(workflow), steps(step, fault, node, at_ns, nodes, aim), retries(activity, attempts, first, backoff,
     longest) with times in seconds. Derived tables: one for each file in `tables/`, which says what its rows are.
     """
-    with memory.bounded(), connected(plan, evidence) as (connection, missing), interrupts.by_signals(connection):
+    with memory.bounded(), connected(plan, evidence) as (connection, missing):
         database = Database(connection, missing, longest)
-        database.derive(derived(), progress)
-        yield database
+        with closing(database), interrupts.by_signals(database.interrupt):
+            database.derive(derived(), progress)
+            yield database
 
 
 Opening = Callable[[Plan, Path, Progress], AbstractContextManager[Database]]
@@ -263,8 +296,8 @@ def connected(plan: Plan, evidence: Path, held: int = _HELD) -> Iterator[Connect
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET temp_directory = " + quoted(scratch))
         connection.execute(f"SET max_temp_directory_size = '{_SCRATCH}'")
-        connection.execute("SET TimeZone = 'UTC'")  # not the machine's: the verdict would depend on it
-        connection.execute("SET python_enable_replacements = false")  # no variable of ours is a table
+        # Not the machine's time zone: the verdict would depend on it. And no variable of ours is a table.
+        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL python_enable_replacements = false")
         connection.execute(f"SET allowed_directories = [{quoted(evidence)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

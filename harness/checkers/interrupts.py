@@ -8,19 +8,18 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-import duckdb
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def by_signals(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def by_signals(interrupt: Callable[[], None]) -> Iterator[None]:
     """
-    Inside the `with` block, SIGINT and SIGTERM interrupt the query of `connection`. Then Python's own handler of the
-    signal decides what happens. Only the main thread can listen for signals; elsewhere this does nothing.
+    Inside the `with` block, SIGINT and SIGTERM call `interrupt`, which interrupts queries, in another thread. Then
+    Python's own handler of the signal decides what happens. Only the main thread can listen for signals; elsewhere this
+    does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -31,7 +30,7 @@ def by_signals(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     def listen() -> None:
         while number := hears.recv(1):
             if number[0] in _ENDS:
-                connection.interrupt()
+                interrupt()
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

@@ -11,6 +11,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from harness.checkers import invariant, levels, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
-from harness.checkers.examining import examine, unknown
+from harness.checkers.examining import examine, together, unknown
 from harness.checkers.known import Explanations, KnownFinding
 from harness.checkers.offers import Offer, Offered, not_applicable, offered, rests_on
 from harness.checkers.telling import Telling
@@ -202,19 +203,24 @@ def _findings(
     if keep is not None:
         shutil.rmtree(keep, ignore_errors=True)
     origins: Mapping[Origin, Mapping[str, str]] = {"general": general, "target": targets, "user": users}
-    number = 0
-    for origin, texts in origins.items():
-        for name, text in texts.items():
-            number += 1
-            progress(f"invariant {name}", number, len(general) + len(targets) + len(users))
-            if origin == "target" and name in general:
-                yield (), unknown(name, "", "there is a general invariant of that name", origin)
-                continue
-            unoffered = invariant.unoffered(text, offers)
-            if unoffered and invariant.parse(text).severity == "unknown":
-                yield unoffered, unknown(name, "", "it is not applicable", origin)
-            else:
-                yield unoffered, examine(database, telling, name, text, origin, keep, explanations)
+
+    every = [
+        (origin, name, text, invariant.unoffered(text, offers))
+        for origin, texts in origins.items()
+        for name, text in texts.items()
+    ]
+
+    def finding(origin: Origin, name: str, text: str, unoffered: tuple[Offer, ...], asked: Database) -> Finding:
+        if origin == "target" and name in general:
+            return unknown(name, "", "there is a general invariant of that name", origin)
+        if unoffered and invariant.parse(text).severity == "unknown":
+            return unknown(name, "", "it is not applicable", origin)
+        return examine(asked, telling, name, text, origin, keep, explanations)
+
+    answers = together(database, [partial(finding, *each) for each in every])
+    for number, (origin, name, _, unoffered) in enumerate(every, 1):
+        progress(f"invariant {name}", number, len(every))
+        yield () if origin == "target" and name in general else unoffered, next(answers)
     if reason is not None:
         yield (), unknown("invariants", "The target's own invariants hold.", reason, "target")
 

@@ -27,6 +27,7 @@ from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from threading import Lock
 
 from harness.checkers import header, telling
 from harness.checkers.database import Database, UnansweredError
@@ -159,7 +160,8 @@ def load(folder: Traversable | Path = SHIPPED) -> dict[str, KnownFinding]:
 
 class Explanations:
     """
-    What the known findings explain in one run. Nothing is asked before something is to be explained.
+    What the known findings explain in one run. Nothing is asked before something is to be explained. Several threads
+    may ask. Nobody else may use `database` meanwhile.
     """
 
     def __init__(self, database: Database, findings: Iterable[KnownFinding], release: str, telling: Telling) -> None:
@@ -167,6 +169,7 @@ class Explanations:
         self._findings = [finding for finding in findings if finding.explains and finding.fits(release)]
         self._telling = telling
         self._rows: dict[str, int] = defaultdict(int)
+        self._lock = Lock()
         self.problems: list[str] = []
         """Sentences about findings whose query could not be asked; such a finding explains nothing."""
 
@@ -175,18 +178,20 @@ class Explanations:
         Instance -> the names of the findings that explain a row of it against `invariant`.
         """
         explained: dict[str | None, tuple[str, ...]] = defaultdict(tuple)
-        for finding in self._findings:
-            if invariant in finding.explains:
-                for instance in self._instances[finding.name]:
-                    explained[instance] += (finding.name,)
+        with self._lock:
+            for finding in self._findings:
+                if invariant in finding.explains:
+                    for instance in self._instances[finding.name]:
+                        explained[instance] += (finding.name,)
         return explained
 
     def count(self, names: Iterable[str]) -> None:
         """
         Note that one row is explained by these findings.
         """
-        for name in names:
-            self._rows[name] += 1
+        with self._lock:
+            for name in names:
+                self._rows[name] += 1
 
     def met(self) -> tuple[Known, ...]:
         """

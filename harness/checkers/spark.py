@@ -83,8 +83,11 @@ appender.file.layout.pattern = %d %p %c: %m%n%ex
 
 class SparkDatabase(Database):
     """
-    The database of one run, whose queries Spark answers. `connection` has the same tables without rows.
+    The database of one run, whose queries Spark answers. `connection` has the same tables without rows. Spark spreads
+    each query itself, so one is asked at a time.
     """
+
+    at_once = 1
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, missing: Mapping[str, str], session: SparkSession
@@ -92,6 +95,10 @@ class SparkDatabase(Database):
         super().__init__(connection, missing)
         self._session = session
         self._frames: list[DataFrame] = []
+
+    @override
+    def beside(self) -> Database:
+        return self
 
     @override
     def first(self, sql: str, most: int | None, parameters: Parameters = ()) -> tuple[list[Row], int]:
