@@ -41,15 +41,14 @@ def _make_view(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table
         wrong = [name for name, type_ in table.types.items() if name not in older and types.get(name) != type_]
         if wrong:
             return f"evidence/{file.name} is not as this version writes it: {', '.join(wrong)}"
-        columns = (
+        columns = ", ".join(
             f'NULL::{column.type} AS "{column.name}"' if column.name in older else f'"{column.name}"'
             for column in table.columns
         )
-        wanted = found.project(", ".join(columns))
         if file.stat().st_size > held:
-            wanted.create_view(table.name)
+            found.project(columns).create_view(table.name)
         else:
-            wanted.create(table.name)
+            connection.execute(f"CREATE TABLE {table.name} AS SELECT {columns} FROM read_parquet(?)", [str(file)])
     except duckdb.Error as error:
         return f"evidence/{file.name} cannot be read: {error}"
     return None
