@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 APP = "app"
 SIDECAR = "sidecar"
-REDIS = "redis"
 PLACEMENT = "placement"
 SCHEDULER = "scheduler"
 CLIENT = "client"
@@ -24,8 +24,22 @@ ALL_SIDECARS = "sidecars"
 """The end of a link that all sidecars share."""
 SERVICES = "services"
 """In a scenario: every service of the target, whatever its name."""
+STORE = "store"
+"""In a scenario: the node that keeps the state, whatever its name."""
 
-RESERVED = frozenset({APP, SIDECAR, REDIS, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, SERVICES, "toxiproxy"})
+
+class Store(StrEnum):
+    """
+    What can keep the state. The node has the same name.
+    """
+
+    REDIS = "redis"
+    POSTGRES = "postgres"
+
+
+RESERVED = frozenset(
+    {APP, SIDECAR, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, SERVICES, STORE, *map(str, Store), "toxiproxy"}
+)
 """The roles of the system itself. A service of a target must not have one of these names."""
 
 _ARROW = "->"
@@ -128,7 +142,8 @@ def is_reserved(text: str) -> bool:
     Is this a role of the system's own, or does it begin like the name of one of its nodes?
     """
     longer = (PLACEMENT, SCHEDULER, SIDECAR)
-    return text in RESERVED or text.startswith((*(f"{role}-" for role in RESERVED), *longer))
+    with_number = RESERVED - {STORE, Store.POSTGRES}
+    return text in RESERVED or text.startswith((*(f"{role}-" for role in with_number), *longer))
 
 
 def is_role(text: str) -> bool:
@@ -234,6 +249,23 @@ def group(name: str) -> str:
         return parse(name).group
     except ValueError:
         return name
+
+
+def with_store(pattern: str, store: Store) -> str:
+    """
+    Return the pattern of a node or link that a scenario names with the node in place of `store`: `sidecar-*->redis` for
+    `sidecar-*->store`.
+    """
+    source, arrow, dest = pattern.rpartition(_ARROW)
+    return f"{source}{arrow}{store}" if dest == STORE else pattern
+
+
+def without_store(pattern: str) -> str:
+    """
+    Return the pattern of a node or link with `store` in place of the node: `sidecar-*->store` for `sidecar-*->redis`.
+    """
+    source, arrow, dest = pattern.rpartition(_ARROW)
+    return f"{source}{arrow}{STORE}" if dest in set(Store) else pattern
 
 
 def touched(names: Iterable[str]) -> set[str]:

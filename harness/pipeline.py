@@ -25,6 +25,7 @@ from harness.checkers.gate import Decision, decide, over_runs, refuse_unusable, 
 from harness.checkers.judge import judge
 from harness.errors import Exit, HarnessError, LeftError, UsageError, interruptible
 from harness.model import Plan, Verdict
+from harness.names import Store
 from harness.planning import estimate
 from harness.rundir import RunDir
 from harness.runtime import shipped
@@ -91,6 +92,7 @@ def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
     """
     What makes the backend of a run. Raises UsageError for everything that can be refused before a run begins.
     """
+    from harness.backends import store
     from harness.evidence import ledgers
     from harness.planning.powers import refuse_unservable
 
@@ -106,8 +108,13 @@ def backend_of(plan: Plan, place: Place) -> Callable[[RunDir], Backend]:
         raise UsageError("--overlay goes with --backend compose")
     from harness.backends.processes import Processes
     from harness.runtime.locate import locate_all
+    from harness.runtime.parts import for_postgres, parts
 
-    return partial(Processes, plan, binaries=locate_all(plan.dapr_version))
+    of_store = parts
+    if plan.store is Store.POSTGRES:
+        store.refuse_without_driver()
+        of_store = for_postgres
+    return partial(Processes, plan, binaries=locate_all(plan.dapr_version, of_store))
 
 
 def judge_again(

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Endpoints, StoreAddress
 
 Say = Callable[[str], None]
 """Takes one line of progress for the user."""
@@ -123,9 +123,9 @@ class Store(Protocol):
     Power to connect to the state store itself.
     """
 
-    def store(self) -> Address:
+    def store(self) -> StoreAddress:
         """
-        Return the address at which Redis itself listens, not the listener at Toxiproxy.
+        Return the address at which the store itself listens, not the listener at Toxiproxy.
         """
 
 

@@ -326,8 +326,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         """
         at, _ = self._probes[node]
         health = self._variables.get(composefile.port(node) + HEALTH)
-        if node == "redis":
-            return ready.pings(at)
+        if node == self._plan.store:
+            return ready.serves(self.store())
         if health is not None:
             return ready.answers(f"http://{ports.HOST}:{health}/healthz")
         if names.role(node) == names.SIDECAR:

@@ -23,7 +23,7 @@ from typing_extensions import override
 from harness.backends import sockets
 from harness.backends.base import Death
 from harness.backends.containers import ENGINE_ERRORS
-from harness.backends.process import halted
+from harness.backends.groups import halted
 from harness.backends.wired import Controlled
 from harness.errors import NodeError
 

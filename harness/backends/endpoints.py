@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import Field, SecretStr
+
 from harness import names
 from harness.model import Value
+from harness.names import Store
 
 
 class Address(Value):
@@ -32,6 +35,16 @@ class Address(Value):
         return f"http://{self}"
 
 
+class StoreAddress(Address):
+    """
+    Where a state store listens, what it is, and the password that it asks for. The password is only in memory: it is
+    written nowhere and printed nowhere.
+    """
+
+    kind: Store = Store.REDIS
+    password: SecretStr | None = Field(default=None, exclude=True)
+
+
 class Endpoints(Value):
     """
     The addresses at which the running system can be reached. They are saved as `endpoints.json` for the load generator.
@@ -47,7 +60,7 @@ class Endpoints(Value):
     sidecars: Mapping[str, Address]
     services: Mapping[str, Address]
     others: Mapping[str, Address] = {}
-    store: Address
+    store: StoreAddress
     scheduler: Address
     links: Mapping[str, Address]
     points: Address | None = None

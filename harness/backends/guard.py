@@ -20,6 +20,9 @@ from typing import Self
 
 import psutil
 
+from harness.backends import sharedmemory
+from harness.names import Store
+
 MARK = "HARNESS_RUN"
 """Environment variable whose value is the absolute path of the run directory that a process belongs to."""
 _STAY = b"stay"
@@ -148,6 +151,7 @@ def end_run(run: Path) -> int:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(found, timeout=1)
+    sharedmemory.remove(run / "data" / Store.POSTGRES)
     return len(killed)
 
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from harness import names
 from harness.backends.base import Backend, Death, Kills, Links, Pauses, Say, Toxic
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.errors import NodeError
 from harness.model import Plan
 
@@ -69,7 +69,7 @@ class Memory(Backend, Kills, Pauses, Links):
                 if names.replica(node) is not None and names.group(node) not in of_group
             },
             services={str(names.Node(name, 0)): here for name in self._plan.target.services},
-            store=here,
+            store=StoreAddress(host=here.host, port=here.port),
             scheduler=here,
             links=dict.fromkeys(self._plan.links, here),
         )

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import httpx
@@ -20,6 +21,7 @@ import httpx
 from harness import names
 from harness.backends.endpoints import Address
 from harness.model import Program, Target
+from harness.names import Store
 
 Probe = Callable[[Address, float], float]
 
@@ -30,6 +32,8 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 # SETTINGS frame of its own.
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _HTTP2_FRAME_HEADER = 9
+_POSTGRES_PROTOCOL = 3 << 16
+"""Version 3.0 of the protocol, as a StartupMessage says it."""
 
 
 def redis(at: Address, timeout: float) -> float:
@@ -37,6 +41,17 @@ def redis(at: Address, timeout: float) -> float:
     Send an inline PING (Redis serialization protocol specification).
     """
     return _exchange(at, timeout, b"PING\r\n", len(b"+PONG\r\n"))
+
+
+def postgres(at: Address, timeout: float) -> float:
+    """
+    Ask to log in, and end the connection at the question for the password, whose beginning names the method (PostgreSQL
+    documentation, "Message Formats": StartupMessage, AuthenticationSASL). No user of this name need be there, and a
+    server that starts or recovers says so in more bytes than that.
+    """
+    parameters = b"user\0harness\0\0"
+    request = struct.pack("!II", 8 + len(parameters), _POSTGRES_PROTOCOL) + parameters
+    return _exchange(at, timeout, request, len(b"R....\0\0\0\x0aSCRAM-SHA-256\0\0"))
 
 
 def grpc(at: Address, timeout: float) -> float:
@@ -92,13 +107,16 @@ def program(node: str, target: Target) -> Program | None:
     return target.program(of.application) if of.role == names.APP else target.services.get(of.role)
 
 
+_OF_STORE: Mapping[str, Probe] = {Store.REDIS: redis, Store.POSTGRES: postgres}
+
+
 def of_node(node: str, target: Target) -> Probe:
     """
     Return the probe for a node: a sidecar is probed at its HTTP port, every other node at its only port.
     """
     if names.role(node) == names.SIDECAR or program(node, target) is not None:
         return http
-    return redis if node == names.REDIS else grpc
+    return _OF_STORE.get(node, grpc)
 
 
 def of_link(link: str, target: Target) -> Probe:

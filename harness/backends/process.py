@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import tenacity
 from typing_extensions import override
 
+from harness.backends import groups
 from harness.backends.base import Death
 from harness.backends.throttle import Throttle, cpu_time
 from harness.backends.wired import Controlled
@@ -56,6 +58,9 @@ class Child(Controlled):
     `uv run`), the processes that do the work are in that group, and they are killed, stopped and paused together with
     it. After `kill`, `spawn` starts the node again as it was.
     """
+
+    stopped_by: ClassVar[signal.Signals] = signal.SIGTERM
+    """What asks the node to end."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -136,22 +141,22 @@ class Child(Controlled):
         """
         process, started = self._running()
         self._asked = process
-        _signal(process, signal.SIGKILL)
+        self._send(process, signal.SIGKILL)
         status = process.wait()
-        if not _is_gone(process.pid, _GROUP_ENDS_WITHIN):
+        if not self._is_gone(process, _GROUP_ENDS_WITHIN):
             raise NodeError(f"{self.spec.name} was killed, and a process that it had started lives on")
         return Death(process.pid, started, status)
 
     @override
     def stop(self, grace: float) -> Death:
         """
-        Send SIGTERM to the process group, then SIGKILL to those of its processes that still run after `grace` seconds.
-        Raises NodeError as `kill`.
+        Send SIGTERM (or what the node is `stopped_by`) to the process group, then SIGKILL to those of its processes
+        that still run after `grace` seconds. Raises NodeError as `kill`.
         """
         process, started = self._running()
         self._asked = process
         deadline = time.monotonic() + grace
-        _signal(process, signal.SIGTERM)
+        self._send(process, self.stopped_by)
         # Popen.wait(grace) would look only every 50 ms. A pidfd becomes readable at once when the process ends.
         pidfd = os.pidfd_open(process.pid)
         try:
@@ -160,9 +165,9 @@ class Child(Controlled):
             os.close(pidfd)
         if process.poll() is None:
             return self.kill()
-        if not _is_gone(process.pid, deadline - time.monotonic()):
-            _signal(process, signal.SIGKILL)
-            if not _is_gone(process.pid, _GROUP_ENDS_WITHIN):
+        if not self._is_gone(process, deadline - time.monotonic()):
+            self._send(process, signal.SIGKILL)
+            if not self._is_gone(process, _GROUP_ENDS_WITHIN):
                 raise NodeError(f"{self.spec.name} was stopped, and a process that it had started lives on")
         return Death(process.pid, started, process.returncode)
 
@@ -172,14 +177,13 @@ class Child(Controlled):
         Send SIGSTOP, and wait until every thread of the process has stopped. Raises NodeError if the node does not run.
         """
         process, _ = self._running()
-        _signal(process, signal.SIGSTOP)
-        # waitid(2) returns once the whole process has stopped. It also returns if the process ends, without reaping it.
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self._send(process, signal.SIGSTOP)
+        groups.await_stop(process)
 
     @override
     def resume(self) -> None:
         if self._process is not None and self.runs():
-            _signal(self._process, signal.SIGCONT)
+            self._send(self._process, signal.SIGCONT)
 
     @override
     def throttle(self, share: float) -> None:
@@ -242,6 +246,26 @@ class Child(Controlled):
         with suppress(NodeError):
             self.kill()
 
+    def _send(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """
+        Send a signal to all processes of the node. Its own process leads their group, because it has a session of its
+        own.
+        """
+        with suppress(ProcessLookupError):  # the process has just ended: its exit status says how
+            os.killpg(process.pid, number)
+
+    def _is_gone(self, process: subprocess.Popen[bytes], within: float) -> bool:
+        """
+        Wait at most `within` seconds until no process of the node is left; return whether that happened. Zombies do not
+        count: in a container without an init process nobody reaps them, so they would stay for ever.
+        """
+        deadline = time.monotonic() + within
+        while groups.lives(process.pid):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL)
+        return True
+
     def _running(self) -> tuple[subprocess.Popen[bytes], float]:
         """
         Return the process and when it started (seconds since the epoch). Raises NodeError if it does not run.
@@ -274,7 +298,7 @@ class Child(Controlled):
         """
         Return whether a signal has stopped the process, so that it does nothing until SIGCONT.
         """
-        return self._meter is not None and halted(self._meter.pid)
+        return self._meter is not None and groups.halted(self._meter.pid)
 
     def usage(self) -> tuple[float, int] | None:
         """
@@ -296,51 +320,3 @@ class Child(Controlled):
         except OSError:
             return "  (no log)"
         return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
-
-
-def halted(pid: int) -> bool:
-    """
-    Return whether a signal has stopped a process of this machine; False if there is none, or it cannot be seen from
-    here.
-    """
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return False
-
-
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """
-    Send a signal to the whole process group of a node. The node's process leads the group, because it has a session of
-    its own.
-    """
-    with suppress(ProcessLookupError):  # the process has just ended: its exit status says how
-        os.killpg(process.pid, number)
-
-
-def _is_gone(group: int, within: float) -> bool:
-    """
-    Wait at most `within` seconds until a process group has no process left; return whether that happened. Zombies do
-    not count: in a container without an init process nobody reaps them, so they would stay for ever.
-    """
-    deadline = time.monotonic() + within
-    while _is_there(group):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)
-    return True
-
-
-def _is_there(group: int) -> bool:
-    try:
-        os.killpg(group, 0)  # fast, and nearly always enough: usually the kernel knows no such group any more
-    except ProcessLookupError:
-        return False
-    return any(_is_of(process, group) for process in psutil.process_iter())
-
-
-def _is_of(process: psutil.Process, group: int) -> bool:
-    try:
-        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        return False

@@ -14,11 +14,13 @@ from typing_extensions import override
 from harness import names
 from harness.backends import guard, ports, sockets, wired
 from harness.backends.base import Death, Fills, Say, Wipes
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, StoreAddress
+from harness.backends.postgresnode import PostgresNode
 from harness.backends.process import Child, Spec
 from harness.backends.proxies import Proxies
 from harness.backends.topology import Topology
 from harness.model import Plan
+from harness.names import Store
 from harness.rundir import RunDir
 
 
@@ -26,13 +28,15 @@ class Processes(wired.Wired[Child], Wipes, Fills):
     """
     The whole system as processes of this machine.
 
-    `binaries` maps daprd, placement, scheduler, toxiproxy-server and redis-server to their paths.
+    `binaries` maps daprd, placement, scheduler, toxiproxy-server and the state store's program
+    (redis-server or postgres) to their paths.
     """
 
     def __init__(self, plan: Plan, run: RunDir, binaries: Mapping[str, Path]) -> None:
         super().__init__(plan)
         self._run = run
         self._binaries = binaries
+        self._store: StoreAddress | None = None
 
     # --- Backend ---
 
@@ -46,6 +50,7 @@ class Processes(wired.Wired[Child], Wipes, Fills):
             )
             stores, *others = topology.stages()
             self._launch(stores, say)
+            self._store = topology.store
             self._make_links(topology)
             for stage in others:
                 self._launch(stage, say)
@@ -93,6 +98,10 @@ class Processes(wired.Wired[Child], Wipes, Fills):
     # --- Wipes ---
 
     @override
+    def store(self) -> StoreAddress:
+        return self._store or super().store()
+
+    @override
     def wipe(self, node: str) -> int:
         folder = self._run.data / node
         files = sum(1 for path in folder.rglob("*") if path.is_file())
@@ -136,7 +145,7 @@ class Processes(wired.Wired[Child], Wipes, Fills):
         """
         say("starting " + ", ".join(spec.name for spec in stage))
         for spec in stage:
-            self._nodes[spec.name] = Child(spec)
+            self._nodes[spec.name] = (PostgresNode if spec.name == Store.POSTGRES else Child)(spec)
             self._nodes[spec.name].spawn()
         wired.await_all(lambda node: self._nodes[node].await_ready(), [spec.name for spec in stage])
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 import socket
 
 import httpx
-import redis
 
-from harness.backends import probe, redisstore
-from harness.backends.endpoints import Address
-from harness.errors import NodeError
+from harness.backends import probe, store
+from harness.backends.endpoints import Address, StoreAddress
+from harness.errors import EvidenceError, NodeError
 from harness.model import Program
 from harness.model.target import PORT, WORKERS
 
@@ -90,12 +89,13 @@ def told(program: Program, at: Address) -> str:
     return f"GET {program.health} on port {at.port} answers {status}; if it has no such route, target.yaml needs {mend}"
 
 
-def pings(at: Address) -> bool:
+def serves(at: StoreAddress) -> bool:
     """
-    Return whether Redis answers PING, which it does once it has loaded its data.
+    Return whether a state store answers: Redis once it has loaded its data, PostgreSQL once it has recovered.
     """
     try:
-        with redisstore.client(at, _TIMEOUT) as client:
-            return bool(client.ping())
-    except redis.RedisError:
+        with store.connect(at, _TIMEOUT) as connected:
+            connected.greet()
+    except EvidenceError:
         return False
+    return True

@@ -6,9 +6,8 @@ state/redis).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -16,11 +15,12 @@ from redis.retry import Retry
 from typing_extensions import override
 
 from harness.backends.endpoints import Address
-from harness.backends.witness import Rows
+from harness.backends.witness import StateStore
 from harness.errors import EvidenceError
 
 _NAME = "harness"
 """The name of the harness's own connections, by which they can be told apart from those of the system."""
+_PROBE_KEY = "harness:probe"
 _PAGE = 5000
 
 
@@ -32,16 +32,9 @@ def client(at: Address, timeout: float) -> redis.Redis:
     return redis.Redis(at.host, at.port, socket_timeout=timeout, client_name=_NAME, retry=Retry(NoBackoff(), 0))
 
 
-def others(asking: redis.Redis) -> list[Any]:
+class RedisStore(StateStore):
     """
-    Return the ids of the store's connections that do not belong to the harness.
-    """
-    return [connection["id"] for connection in asking.client_list(_type="normal") if connection["name"] != _NAME]
-
-
-class RedisStore(Rows):
-    """
-    The rows of a Redis.
+    One Redis. Faults use its own commands (Redis command reference, 6.2).
     """
 
     def __init__(self, at: Address, timeout: float) -> None:
@@ -71,6 +64,53 @@ class RedisStore(Rows):
     @override
     def close(self) -> None:
         self._redis.close()
+
+    @override
+    def greet(self) -> None:
+        with _translated():
+            self._redis.ping()  # refused until its data is loaded
+
+    @override
+    def close_others(self) -> int:
+        with _translated():
+            clients = self._redis.client_list(_type="normal")
+            pipe = self._redis.pipeline(transaction=False)
+            for connection in clients:
+                if connection["name"] != _NAME:
+                    pipe.client_kill_filter(_id=connection["id"])
+            return sum(int(number) for number in pipe.execute())
+
+    @override
+    def read_only(self, *, on: bool) -> None:
+        """
+        As a primary without enough replicas does.
+        """
+        self.configure({"min-replicas-to-write": "1" if on else "0"})
+
+    @override
+    def refusal(self) -> str | None:
+        with _translated():
+            try:
+                self._redis.set(_PROBE_KEY, "x")
+            except redis.ResponseError as error:
+                return str(error)
+            self._redis.delete(_PROBE_KEY)
+        return None
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """
+        Change settings of the running server.
+        """
+        with _translated():
+            for name, value in settings.items():
+                self._redis.config_set(name, value)
+
+    def count(self) -> int:
+        """
+        Return how many keys there are.
+        """
+        with _translated():
+            return int(self._redis.dbsize())
 
 
 @contextmanager

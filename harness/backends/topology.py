@@ -1,7 +1,7 @@
 """
 How each node of the `processes` backend is started, and the links through which the nodes reach each other.
 
-    client -> app-i -> sidecar-i -> redis
+    client -> app-i -> sidecar-i -> redis, or postgres
                        sidecar-i -> placement-0, and all sidecars -> scheduler-0
               app-i -> services of the target (the outside world)
 
@@ -15,19 +15,22 @@ link from its app. The command lines follow `dapr run` in self-hosted mode, Dapr
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from harness import names
-from harness.backends import components, guard, probe, ready
-from harness.backends.endpoints import Address
+from harness.backends import components, guard, postgresstart, probe, ready
+from harness.backends.endpoints import Address, StoreAddress
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
 from harness.backends.taps import Taps
 from harness.backends.wired import Way
 from harness.model import Plan, Program
-from harness.names import Link, Node
+from harness.names import Link, Node, Store
 from harness.rundir import RunDir
 
 PLACEMENT = Node(names.PLACEMENT, 0)
@@ -48,6 +51,7 @@ class Topology:
         self._run = run
         self._binaries = binaries
         self._take = take
+        self._password = SecretStr(secrets.token_urlsafe()) if plan.store is Store.POSTGRES else None
         self._apps = tuple(node for node in map(names.node, plan.nodes) if node.role == names.APP)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
@@ -64,10 +68,10 @@ class Topology:
         Toxiproxy is ready after the first stage. Its proxies must be created then.
         """
         target = self._plan.target
-        resources = components.write(target, self._run.data / "components")
+        resources = components.write(target, self._run.data / "components", self._plan.store)
         configuration = components.write_configuration(target, self._run.data)
         return (
-            (self._redis(), self._toxiproxy()),
+            (self._store(), self._toxiproxy()),
             (self._placement(), self._scheduler(), *(self._service(name) for name in target.services)),
             tuple(self._sidecar(names.sidecar_of(app), resources, configuration) for app in self._apps),
             tuple(self._app(app) for app in self._apps),
@@ -109,14 +113,49 @@ class Topology:
             asked=asked,
         )
 
-    def _redis(self) -> Spec:
-        at = self._at[names.REDIS]
-        command = (
-            str(self._binaries["redis-server"]),
-            *("--port", str(at.port), "--bind", at.host),
-            *("--appendonly", "yes", "--save", "", "--dir", str(self._run.data / names.REDIS)),
-        )
-        return self._spec(names.REDIS, command, lambda: ready.pings(at))
+    @property
+    def store(self) -> StoreAddress:
+        """
+        Where the state store itself listens.
+        """
+        kind = self._plan.store
+        at = self._at[kind]
+        return StoreAddress(host=at.host, port=at.port, kind=kind, password=self._password)
+
+    def _store(self) -> Spec:
+        at, folder = self.store, str(self._run.data / self._plan.store)
+        command: tuple[str, ...]
+        if self._password is None:
+            env = {}
+            command = (
+                str(self._binaries["redis-server"]),
+                *("--port", str(at.port), "--bind", at.host),
+                *("--appendonly", "yes", "--save", "", "--dir", folder),
+            )
+        else:
+            command = (
+                *(sys.executable, "-P", "-m", postgresstart.__name__),
+                *(str(self._binaries["postgres"]), folder, at.host, str(at.port)),
+            )
+            env = {postgresstart.PASSWORD: self._password.get_secret_value()}
+        return self._spec(self._plan.store, command, lambda: ready.serves(at), env=env)
+
+    def _connection(self, sidecar: Node) -> Mapping[str, str]:
+        """
+        Return the variable in which a sidecar finds the state store, as the copy of the components refers to it.
+        """
+        listen = self.links[str(Link(sidecar, Node(self._plan.store)))].listen
+        if self._password is None:
+            return {components.VARIABLES[Store.REDIS]: str(listen)}
+        words = {
+            "host": listen.host,
+            "port": listen.port,
+            "user": postgresstart.USER,
+            "password": self._password.get_secret_value(),
+            "dbname": postgresstart.DATABASE,
+            "sslmode": "disable",
+        }
+        return {components.VARIABLES[Store.POSTGRES]: " ".join(f"{name}={value}" for name, value in words.items())}
 
     def _toxiproxy(self) -> Spec:
         at = self.toxiproxy_at
@@ -173,7 +212,7 @@ class Topology:
             # All sidecars share one folder, so that relative paths in the configuration mean the same file for all of
             # them (name resolution by SQLite).
             folder=self._run.data / "sidecars",
-            env={"REDIS_HOST": str(self.links[str(Link(node, Node(names.REDIS)))].listen), "APP_ID": app_id},
+            env={**self._connection(node), "APP_ID": app_id},
         )
 
     def _service(self, name: str) -> Spec:

@@ -17,7 +17,7 @@ from typing_extensions import override
 from harness import names
 from harness.backends import guard, probe
 from harness.backends.base import Backend, Death, Kills, Links, Misbehaves, Pauses, Starves, Store, Toxic
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.backends.probe import Probe
 from harness.backends.proxies import Proxies
 from harness.errors import NodeError
@@ -128,7 +128,7 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
             },
             services={node: direct[node] for node in (str(Node(name, 0)) for name in self._plan.target.services)},
             others={node: direct[node] for node in self._plan.nodes if names.node(node).application is not None},
-            store=direct[names.REDIS],
+            store=self.store(),
             scheduler=direct[str(Node(names.SCHEDULER, 0))],
             links={name: way.listen for name, way in self._links.items()},
             points=points,
@@ -169,8 +169,9 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
         return self._nodes[node].consumed()
 
     @override
-    def store(self) -> Address:
-        return self._probes[names.REDIS][0]
+    def store(self) -> StoreAddress:
+        at = self._probes[self._plan.store][0]
+        return StoreAddress(host=at.host, port=at.port)
 
     @override
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:

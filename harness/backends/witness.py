@@ -1,5 +1,5 @@
 """
-How the state store is read as a witness, whatever store it is.
+How the state store is read as a witness, and what faults do to it, whatever store it is.
 """
 
 from __future__ import annotations
@@ -45,3 +45,29 @@ class Rows(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class StateStore(Rows, Protocol):
+    """
+    A state store, with what a fault does to it. Every call raises as those of Rows do.
+    """
+
+    def greet(self) -> None:
+        """
+        Return once the store has answered the smallest question that it answers only when it is ready for Dapr.
+        """
+
+    def close_others(self) -> int:
+        """
+        Close every connection of a client except those of the harness. Return how many the store says that it closed.
+        """
+
+    def read_only(self, *, on: bool) -> None:
+        """
+        Let the store refuse writes from now on, or take them again. `refusal` may see it a moment later.
+        """
+
+    def refusal(self) -> str | None:
+        """
+        Try a write that leaves nothing behind. Return in the store's words how it was refused; None if it was taken.
+        """

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.backends.base import BackendName
+from harness.names import Store
 
 Name = Annotated[str, typer.Argument(metavar="SCENARIO", help="a named scenario, or the path of a YAML file")]
 
@@ -37,6 +38,10 @@ Rate = Annotated[float | None, typer.Option(help="starts per second; same as --s
 
 Duration = Annotated[str | None, typer.Option(help="of the load, like 40s; same as --set load.duration=...")]
 
+
+StateStore = Annotated[
+    Store | None, typer.Option("--store", help="Dapr's state store; same as --set topology.store=...")
+]
 
 Backend = Annotated[BackendName, typer.Option("--backend", help="where the system runs")]
 

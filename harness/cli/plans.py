@@ -12,7 +12,7 @@ from rich.table import Table
 
 from harness.backends.base import BackendName
 from harness.cli.console import out, say, say_json
-from harness.cli.options import Backend, DaprVersion, Name, Seed, Settings, TargetFile
+from harness.cli.options import Backend, DaprVersion, Name, Seed, Settings, StateStore, TargetFile
 
 
 def list_scenarios(
@@ -72,6 +72,7 @@ def plan(
     target: TargetFile = None,
     dapr_version: DaprVersion = None,
     settings: Settings = None,
+    store: StateStore = None,
     backend: Backend = BackendName.PROCESSES,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="the whole plan, as plan.json holds it")] = False,
@@ -85,7 +86,7 @@ def plan(
     from harness.planning.powers import refuse_unservable
     from harness.planning.request import Request
 
-    planned = Request(scenario, target, dapr_version, settings=tuple(settings or ())).plan(seed)
+    planned = Request(scenario, target, dapr_version, settings=tuple(settings or ()), store=store).plan(seed)
     refuse_unservable(planned, backend)
     refuse_unusable(planned)
     if as_json:

@@ -24,6 +24,7 @@ from harness.cli.options import (
     RunName,
     Seed,
     Settings,
+    StateStore,
     TargetFile,
 )
 from harness.errors import Exit, HarnessError, LeftError, NodeError, UsageError
@@ -42,6 +43,7 @@ def run(
     dapr_version: DaprVersion = None,
     settings: Settings = None,
     defect: Defect = None,
+    store: StateStore = None,
     backend: Backend = BackendName.PROCESSES,
     overlays: Overlays = None,
     runs: Out = Path("runs"),
@@ -57,7 +59,7 @@ def run(
     from harness.planning.request import Request
 
     last.forget(runs)
-    request = Request(scenario, target, dapr_version, defect, tuple(settings or ()), rate, duration)
+    request = Request(scenario, target, dapr_version, defect, tuple(settings or ()), rate, duration, store)
     plans = [request.plan(number) for number in range(seed, seed + repeat)]
     place = Place(backend, tuple(overlays or ()))
     raise typer.Exit(_execute(plans[0], runs, place, attached=attached) if repeat == 1 else _repeat(plans, runs, place))
@@ -206,6 +208,7 @@ def up(
     dapr_version: DaprVersion = None,
     settings: Settings = None,
     defect: Defect = None,
+    store: StateStore = None,
     backend: Backend = BackendName.PROCESSES,
     overlays: Overlays = None,
     runs: Out = Path("runs"),
@@ -216,7 +219,7 @@ def up(
     from harness import pipeline, rundir
     from harness.planning.request import Request
 
-    faulty = Request(scenario, target, dapr_version, defect, tuple(settings or ())).plan(1)
+    faulty = Request(scenario, target, dapr_version, defect, tuple(settings or ()), store=store).plan(1)
     planned = faulty.model_copy(update={"steps": ()})
     make = pipeline.backend_of(planned, pipeline.Place(backend, tuple(overlays or ()), judged=False))
     folder = rundir.create(runs, "up", planned.seed)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from harness import names
 from harness.comparing import figures
 from harness.comparing.figures import Figures
 from harness.errors import EvidenceError, UsageError
@@ -99,8 +100,11 @@ def differences(one: Plan, other: Plan) -> list[str]:
     not.
     """
     first, second = (dict(_leaves(_experiment(plan))) for plan in (one, other))
-    names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
-    told = [f"{name} {_told(first, name)} and {_told(second, name)}" for name in names]
+    told = [
+        f"{name} {_told(first, name)} and {_told(second, name)}"
+        for name in {**first, **second}
+        if first.get(name) != second.get(name)
+    ]
     more = len(told) - _MOST
     return told if more <= 0 else [*told[:_MOST], f"and {more} more"]
 
@@ -114,11 +118,13 @@ def subjects(run: Run) -> dict[str, str]:
         "target": run.plan.target.name,
         "planted defect": run.plan.defect or "none",
         "backend": run.folder.backend,
+        "state store": run.plan.store,
     }
 
 
 def _experiment(plan: Plan) -> dict[str, JsonValue]:
-    return plan.scenario.model_dump(mode="json", by_alias=True, include=set(_PLANNED))
+    store = {"topology": {"store"}}  # it may be compared
+    return plan.scenario.model_dump(mode="json", by_alias=True, include=set(_PLANNED), exclude=store)
 
 
 def _leaves(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]:
@@ -129,7 +135,7 @@ def _leaves(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]
         for number, inner in enumerate(value):
             yield from _leaves(inner, f"{name}[{number}]")
     else:
-        yield name, value
+        yield name, names.without_store(value) if isinstance(value, str) else value
 
 
 def _told(leaves: dict[str, JsonValue], name: str) -> str:

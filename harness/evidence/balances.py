@@ -25,7 +25,7 @@ def kept(target: Target, endpoints: Endpoints) -> Iterator[Row]:
 
     Raises EvidenceError if the state store cannot be read, or a document has no such number.
     """
-    with store.rows(endpoints.store) as asked:
+    with store.connect(endpoints.store) as asked:
         for name, balance in target.balances.items():
             for key in balance.keys:
                 document = asked.value(f"{target.app_ids[balance.app]}||{key}")

@@ -18,7 +18,8 @@ from google.protobuf.message import DecodeError
 
 from harness import mapping
 from harness.backends import store
-from harness.backends.endpoints import Address
+from harness.backends.endpoints import StoreAddress
+from harness.backends.witness import Rows
 from harness.errors import EvidenceError
 from harness.evidence import decoding
 from harness.model import Target
@@ -78,8 +79,8 @@ class Engine:
     applications, where nothing else is said.
     """
 
-    def __init__(self, at: Address, target: Target) -> None:
-        self._store = store.rows(at)
+    def __init__(self, at: StoreAddress, target: Target) -> None:
+        self._store: Rows = store.connect(at)
         self._target = target
         self._prefixes = {
             application: f"{app_id}||dapr.internal.{_NAMESPACE}.{app_id}.workflow||"

@@ -259,7 +259,7 @@ def _from_state(ledger: StateLedger, target: Target, endpoints: Endpoints) -> It
     """
     prefix = f"{target.app_ids[ledger.app]}||"
     try:
-        with store.rows(endpoints.store) as asked:
+        with store.connect(endpoints.store) as asked:
             for found in sorted({key for page in asked.keys(f"{prefix}{ledger.prefix}") for key in page}):
                 document = json.loads(asked.value(found) or b"{}")
                 key = found.removeprefix(prefix)

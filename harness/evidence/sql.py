@@ -5,11 +5,10 @@ A ledger in a team's own database: one query, in a session that can only read, w
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from harness.backends import deadline
 from harness.errors import EvidenceError, UsageError
 from harness.model import SqlLedger
 
@@ -96,10 +96,9 @@ def _arguments(database: str, url: URL) -> Mapping[str, object]:
     }
 
 
-@contextmanager
-def _deadline(connection: Connection, expired: threading.Event) -> Iterator[None]:
+def _deadline(connection: Connection, expired: threading.Event) -> AbstractContextManager[None]:
     """
-    End the connection if it has not done its work in time. A server that stands still keeps no limit of its own.
+    End the connection if it has not done its work in time.
     """
     driver = connection.connection.driver_connection
 
@@ -108,16 +107,9 @@ def _deadline(connection: Connection, expired: threading.Event) -> Iterator[None
         if isinstance(driver, sqlite3.Connection):
             driver.interrupt()
         elif driver is not None and hasattr(driver, "fileno"):  # PyMySQL has none, and keeps its read_timeout
-            with socket.socket(fileno=os.dup(driver.fileno())) as its:
-                its.shutdown(socket.SHUT_RDWR)
+            deadline.hang_up(driver.fileno())
 
-    timer = threading.Timer(_LIMIT, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return deadline.after(_LIMIT, end)
 
 
 def _password(ledger: SqlLedger) -> str | None:

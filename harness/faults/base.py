@@ -59,6 +59,8 @@ class Fault(Value, ABC, Generic[Applied]):
 
     hits: ClassVar[Hits]
     needs: ClassVar[type]
+    not_on: ClassVar[Mapping[str, str]] = {}
+    """The nodes of the system itself that it cannot hit, each with the reason."""
 
     @abstractmethod
     def apply(self, system: Any, node: str) -> Applied:

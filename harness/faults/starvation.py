@@ -5,7 +5,7 @@ Faults of resources: a node gets too little CPU, or its disk is full.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar
 
 import tenacity
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from harness.backends.base import Death, Fills, Starves
 from harness.faults.base import Fault, Hits, NotFeltError, Proof
+from harness.names import Store
 
 _POLL = 0.05
 _LAST_WRITE_MS = 500
@@ -27,6 +28,7 @@ class Starve(Fault[float]):
 
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Starves
+    not_on: ClassVar[Mapping[str, str]] = {Store.POSTGRES: "the limit is that of one process, and its work is in many"}
     window: ClassVar[float] = 1.0
     """Seconds over which the CPU that the node uses is measured, before the fault and during it."""
 
@@ -82,6 +84,7 @@ class DiskFull(Fault[int]):
 
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Fills
+    not_on: ClassVar[Mapping[str, str]] = {Store.POSTGRES: "the limit is that of one process, and it writes in many"}
     patience: ClassVar[float] = 5.0
     """
     Seconds. Before the fault the node must write something within this time; during the fault it is watched for this

@@ -1,28 +1,36 @@
 """
 Faults of the state store: its connections are closed, it has no memory, it is read-only, or its data is lost.
 
-They connect to Redis directly, not through Toxiproxy, and use its own commands (Redis command reference, 6.2).
+They connect to the store directly, not through Toxiproxy.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import redis
 import tenacity
 from typing_extensions import override
 
-from harness.backends import redisstore
+from harness.backends import store
 from harness.backends.base import Death, Kills, Store, Wipes
+from harness.backends.redisstore import RedisStore
+from harness.backends.witness import StateStore
+from harness.errors import EvidenceError
 from harness.faults.base import Fault, Hits, NotFeltError, Proof
+from harness.names import Store as Stores
 
-_PROBE_KEY = "harness:probe"
+_ANSWERS_WITHIN = 5.0
+"""Seconds."""
+_FELT_WITHIN = 2.0
+"""Seconds. A store that is told to refuse writes does so after this time at most."""
+_POLL = 0.05
 
 
-def _client(system: Store) -> redis.Redis:
-    return redisstore.client(system.store(), timeout=5)
+def _connect(system: Store) -> StateStore:
+    return store.connect(system.store(), _ANSWERS_WITHIN)
 
 
 class Disconnect(Fault[int]):
@@ -36,13 +44,10 @@ class Disconnect(Fault[int]):
     @override
     def apply(self, system: Store, node: str) -> int:
         """
-        Close the connections. Return how many Redis says that it closed.
+        Close the connections. Return how many the store says that it closed.
         """
-        with _client(system) as client:
-            pipe = client.pipeline(transaction=False)
-            for connection in redisstore.others(client):
-                pipe.client_kill_filter(_id=connection)
-            closed = sum(int(number) for number in pipe.execute())
+        with _connect(system) as connected:
+            closed = connected.close_others()
         if closed == 0:
             raise NotFeltError(f"{node} had no connection to close", {"closed": 0})
         return closed
@@ -63,32 +68,36 @@ class Disconnect(Fault[int]):
 
 class _Refusing(Fault[None]):
     """
-    Settings of Redis that make it refuse writes, but not reads.
+    The store refuses writes, but not reads.
     """
 
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Store
-    during: ClassVar[Mapping[str, str]]
-    after: ClassVar[Mapping[str, str]]
+
+    @abstractmethod
+    def switch(self, system: Store, *, on: bool) -> None:
+        """
+        Let the store refuse writes from now on, or take them again.
+        """
 
     @override
     def apply(self, system: Store, node: str) -> None:
-        with _client(system) as client:
-            for name, value in self.during.items():
-                client.config_set(name, value)
+        self.switch(system, on=True)
 
     @override
     def prove(self, system: Store, node: str, applied: None) -> Proof:
         """
         Proved by a write that is refused. The proof contains the error message.
         """
-        with _client(system) as client:
-            try:
-                client.set(_PROBE_KEY, "x")
-            except redis.ResponseError as error:
-                return {"refusal": str(error)}
-            client.delete(_PROBE_KEY)
-        raise NotFeltError(f"{node} still took a write", {"settings": dict(self.during)})
+        asking = tenacity.Retrying(
+            stop=tenacity.stop_after_delay(_FELT_WITHIN),
+            wait=tenacity.wait_fixed(_POLL),
+            retry=tenacity.retry_if_result(lambda refusal: refusal is None),
+        )
+        try:
+            return {"refusal": asking(self._refusal, system)}
+        except tenacity.RetryError as error:
+            raise NotFeltError(f"{node} still took a write", {"asked_for_s": _FELT_WITHIN}) from error
 
     @override
     def heal(self, system: Store, node: str) -> None:
@@ -98,36 +107,47 @@ class _Refusing(Fault[None]):
         """
         tenacity.Retrying(
             stop=tenacity.stop_after_delay(10),
-            wait=tenacity.wait_fixed(0.05),
-            retry=tenacity.retry_if_exception_type((redis.ConnectionError, redis.TimeoutError)),
+            wait=tenacity.wait_fixed(_POLL),
+            retry=tenacity.retry_if_exception_type((EvidenceError, ConnectionError)),
             reraise=True,
         )(self._restore, system, node)
 
     def _restore(self, system: Store, node: str) -> None:
-        with _client(system) as client:
-            for name, value in self.after.items():
-                client.config_set(name, value)
-            if not client.set(_PROBE_KEY, "x"):
-                raise ConnectionError(f"{node} still refuses writes")
-            client.delete(_PROBE_KEY)
+        self.switch(system, on=False)
+        if (refusal := self._refusal(system)) is not None:
+            raise ConnectionError(f"{node} still refuses writes: {refusal}")
+
+    def _refusal(self, system: Store) -> str | None:
+        with _connect(system) as connected:
+            return connected.refusal()
 
 
 class OutOfMemory(_Refusing):
     """
-    The store has no memory left: `maxmemory` is reached, and nothing may be evicted.
+    The store has no memory left: `maxmemory` is reached, and nothing may be evicted. Redis only.
     """
 
-    during: ClassVar[Mapping[str, str]] = {"maxmemory-policy": "noeviction", "maxmemory": "1"}
-    after: ClassVar[Mapping[str, str]] = {"maxmemory": "0"}
+    not_on: ClassVar[Mapping[str, str]] = {
+        Stores.POSTGRES: "it has no limit of memory at which it refuses writes; `read_only` makes it refuse them"
+    }
+
+    @override
+    def switch(self, system: Store, *, on: bool) -> None:
+        full = {"maxmemory-policy": "noeviction", "maxmemory": "1"}
+        with RedisStore(system.store(), _ANSWERS_WITHIN) as connected:
+            connected.configure(full if on else {"maxmemory": "0"})
 
 
 class ReadOnly(_Refusing):
     """
-    The store refuses writes, as a primary without enough replicas does (`min-replicas-to-write`).
+    The store refuses writes, as a Redis primary without enough replicas does (`min-replicas-to-write`), and a
+    PostgreSQL standby (`default_transaction_read_only`).
     """
 
-    during: ClassVar[Mapping[str, str]] = {"min-replicas-to-write": "1"}
-    after: ClassVar[Mapping[str, str]] = {"min-replicas-to-write": "0"}
+    @override
+    def switch(self, system: Store, *, on: bool) -> None:
+        with _connect(system) as connected:
+            connected.read_only(on=on)
 
 
 @dataclass(frozen=True)
@@ -143,16 +163,19 @@ class Lost:
 
 class LoseData(Fault[Lost]):
     """
-    The store is killed, and when it is back, everything that it kept is gone.
+    The store is killed, and when it is back, everything that it kept is gone. Redis only.
     """
 
     hits: ClassVar[Hits] = "nodes"
     needs: ClassVar[type] = Wipes
+    not_on: ClassVar[Mapping[str, str]] = {
+        Stores.POSTGRES: "Dapr makes its tables there only when a sidecar starts, so nothing would find them again"
+    }
 
     @override
     def apply(self, system: Wipes, node: str) -> Lost:
-        with _client(system) as client:
-            keys = int(client.dbsize())
+        with RedisStore(system.store(), _ANSWERS_WITHIN) as connected:
+            keys = connected.count()
         death = system.kill(node)
         return Lost(keys, system.wipe(node), death)
 

@@ -12,6 +12,7 @@ from harness.model.ledgers import CalledLedger
 from harness.model.scenario import Scenario
 from harness.model.target import Activity, Target, Workflow, activities
 from harness.model.values import NodeName, Point, Value
+from harness.names import Store
 
 AROUND: tuple[Point, ...] = ("before_body", "after_return")
 """The points around the body of an activity, which the tap of a sidecar sees."""
@@ -80,6 +81,13 @@ class Plan(Value):
     links: tuple[NodeName, ...]
     steps: tuple[Step, ...]
     copies: int = Field(default=1, ge=1, description="of a run's evidence: more than 1 only if `harness synth` made it")
+
+    @property
+    def store(self) -> Store:
+        """
+        What keeps the state.
+        """
+        return self.scenario.topology.store
 
     @property
     def doubles_turns(self) -> bool:

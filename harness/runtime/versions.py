@@ -14,6 +14,7 @@ DAPR: Final = "1.18.2"
 TOXIPROXY: Final = "2.12.0"
 COMPOSE: Final = "5.6.0"
 REDIS_AT_LEAST: Final = "6.0"
+POSTGRES_AT_LEAST: Final = "14"
 
 PYTHON_AT_LEAST: Final = "3.11"
 GO_AT_LEAST: Final = "1.21"

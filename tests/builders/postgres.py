@@ -17,6 +17,14 @@ _FAST = ("-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=
 
 
 @contextmanager
+def folder():
+    """A folder that `nobody` can reach, as whom the harness runs the server if root runs the harness."""
+    with tempfile.TemporaryDirectory(prefix="harness-postgres-", dir="/tmp") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@contextmanager
 def server():
     """A server whose superuser is `owner`, who needs no password; everybody else needs one. Yields (port, process)."""
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # it refuses to be root

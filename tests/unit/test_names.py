@@ -110,6 +110,11 @@ def test_a_service_can_be_called(role):
     assert names.is_role(role)
 
 
+@pytest.mark.parametrize("role", ["store-front", "postgres-audit", "restore", "provider"])
+def test_a_service_may_be_called_like_the_store_and_more(role):
+    assert not names.is_reserved(role)
+
+
 @pytest.mark.parametrize("role", ["", "2", "a b", "x->y", "-a", "pay-", "a/b", "[x]"])
 def test_a_service_cannot_be_called(role):
     assert not names.is_role(role)

@@ -11,7 +11,8 @@ from harness.comparing.compare import compare
 from harness.comparing.figures import Figures, Latency, Recovery
 from harness.comparing.result import Change
 from harness.errors import Exit, UsageError
-from harness.model import Result
+from harness.model import FaultEntry, Result
+from harness.names import Store
 from tests.builders import runs, shop
 
 NAMES = ("base", "candidate")
@@ -222,6 +223,24 @@ def test_plans_that_differ_are_refused_with_what_differs():
 
     with pytest.raises(UsageError, match=r"their plans differ: load\.rate 15\.0 and 50\.0"):
         compare(runs.found([runs.figures(1)]), runs.found([runs.figures(2)], "candidate", other), NAMES)
+
+
+@pytest.mark.parametrize("names", [("store", "store"), ("redis", "postgres"), ("redis", "store")])
+def test_two_stores_can_be_compared_and_a_store_is_the_same_by_any_name(names):
+    first, second = (on_store(name, store) for name, store in zip(names, ("redis", "postgres"), strict=True))
+
+    assert sets.differences(first, second) == []
+    base = runs.found([runs.figures(1)], "base", first)
+    told = compare(base, runs.found([runs.figures(2)], "candidate", second), NAMES)
+    assert "state store redis and postgres" in told.scenarios[0].notes[0]
+
+
+def on_store(name, store):
+    made = shop.plan()
+    topology = made.scenario.topology.model_copy(update={"store": Store(store)})
+    fault = FaultEntry.model_validate({"fault": "latency", "on": f"sidecar-*->{name}", "at": 1, "for": 1})
+    scenario = made.scenario.model_copy(update={"topology": topology, "faults": (fault,)})
+    return made.model_copy(update={"scenario": scenario})
 
 
 def test_a_side_that_mixes_what_could_be_compared_is_refused():

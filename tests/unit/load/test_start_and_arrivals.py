@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.load.arrivals import fill, schedule
 from harness.load.start import Answer, start
 from harness.model import DaprStart, HttpStart, Load, Workflow
@@ -25,7 +25,7 @@ ENDPOINTS = Endpoints(
     apps={f"app-{i}": Address(host="127.0.0.1", port=8000 + i) for i in range(2)},
     sidecars={f"sidecar-{i}": Address(host="127.0.0.1", port=3500 + i) for i in range(2)},
     services={},
-    store=Address(host="127.0.0.1", port=6379),
+    store=StoreAddress(host="127.0.0.1", port=6379),
     scheduler=Address(host="127.0.0.1", port=50006),
     links={},
 )

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import tenacity
 
+from harness import names
 from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
@@ -320,6 +321,7 @@ def test_a_link_that_nobody_uses_is_left_alone_and_not_felt(fault, monkeypatch):
 
 def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused(monkeypatch):
     class Plan:
+        store = names.Store.REDIS
         steps = (step(fault="kill"), step(fault="latency", settings={"latency": 0.1}))
 
     monkeypatch.setitem(base.POWERS, "killer", (base.Kills,))

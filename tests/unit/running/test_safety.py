@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Endpoints, StoreAddress
 from harness.errors import EvidenceError, UsageError
 from harness.evidence import stall
 from harness.evidence.engine import State
@@ -121,7 +121,7 @@ def test_why_an_instance_waits_is_told_from_what_is_there(inbox, last, attempt, 
 
 def test_a_stall_is_told_even_when_nothing_can_be_read(tmp_path):
     """The store is gone, and nobody listens where the sidecar was."""
-    nowhere = Address(host="127.0.0.1", port=1)
+    nowhere = StoreAddress(host="127.0.0.1", port=1)
     endpoints = Endpoints(
         apps={}, sidecars={"sidecar-0": nowhere}, services={}, store=nowhere, scheduler=nowhere, links={}
     )
@@ -167,7 +167,7 @@ def unreadable():
     ],
 )
 def test_a_stall_tells_the_jobs_that_would_wake_an_instance(tmp_path, jobs, names, told):
-    nowhere = Address(host="127.0.0.1", port=1)
+    nowhere = StoreAddress(host="127.0.0.1", port=1)
     endpoints = Endpoints(apps={}, sidecars={}, services={}, store=nowhere, scheduler=nowhere, links={})
     found = stall.look(
         ["a"], engine=Standing(), endpoints=endpoints, jobs=jobs, journals=Journals(tmp_path), phase="settle", after=15

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.errors import ProvisionError, UsageError
 from harness.runtime import cache, doctor, locate
-from harness.runtime.parts import parts
+from harness.runtime.parts import for_postgres, parts, postgres
 from harness.runtime.versions import ARCHIVE_SUMS, DAPR, MODULE_SUMS, TOXIPROXY, numbers
 
 ANSWERS = {
@@ -19,10 +19,12 @@ ANSWERS = {
     "scheduler": ("--trust-domain=", 'level=info msg="Starting Dapr Scheduler Service -- version {} -- commit "'),
     "toxiproxy-server": ("-version", "toxiproxy-server version {}"),
     "redis-server": ("--version", "Redis server v={} sha=0:0 malloc=libc bits=64 build=1"),
+    "postgres": ("--version", "postgres (PostgreSQL) {}"),
 }
 VERSIONS = dict.fromkeys(("daprd", "placement", "scheduler"), DAPR) | {
     "toxiproxy-server": TOXIPROXY,
     "redis-server": "7.2.4",
+    "postgres": "15.2",
 }
 
 
@@ -37,7 +39,7 @@ def program(path, version=None):
 
 
 def part(name):
-    return next(part for part in parts(DAPR) if part.name == name)
+    return next(part for part in (*parts(DAPR), *postgres()) if part.name == name)
 
 
 def searched(name):
@@ -131,6 +133,54 @@ def test_any_redis_from_6_0_on_will_do_and_the_packaged_one_comes_last(box):
     assert searched("redis-server").found.version == "7.2.4"
 
 
+def test_postgres_is_on_the_path_or_where_distributions_put_it_the_newest_first(box, monkeypatch):
+    monkeypatch.setattr(locate, "_distributed", lambda: sorted(box.glob("usr/*/bin/postgres"), reverse=True))
+
+    def found():
+        return locate.search(DAPR, postgres)[0].found
+
+    assert found() is None
+    program(box / "usr/15/bin/postgres", "15.18 (Debian 15.18-0+deb12u1)")
+    program(box / "usr/16/bin/postgres", "16.1")
+    assert (found().version, found().where) == ("16.1", "of the distribution")
+    program(box / "bin/postgres", "13.9")
+    assert found().version == "16.1", "the one on the PATH is too old"
+    program(box / "bin/postgres", "14.2")
+    assert found().path == box / "bin/postgres"
+    monkeypatch.setenv("HARNESS_POSTGRES", str(box / "usr/15/bin/postgres"))
+    assert found().version == "15.18"
+
+
+def test_a_run_on_postgres_needs_no_redis_and_says_how_to_get_postgres(box, monkeypatch):
+    monkeypatch.setattr(locate, "_distributed", list)
+    for name in VERSIONS:
+        if name not in ("postgres", "redis-server"):
+            program(box / "bin" / name)
+
+    with pytest.raises(ProvisionError) as error:
+        locate.locate_all(DAPR, for_postgres)
+    assert str(error.value).splitlines()[0] == "not here: postgres 14 or newer"
+    assert "apt-get install postgresql" in str(error.value)
+    assert "HARNESS_POSTGRES" in str(error.value)
+
+    program(box / "bin/postgres")
+    assert set(locate.locate_all(DAPR, for_postgres)) == {*VERSIONS} - {"redis-server"}
+
+
+def test_the_doctor_does_not_ask_for_postgres_but_says_what_it_is_for(box, monkeypatch):
+    monkeypatch.setattr(locate, "_distributed", list)
+    missing = checks()["postgres"]
+    assert (missing.ok, missing.found, missing.mend) == (True, False, "")
+    assert "only needed for --store postgres; install PostgreSQL" in missing.where
+
+    program(box / "bin/postgres")
+    assert (checks()["postgres"].found, checks()["postgres"].version) == (True, "15.2")
+
+    monkeypatch.setattr(doctor, "find_spec", lambda _: None)
+    assert not checks()["postgres"].found
+    assert "pip install 'durable-workflow-harness[postgresql]'" in checks()["postgres"].where
+
+
 def test_a_program_that_never_answers_is_passed_over(box, monkeypatch):
     monkeypatch.setattr(locate, "_ANSWER_WITHIN", 0.1)
     hangs = program(box / "bin/daprd")
@@ -143,7 +193,7 @@ def test_all_paths_are_given_by_name(box):
     for name in ANSWERS:
         program(box / "bin" / name)
 
-    assert locate.locate_all(DAPR) == {name: box / "bin" / name for name in ANSWERS}
+    assert locate.locate_all(DAPR) == {part.name: box / "bin" / part.name for part in parts(DAPR)}
 
 
 def test_what_is_missing_is_named_with_the_way_out(box):
