@@ -1,7 +1,9 @@
 """A headless Chromium, and reports for it to open. Set CI to make a missing browser a failure."""
 
+import functools
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -201,9 +203,9 @@ class Visit:
         return [f"{each['id']} ({each['impact']}): {node['target']}" for each in found for node in each["nodes"]]
 
 
-@pytest.fixture(name="opened")
-def _opened(chromium):
-    """`opened(address)` -> Visit, for any page of ours, once its charts are drawn if it has any."""
+@contextmanager
+def _visiting(chromium):
+    """`visit(address)` -> Visit, until the `with` block ends."""
     contexts = []
 
     def visit(address, **settings):
@@ -227,7 +229,21 @@ def _opened(chromium):
         context.close()
 
 
+@pytest.fixture(name="opened")
+def _opened(chromium):
+    """`opened(address)` -> Visit, for any page of ours, once its charts are drawn if it has any."""
+    with _visiting(chromium) as visit:
+        yield visit
+
+
 @pytest.fixture(name="visit")
 def _visit(opened, reports):
     """`visit(run)` -> Visit, to the report of that run."""
     return lambda run, anchor="", **settings: opened(reports[run].as_uri() + anchor, **settings)
+
+
+@pytest.fixture(name="shown", scope="module")
+def _shown(chromium, reports):
+    """`shown(run)` -> Visit, to the report of that run. It is the same for all tests, which only look at it."""
+    with _visiting(chromium) as visit:
+        yield functools.cache(lambda run: visit(reports[run].as_uri()))
