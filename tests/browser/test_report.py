@@ -36,14 +36,14 @@ def test_nothing_on_the_page_is_a_barrier(visit, run):
 
 
 def test_a_barrier_is_found(visit):
-    """The check itself can fail."""
-    seen = visit("holds")
+    """The check itself can fail. The page of a suite is the smallest."""
+    seen = visit("suite")
     seen.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button></button>')")
     assert [barrier.split(":")[0] for barrier in seen.barriers()] == ["button-name (critical)"]
 
 
 def test_a_colour_that_cannot_be_read_in_the_dark_is_found(visit):
-    seen = visit("holds")
+    seen = visit("suite")
     dark = "h1 { color: #222 !important; background: #111 !important }"
     seen.page.add_style_tag(content=f"@media (prefers-color-scheme: dark) {{ {dark} }}")
     assert {barrier.split(":")[0] for barrier in seen.barriers()} == {"color-contrast (serious)"}
