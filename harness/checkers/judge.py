@@ -33,11 +33,20 @@ _OUTCOMES = ("ok", "fail", "unknown")
 
 _CLASSES = """
     SELECT
-        coalesce(asked_workflow, 'asked for by nobody') AS workflow,
-        coalesce(kind, 'asked for by nobody') AS kind,
+        coalesce(asked_workflow, workflow || ', as a child', 'asked for by nobody') AS workflow,
+        coalesce(kind, by_parent, 'asked for by nobody') AS kind,
         class,
         count(*) AS instances
-    FROM classes
+    FROM (
+        SELECT
+            classes.asked_workflow,
+            CASE WHEN instances.parent_id IS NOT NULL THEN instances.workflow END AS workflow,
+            CASE WHEN instances.parent_id IS NOT NULL THEN 'child workflow' END AS by_parent,
+            classes.kind,
+            classes.class
+        FROM classes
+        LEFT JOIN instances ON instances.instance_id = classes.instance_id
+    ) AS asked
     GROUP BY ALL
     ORDER BY ALL
 """

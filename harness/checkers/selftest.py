@@ -31,11 +31,28 @@ from harness.evidence.tables import path
 from harness.model import Plan, Planted
 
 _VICTIMS = """
-    WITH victim AS (
+    WITH started AS (
         SELECT
-            (SELECT min(instance_id) FROM classes WHERE class = 'completed' AND told = 'accepted' AND starts = 1)
-                AS completed,
-            (SELECT min(instance_id) FROM classes WHERE class = 'compensated') AS compensated,
+            *,
+            coalesce(client, 'canary') = 'canary' AS unplanned,
+            instance_id IN (SELECT instance_id FROM attempts WHERE outcome IS DISTINCT FROM 'ok') AS uneven
+        FROM classes
+    ), victim AS (
+        SELECT
+            (
+                SELECT instance_id
+                FROM started
+                WHERE class = 'completed' AND told = 'accepted' AND starts = 1
+                ORDER BY unplanned, outcome IS NULL, forwards = 0, uneven, instance_id
+                LIMIT 1
+            ) AS completed,
+            (
+                SELECT instance_id
+                FROM started
+                WHERE class = 'compensated'
+                ORDER BY unplanned, forwards DESC, instance_id
+                LIMIT 1
+            ) AS compensated,
             (SELECT min(instance_id) FROM classes WHERE class = 'rejected') AS rejected
     ), pair AS (
         SELECT pairs.ordinal
@@ -56,7 +73,8 @@ _VICTIMS = """
 """
 """
 The rows that are changed, and the names that conditions may use: the ids of instances, when the completed one began and
-ended, the outcomes of the completed and of the rejected one, and an effect pair.
+ended, the outcomes of the completed and of the rejected one, and an effect pair. The instances are those in which most
+can be seen: started by the plan (no canary, no child), with a word for their end and effects, and no body that failed.
 """
 
 _VICTIM_TYPES = {

@@ -52,6 +52,20 @@ def only(monkeypatch, *names):
         monkeypatch.setattr(selftest, among, {name: every[name] for name in every if name in names})
 
 
+def test_what_is_changed_is_a_start_of_the_plan_and_no_canary(run, monkeypatch):
+    rows = sound()["operations"]
+    for row in rows:
+        if row["instance_id"] == "a":
+            row["client"] = "canary"
+    tables.write(run.evidence, schema.OPERATIONS, rows)
+    only(monkeypatch, "kind_changed", "arrival_moved", "arrival_unplanned", "operation_deleted")
+
+    found = [one for one in selftest.tried(run.load_plan(), run.evidence) if not one.defect.startswith("planted by")]
+
+    assert len(found) == 4
+    assert all(one.planted and set(one.caught) == set(one.expected) for one in found)
+
+
 def test_a_blind_invariant_is_told(run, monkeypatch):
     only(monkeypatch, "forward_duplicated", "forward_deleted")
     texts = invariant.load(invariant.GENERAL)
