@@ -10,6 +10,7 @@ know at all needs no rule. Such a query fails, and a query without an answer mak
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -23,6 +24,8 @@ _DOUBLE = exp.DataType.build("DOUBLE")
 _INT = exp.DataType.build("INT")
 _DECIMAL = exp.DataType.build("DECIMAL(38, 9)")
 """Holds every BIGINT, with a fraction."""
+
+_PATH = re.compile(r"\$(\.\w+|\[\d+\])*")
 
 _OPERATORS = (exp.Binary, exp.Between, exp.In, exp.BitwiseNot, exp.Neg)
 _NO_OPERATORS = (exp.Connector, exp.Func, exp.Dot, exp.PropertyEQ, exp.Slice)
@@ -206,11 +209,13 @@ def _hash(node: exp.Anonymous) -> None:
 def _json(node: exp.JSONExtract | exp.JSONExtractScalar) -> None:
     """
     In DuckDB, text that is not JSON is an error, and a JSON null is NULL. Spark's get_json_object returns NULL for
-    both.
+    both. A path must be written out: VARIANT_GET takes quotation marks in it for a part of the name, and finds nothing.
     """
-    path = exp.Literal.string(node.expression.sql(dialect="duckdb").strip("'"))
+    path = node.expression.sql(dialect="duckdb").strip("'")
+    if not _PATH.fullmatch(path):
+        raise UnsupportedError(f"a JSON path such as {path} has no counterpart in Spark; write it out, as '$.name'")
     parsed = _call("PARSE_JSON", node.this)
-    node.replace(_call("VARIANT_GET", parsed, path, exp.Literal.string("string")))
+    node.replace(_call("VARIANT_GET", parsed, exp.Literal.string(path), exp.Literal.string("string")))
 
 
 def _quantile(node: exp.PercentileDisc) -> None:
