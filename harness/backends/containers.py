@@ -148,6 +148,7 @@ def reachable(engine: DockerEngine, run: Path, network: str, port: int) -> str:
     """
     host = gateway(engine, run, network)
     with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as what listens there does
         try:
             trial.bind((host, port))
         except OSError as error:

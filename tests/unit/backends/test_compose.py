@@ -330,9 +330,7 @@ def test_a_complaint_of_the_engine_is_told_with_the_node():
 @pytest.fixture(name="tap")
 def _tap(tmp_path):
     run = rundir.create(tmp_path, "x", 1)
-    with ports.lease() as lease, socket.socket() as listener:
-        listener.bind((ports.HOST, lease.take()))
-        listener.listen()
+    with ports.lease() as lease, socket.create_server((ports.HOST, lease.take())) as listener:
         at = Address(host=ports.HOST, port=listener.getsockname()[1])
         with tapped.tap(run, "sidecar-0", ("/bin/sleep", "60"), at) as child:
             yield child
@@ -410,7 +408,7 @@ def test_a_run_tells_its_own_variables_and_takes_each_port_once(tmp_path):
 def test_more_replicas_than_the_compose_file_has_are_refused():
     plan = Request("baseline", settings=("topology.replicas=3",)).plan(1)
 
-    with pytest.raises(UsageError, match="publishes no port as HARNESS_PORT_APP_2; the plan needs 7"):
+    with pytest.raises(UsageError, match="publishes no port as HARNESS_PORT_APP_2; the plan needs 8"):
         composefile.of(plan)
 
 
