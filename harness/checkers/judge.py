@@ -33,20 +33,16 @@ _OUTCOMES = ("ok", "fail", "unknown")
 
 _CLASSES = """
     SELECT
-        coalesce(asked_workflow, workflow || ', as a child', 'asked for by nobody') AS workflow,
-        coalesce(kind, by_parent, 'asked for by nobody') AS kind,
-        class,
+        coalesce(classes.asked_workflow, children.workflow || ', as a child', 'asked for by nobody') AS workflow,
+        coalesce(classes.kind, children.kind, 'asked for by nobody') AS kind,
+        classes.class,
         count(*) AS instances
-    FROM (
-        SELECT
-            classes.asked_workflow,
-            CASE WHEN instances.parent_id IS NOT NULL THEN instances.workflow END AS workflow,
-            CASE WHEN instances.parent_id IS NOT NULL THEN 'child workflow' END AS by_parent,
-            classes.kind,
-            classes.class
-        FROM classes
-        LEFT JOIN instances ON instances.instance_id = classes.instance_id
-    ) AS asked
+    FROM classes
+    LEFT JOIN (
+        SELECT instance_id, workflow, 'child workflow' AS kind
+        FROM instances
+        WHERE parent_id IS NOT NULL
+    ) AS children ON children.instance_id = classes.instance_id
     GROUP BY ALL
     ORDER BY ALL
 """
