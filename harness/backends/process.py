@@ -282,17 +282,19 @@ class Child(Controlled):
         ended is the one that was asked to, not what is true of the node now.
         """
         process = self._process
-        if process is None or process.poll() is None or process is self._asked:
-            return None
-        return Death(process.pid, self._born, process.returncode)
+        ended = self._end_of(process)
+        return None if process is self._asked else ended
 
     def ended(self) -> Death | None:
         """
         Return how the process ended; None if it has not ended.
         """
-        if self._process is None or self._process.poll() is None:
+        return self._end_of(self._process)
+
+    def _end_of(self, process: subprocess.Popen[bytes] | None) -> Death | None:
+        if process is None or process.poll() is None:
             return None
-        return Death(self._process.pid, self._born, self._process.returncode)
+        return Death(process.pid, self._born, process.returncode)
 
     def is_halted(self) -> bool:
         """
