@@ -118,17 +118,8 @@ def postgres(_: str = "") -> tuple[Part, ...]:
     """
     Return PostgreSQL's server, which the distribution brings. `initdb` is beside it.
     """
-    return (
-        Part(
-            name="postgres",
-            version=versions.POSTGRES_AT_LEAST,
-            at_least=True,
-            ask=("--version",),
-            answer=re.compile(r"\(PostgreSQL\) (\S+)"),
-            beside="postgres",
-            mend="install PostgreSQL (Debian, Ubuntu: apt-get install postgresql)",
-        ),
-    )
+    mend = "install PostgreSQL (Debian, Ubuntu: apt-get install postgresql)"
+    return (_server("postgres", versions.POSTGRES_AT_LEAST, r"\(PostgreSQL\) (\S+)", mend),)
 
 
 def for_images(dapr_version: str) -> tuple[Part, ...]:
@@ -235,13 +226,21 @@ def _toxiproxy_part(name: str, ask: tuple[str, ...], package: str) -> Part:
 
 
 def _redis() -> Part:
+    return _server("redis-server", versions.REDIS_AT_LEAST, r"\bv=(\S+)")
+
+
+def _server(name: str, at_least: str, answer: str, mend: str = PROVISION) -> Part:
+    """
+    Return a server that is not built here, in this version or a newer one. `answer` finds it in what the program says.
+    """
     return Part(
-        name="redis-server",
-        version=versions.REDIS_AT_LEAST,
+        name=name,
+        version=at_least,
         at_least=True,
         ask=("--version",),
-        answer=re.compile(r"\bv=(\S+)"),
-        beside="redis-server",
+        answer=re.compile(answer),
+        beside=name,
+        mend=mend,
     )
 
 
