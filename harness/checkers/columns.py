@@ -13,17 +13,15 @@ In a table whose rows are of several kinds (`_KINDS`), a value is changed in one
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
 
-from harness.checkers import invariant, memory, recovery, sandbox, sufficiency
-from harness.checkers.database import Database, UnansweredError, connected, derived
+from harness.checkers import invariant, recovery, sufficiency
+from harness.checkers.changing import Copied, copied
+from harness.checkers.database import UnansweredError
 from harness.checkers.invariant import Invariant
 from harness.checkers.offers import offered
 from harness.evidence.columns import Column, Free, Table
@@ -148,106 +146,66 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str], made: Iterable[C
     are the invariants that are asked, by name.
     """
     asked = {name: invariant.parse(text) for name, text in texts.items()}
-    with tempfile.TemporaryDirectory(prefix="harness-columns-") as scratch:
-        copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))
-        with memory.bounded(), connected(plan, copy, held=0) as (connection, missing):
-            database = Database(connection, missing)
-            offers = offered(plan, database)
-            applicable = {name: each for name, each in asked.items() if not offers.lacking(each.needs, each.workflows)}
-            trial = _Trial(connection, database, plan, applicable)
-            for change in made:
-                changed = [table for table in _there(evidence) if change.table in (None, table)]
-                _make(change, copy)
-                named = trial.named(frozenset(table.name for table in changed))
-                for table in changed:
-                    shutil.copy(path(evidence, table), path(copy, table))
-                free = None if named else _free(change)
-                yield Cell(
-                    table="" if change.table is None else change.table.name,
-                    column=change.column,
-                    change=change.name,
-                    kind=change.kind,
-                    named=named,
-                    free=None if free is None else free.reason,
-                    harmless=free is not None and free.harmless,
-                )
+    with copied(plan, evidence) as copy, duckdb.connect() as writer:
+        offers = offered(plan, copy.database)
+        applicable = {name: each for name, each in asked.items() if not offers.lacking(each.needs, each.workflows)}
+        trial = _Trial(copy, plan, applicable)
+        for change in made:
+            changed = [table for table in _there(evidence) if change.table in (None, table)]
+            _make(writer, change, copy.folder)
+            named = trial.named(changed)
+            free = None if named else _free(change)
+            yield Cell(
+                table="" if change.table is None else change.table.name,
+                column=change.column,
+                change=change.name,
+                kind=change.kind,
+                named=named,
+                free=None if free is None else free.reason,
+                harmless=free is not None and free.harmless,
+            )
 
 
 class _Trial:
     """
-    The database of one run, whose files change. After each change only the derived tables are made again that it
-    concerns, and only the invariants are asked that it concerns, until one names it.
+    The copy of a run, whose tables change. Only the invariants are asked that a change concerns, until one names it:
+    those first that rest on the fewest tables.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, database: Database, plan: Plan, asked: Mapping[str, Invariant]
-    ) -> None:
-        self._connection = connection
-        self._database = database
+    def __init__(self, copy: Copied, plan: Plan, asked: Mapping[str, Invariant]) -> None:
+        self._copy = copy
         self._plan = plan
-        self._asked = asked
-        self._derived = derived()
-        needs = {name: sandbox.tables_of(sql) for name, sql in self._derived.items()}
-        self._order = [name for name in TopologicalSorter(needs).static_order() if name in needs]
-        self._bases: dict[str, frozenset[str]] = {}
-        for name in self._order:
-            self._bases[name] = frozenset().union(*(self._bases.get(each, {each}) for each in needs[name]))
-        self._stale = set(self._order)
-        self._before = dict(self._counts(asked))
+        self._asked = dict(sorted(asked.items(), key=lambda item: (len(copy.basis(item[1])), item[0])))
+        self._before = {name: self._count(each) for name, each in self._asked.items()}
         self._lacking = set(self._reasons())
 
-    def named(self, changed: frozenset[str]) -> str | None:
+    def named(self, changed: Sequence[Table]) -> str | None:
         """
         Return which invariant names what is in the files now, or that it makes the run lack something; None if nothing
         does. `changed` are the tables that are not as they were.
         """
-        self._stale |= {name for name in self._order if self._bases[name] & changed}
-        concerned = [name for name, each in self._asked.items() if self._all_bases(each) & changed]
-        found = next((name for name, count in self._counts(concerned) if count > self._before[name]), None)
-        if found is None and set(self._reasons()) - self._lacking:
-            found = "what the run lacks"
-        self._stale |= {name for name in self._order if self._bases[name] & changed}
-        return found
+        with self._copy.changed(changed):
+            for name, each in self._asked.items():
+                if self._copy.concerns(each, changed) and self._count(each) > self._before[name]:
+                    return name
+            return "what the run lacks" if set(self._reasons()) - self._lacking else None
 
-    def _all_bases(self, each: Invariant) -> frozenset[str]:
-        tables = sandbox.tables_of(each.query) | sandbox.tables_of(each.examined)
-        return frozenset().union(*(self._bases.get(table, {table}) for table in tables))
-
-    def _counts(self, names: Iterable[str]) -> Iterator[tuple[str, float]]:
+    def _count(self, each: Invariant) -> float:
         """
-        Return for each invariant the number of rows against it; infinity if it cannot be told.
+        Return the number of rows against an invariant; infinity if it cannot be told.
         """
-        broken = self._derive()
-        for name in names:
-            each = self._asked[name]
-            try:
-                count: float = self._database.first(each.query, 0)[1]
-                if broken or (count == 0 and self._database.scalar(each.examined) == 0):
-                    count = math.inf
-            except UnansweredError:
-                count = math.inf
-            yield name, count
-
-    def _derive(self) -> bool:
-        """
-        Make the derived tables that are stale. Return whether one cannot be made.
-        """
-        stale = [name for name in self._order if name in self._stale]
-        self._stale.clear()
         try:
-            for name in stale:
-                self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {self._derived[name]}')
-        except duckdb.Error:
-            return True
-        return False
+            count = self._copy.database.first(each.query, 0)[1]
+            return count if count or self._copy.database.scalar(each.examined) else math.inf
+        except UnansweredError:
+            return math.inf
 
     def _reasons(self) -> list[str]:
-        self._derive()
+        database = self._copy.database
         try:
-            kinds = self._database.rows("SELECT class, count(*) AS instances FROM classes GROUP BY class")
-            faults = recovery.findings(self._database)
+            kinds = database.rows("SELECT class, count(*) AS instances FROM classes GROUP BY class")
             classes = {row["class"]: row["instances"] for row in kinds}
-            return list(sufficiency.reasons(self._database, self._plan, classes, faults))
+            return list(sufficiency.reasons(database, self._plan, classes, recovery.findings(database)))
         except UnansweredError as error:
             return [str(error)]
 
@@ -263,32 +221,29 @@ def _free(change: Change) -> Free | None:
     return next((each for each in free if change.name in each.changes or not each.changes), None)
 
 
-def _make(change: Change, evidence: Path) -> None:
+def _make(connection: duckdb.DuckDBPyConnection, change: Change, evidence: Path) -> None:
     """
-    Change the tables in the folder `evidence`.
+    Change the tables in the folder `evidence`, by means of any connection.
     """
-    with duckdb.connect() as connection:
-        if change.table is not None:
-            _rewrite(connection, path(evidence, change.table), change.table, _sql(change, change.table))
-            return
-        ids = connection.read_parquet(str(path(evidence, OPERATIONS))).filter("outcome = 'ok' AND client <> 'canary'")
-        first, second = (
-            "'" + value.replace("'", "''") + "'"
-            for (value,) in ids.order("invoked_ns").limit(2).select("instance_id").fetchall()
-        )
-        for table in _there(evidence):
-            if "instance_id" in table.types:
-                exchanged = (
-                    f"CASE instance_id WHEN {first} THEN {second} WHEN {second} THEN {first} ELSE instance_id END"
-                )
-                _rewrite(
-                    connection,
-                    path(evidence, table),
-                    table,
-                    f"SELECT * FROM rows WHERE instance_id <> {first}"
-                    if change.name == "instance gone"
-                    else f"SELECT * REPLACE ({exchanged} AS instance_id) FROM rows",
-                )
+    if change.table is not None:
+        _rewrite(connection, path(evidence, change.table), change.table, _sql(change, change.table))
+        return
+    ids = connection.read_parquet(str(path(evidence, OPERATIONS))).filter("outcome = 'ok' AND client <> 'canary'")
+    first, second = (
+        "'" + value.replace("'", "''") + "'"
+        for (value,) in ids.order("invoked_ns").limit(2).select("instance_id").fetchall()
+    )
+    for table in _there(evidence):
+        if "instance_id" in table.types:
+            exchanged = f"CASE instance_id WHEN {first} THEN {second} WHEN {second} THEN {first} ELSE instance_id END"
+            _rewrite(
+                connection,
+                path(evidence, table),
+                table,
+                f"SELECT * FROM rows WHERE instance_id <> {first}"
+                if change.name == "instance gone"
+                else f"SELECT * REPLACE ({exchanged} AS instance_id) FROM rows",
+            )
 
 
 def _sql(change: Change, table: Table) -> str:

@@ -8,7 +8,7 @@ SQL of an invariant, also of a target's own, can read the evidence and nothing e
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -40,7 +40,7 @@ def silent(what: str, number: int, count: int) -> None:
 
 _THREADS = 2
 _MEMORY = "1GB"
-_HELD = 1_000_000
+HELD = 1_000_000
 """
 Bytes of a Parquet file that is read once, and not by each of some hundred queries: that of some thousand instances. A
 larger one takes as little time to read again, and much less memory.
@@ -78,6 +78,7 @@ class Database:
         self._longest = longest
         self.missing = missing
         self._needs: dict[str, frozenset[str]] = {}
+        self._queries: dict[str, str] = {}
         self._derivable: dict[str, str] = {}
 
     def beside(self) -> Database:
@@ -213,12 +214,29 @@ class Database:
         """
         self._needs |= {name: sandbox.tables_of(sql) for name, sql in queries.items()}
         order = [name for name in TopologicalSorter(self._needs).static_order() if name in queries]
-        self._derivable |= {name: queries[name] for name in order}
+        made = {name: queries[name] for name in order}
+        self._queries |= made
+        self._derivable |= made
         if progress is None:
             return
         for number, name in enumerate(order, 1):
             progress(f"table {name}", number, len(order))
             self._derive_one(name)
+
+    def changed(self, tables: Collection[str]) -> None:
+        """
+        Be told that these tables of the evidence are not as they were. What is derived from them is made again when a
+        query reads it.
+        """
+        stale = {name for name in self._queries if not self._bases({name}).isdisjoint(tables)}
+        self.missing = {name: reason for name, reason in self.missing.items() if name not in stale}
+        self._derivable = {name: sql for name, sql in self._queries.items() if name in stale or name in self._derivable}
+
+    def rests_on(self, sql: str) -> set[str]:
+        """
+        Return the tables that a query reads, and all from which they are made.
+        """
+        return self._bases(sandbox.tables_of(sql))
 
     def _derive_one(self, name: str) -> None:
         """
@@ -237,7 +255,7 @@ class Database:
         """
         try:
             with interruptible():
-                self._connection.execute(f'CREATE TABLE "{name}" AS {sql}')
+                self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {sql}')
         except duckdb.Error as error:
             return str(error)
         return None
@@ -286,7 +304,7 @@ def derived() -> dict[str, str]:
 
 
 @contextmanager
-def connected(plan: Plan, evidence: Path, held: int = _HELD) -> Iterator[Connected]:
+def connected(plan: Plan, evidence: Path, held: int = HELD) -> Iterator[Connected]:
     """
     Open a connection that has the evidence tables and the tables of the plan. Return it, and for each evidence table
     that is missing the reason. A file of more than `held` bytes is read by each query.

@@ -13,20 +13,20 @@ plants itself (`harness.checkers.plants`) is tried, too.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 
 from harness.checkers import invariant, plants
+from harness.checkers.changing import copied
 from harness.checkers.database import Row, UnansweredError, open_database
 from harness.checkers.defects import DEFECTS, HARMLESS, Defect
 from harness.checkers.examining import examine
 from harness.checkers.offers import offered
 from harness.checkers.telling import Telling
 from harness.errors import EvidenceError
+from harness.evidence.columns import Table
 from harness.evidence.tables import path
 from harness.model import Plan, Planted
 
@@ -110,7 +110,8 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str] | None = None) ->
     The evidence itself is not changed. Raises EvidenceError if it lacks the data that the defects need; ValueError if a
     change that an invariant plants itself fails.
     """
-    with open_database(plan, evidence, None) as database:
+    with copied(plan, evidence) as copy, duckdb.connect() as writer:
+        database = copy.database
         try:
             (victims,) = database.rows(_VICTIMS)
             telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
@@ -121,42 +122,38 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str] | None = None) ->
         parsed = {name: invariant.parse(text) for name, text in texts.items()}
         catches = {name: each.catches for name, each in parsed.items()}
         before = {name: examine(database, telling, name, text, "general").violations for name, text in texts.items()}
-    with tempfile.TemporaryDirectory(prefix="harness-selftest-") as scratch:
-        copy = Path(shutil.copytree(evidence, Path(scratch) / "evidence"))
+
+        def more(names: Collection[str], table: Table) -> tuple[str, ...]:
+            with copy.changed([table]):
+                findings = [
+                    examine(database, telling, name, texts[name], "general")
+                    for name in names
+                    if copy.concerns(parsed[name], [table])
+                ]
+            return tuple(finding.name for finding in findings if finding.violations > before[finding.name])
+
         for name, defect in {**DEFECTS, **HARMLESS}.items():
             expected = () if name in HARMLESS else naming(name, catches)
             tells = name in HARMLESS or bool(expected)  # what nobody here can see is not planted
-            planted = tells and _plant(defect, evidence, copy, victims)
-            caught: tuple[str, ...] = ()
-            if planted:
-                with open_database(plan, copy, None) as database:
-                    findings = [
-                        examine(database, telling, invariant_name, texts[invariant_name], "general")
-                        for invariant_name in expected or texts.keys() - set(defect.seen_by)
-                    ]
-                caught = tuple(finding.name for finding in findings if finding.violations > before[finding.name])
-                shutil.copy(path(evidence, defect.table), path(copy, defect.table))
+            planted = tells and _plant(writer, defect, evidence, copy.folder, victims)
+            asked = expected or sorted(texts.keys() - set(defect.seen_by))
             yield Planted(
                 defect=name,
                 table=defect.table.name,
                 harmless=name in HARMLESS,
                 expected=expected,
                 planted=planted,
-                caught=caught,
+                caught=more(asked, defect.table) if planted else (),
             )
         for name, each in parsed.items():
             for number, plant in enumerate(each.plants, 1):
-                planted = plants.make(plant, evidence, copy)
-                if planted:
-                    with open_database(plan, copy, None) as database:
-                        finding = examine(database, telling, name, texts[name], "user")
-                    shutil.copy(path(evidence, plant.table), path(copy, plant.table))
+                planted = plants.make(plant, evidence, copy.folder)
                 yield Planted(
                     defect=f"planted by {name}" + (f" ({number})" if len(each.plants) > 1 else ""),
                     table=plant.table.name,
                     expected=(name,),
                     planted=planted,
-                    caught=(name,) if planted and finding.violations > before[name] else (),
+                    caught=more((name,), plant.table) if planted else (),
                 )
 
 
@@ -167,39 +164,37 @@ def naming(defect: str, catches: Mapping[str, Collection[str]]) -> tuple[str, ..
     return tuple(sorted(name for name, defects in catches.items() if defect.partition("/")[0] in defects))
 
 
-def _plant(defect: Defect, evidence: Path, copy: Path, victims: Row) -> bool:
+def _plant(connection: duckdb.DuckDBPyConnection, defect: Defect, evidence: Path, copy: Path, victims: Row) -> bool:
     """
-    Write the table of `evidence` with the defect to `copy`. Return False, and write nothing, if there is no row for it.
+    Write the table of `evidence` with the defect to `copy`, by means of any connection. Return False, and write
+    nothing, if there is no row for it.
     """
     if not path(evidence, defect.table).is_file():
         return False
-    with duckdb.connect() as connection:
-        rows = connection.read_parquet(str(path(evidence, defect.table)), file_row_number=True)
-        source = rows
-        if defect.of is not None:
-            source = connection.read_parquet(str(path(evidence, defect.of)), file_row_number=True)
-        about = [
-            duckdb.ConstantExpression(victims[name]).cast(type_).alias(name) for name, type_ in _VICTIM_TYPES.items()
-        ]
-        with_victims = source.select(duckdb.StarExpression(), *about)
-        lines = with_victims.select(f"file_row_number AS line, {defect.about} AS meant").filter("meant")
-        first = lines.order("line").limit(1).fetchall()
-        if not first:
-            return False
-        line = first[0][0]
-        types = dict(zip(rows.columns, rows.types, strict=True))
-        del types["file_row_number"]
-        kept = ", ".join(f'"{name}"' for name in types)
-        as_it_is = {name: name if defect.of is None else "NULL" for name in types}
-        new = {**as_it_is, **defect.new}
-        changed = ", ".join(f'CAST({new[name]} AS {types[name]}) AS "{name}"' for name in types)
-        parts = [rows.select(kept) if defect.of else rows.filter(f"file_row_number <> {line}").select(kept)]
-        if defect.twice:
-            parts.append(rows.filter(f"file_row_number = {line}").select(kept))
-        if not defect.gone:
-            parts.append(with_victims.filter(f"file_row_number = {line}").select(changed))
-        together = parts[0]
-        for part in parts[1:]:
-            together = together.union(part)
-        together.write_parquet(str(path(copy, defect.table)))
+    rows = connection.read_parquet(str(path(evidence, defect.table)), file_row_number=True)
+    source = rows
+    if defect.of is not None:
+        source = connection.read_parquet(str(path(evidence, defect.of)), file_row_number=True)
+    about = [duckdb.ConstantExpression(victims[name]).cast(type_).alias(name) for name, type_ in _VICTIM_TYPES.items()]
+    with_victims = source.select(duckdb.StarExpression(), *about)
+    lines = with_victims.select(f"file_row_number AS line, {defect.about} AS meant").filter("meant")
+    first = lines.order("line").limit(1).fetchall()
+    if not first:
+        return False
+    line = first[0][0]
+    types = dict(zip(rows.columns, rows.types, strict=True))
+    del types["file_row_number"]
+    kept = ", ".join(f'"{name}"' for name in types)
+    as_it_is = {name: name if defect.of is None else "NULL" for name in types}
+    new = {**as_it_is, **defect.new}
+    changed = ", ".join(f'CAST({new[name]} AS {types[name]}) AS "{name}"' for name in types)
+    parts = [rows.select(kept) if defect.of else rows.filter(f"file_row_number <> {line}").select(kept)]
+    if defect.twice:
+        parts.append(rows.filter(f"file_row_number = {line}").select(kept))
+    if not defect.gone:
+        parts.append(with_victims.filter(f"file_row_number = {line}").select(changed))
+    together = parts[0]
+    for part in parts[1:]:
+        together = together.union(part)
+    together.write_parquet(str(path(copy, defect.table)))
     return True

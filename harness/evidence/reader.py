@@ -22,7 +22,8 @@ def make_views(
 ) -> dict[str, str]:
     """
     Make a view of each evidence table in `folder`, with the columns of the schema in their order. A file of up to
-    `held` bytes is read into a table at once, which is faster if many queries read it.
+    `held` bytes is read into a table at once, which is faster if many queries read it. What is there already is
+    replaced; a table stays a table, and a view a view.
 
     Return table name -> why it cannot be read, for the tables that get no view.
     """
@@ -48,7 +49,7 @@ def _make_view(connection: duckdb.DuckDBPyConnection, folder: Path, table: Table
         if file.stat().st_size > held:
             found.project(columns).create_view(table.name)
         else:
-            made = f"CREATE TABLE {table.name} AS SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - the schema's
+            made = f"CREATE OR REPLACE TABLE {table.name} AS SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - the schema's
             connection.execute(made, [str(file)])
     except duckdb.Error as error:
         return f"evidence/{file.name} cannot be read: {error}"

@@ -196,12 +196,13 @@ def part(plan: Plan, evidence: Path, folder: Path) -> int:
 
 def _trials(plan: Plan, sound: Path, scratch: Path, stack: ExitStack) -> Iterator[Trial]:
     clean = _loaded(stack.enter_context(open_database(plan, sound)))
+    writer = stack.enter_context(duckdb.connect())
     yield Trial(clean, frozenset(), holds=True)
     (victims,) = clean.rows(selftest._VICTIMS)
     catches = {name: invariant.parse(text).catches for name, text in invariant.load(invariant.GENERAL).items()}
     for name, defect in {**defects.HARMLESS, **defects.DEFECTS}.items():
         copy = Path(shutil.copytree(sound, scratch / name.replace("/", "-")))
-        if selftest._plant(defect, sound, copy, victims):
+        if selftest._plant(writer, defect, sound, copy, victims):
             database = _loaded(stack.enter_context(open_database(plan, copy)))
             yield Trial(database, frozenset(selftest.naming(name, catches)), holds=name in defects.HARMLESS)
 
