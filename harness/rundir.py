@@ -102,6 +102,13 @@ class RunDir:
         return self.path / "data"
 
     @property
+    def progress(self) -> Path:
+        """
+        How far the run is; not there before its load and after its end.
+        """
+        return self.path / "progress.json"
+
+    @property
     def verdict(self) -> Path:
         """
         What was found.

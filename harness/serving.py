@@ -24,11 +24,11 @@ from harness.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
 
-_TYPES: Mapping[str, str] = {".html": "text/html; charset=utf-8", ".json": "application/json"}
-_TEXT = "text/plain; charset=utf-8"
+TYPES: Mapping[str, str] = {".html": "text/html; charset=utf-8", ".json": "application/json"}
+TEXT = "text/plain; charset=utf-8"
 """For everything else, XML too: what came from outside is shown and never interpreted."""
 
-_HEADERS: Mapping[str, str] = {
+HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -36,7 +36,7 @@ _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_SANDBOX = "sandbox allow-scripts; frame-ancestors 'none'"
+SANDBOX = "sandbox allow-scripts; frame-ancestors 'none'"
 _INDEX = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     protocol_version = "HTTP/1.0"
     error_message_format = "%(code)d %(message)s\n"
-    error_content_type = _TEXT
+    error_content_type = TEXT
     _policy = "default-src 'none'; frame-ancestors 'none'"
 
     def do_GET(self) -> None:
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/":
             wanted = dict(parse_qsl(query))
             text = index.html(self.server.library.read(), self.server.library.root.name, wanted)
-            self._send(text.encode("utf-8", "replace"), _TYPES[".html"], _INDEX)
+            self._send(text.encode("utf-8", "replace"), TYPES[".html"], _INDEX)
             return
         parts = [os.fsdecode(unquote_to_bytes(part)) for part in path.split("/")[1:]]
         name = parts[-1] if parts else ""  # `*` is a path without a part
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND, "there is no such file of a run")
             return
         with file:
-            self._send(file.read(), _TYPES.get(Path(name).suffix, _TEXT), _SANDBOX)
+            self._send(file.read(), TYPES.get(Path(name).suffix, TEXT), SANDBOX)
 
     def _refused(self) -> None:
         self.send_response(HTTPStatus.METHOD_NOT_ALLOWED)
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         Add the headers that every answer has.
         """
         self.send_header("Content-Security-Policy", self._policy)
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 

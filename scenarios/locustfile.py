@@ -4,7 +4,7 @@
     locust -f scenarios --headless --scenario sidecar_kill -t 40s
 """
 
-from harness.load.locust_host import ArrivalUser
+from harness.locust import ArrivalUser
 
 
 class Starts(ArrivalUser):

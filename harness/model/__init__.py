@@ -19,6 +19,7 @@ from harness.model.ledgers import (
 )
 from harness.model.load import Load, Share
 from harness.model.plan import Aim, Asked, Plan, Step
+from harness.model.progress import Limit, Progress
 from harness.model.scenario import (
     ActivityPoint,
     Checks,
@@ -93,6 +94,7 @@ __all__ = [
     "Known",
     "Latency",
     "Ledger",
+    "Limit",
     "Load",
     "Minimum",
     "Moment",
@@ -109,6 +111,7 @@ __all__ = [
     "Planted",
     "Point",
     "Program",
+    "Progress",
     "Result",
     "Retry",
     "RowMapping",

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
 from harness.backends.base import Backend
 from harness.errors import EvidenceError
+from harness.files import write_whole
 from harness.journal import Journal
-from harness.model import Step
+from harness.model import Limit, Progress, Step
 from harness.rows import Applied, FaultRow, Sample
+from harness.rundir import RunDir
 from harness.running.controller import Active
-from harness.running.screen import Screen, Snapshot
+from harness.running.screen import Screen
 from harness.running.watch import Watch
 
 log = structlog.get_logger(__name__)
 
 _SAMPLE_EVERY = 1.0
+_TELL_EVERY = 1.0
 
 
 class Observer:
@@ -31,14 +35,22 @@ class Observer:
     """
 
     def __init__(
-        self, backend: Backend, watch: Watch, samples: Journal[Sample], faults: Journal[FaultRow], screen: Screen
+        self,
+        run: RunDir,
+        backend: Backend,
+        watch: Watch,
+        samples: Journal[Sample],
+        faults: Journal[FaultRow],
+        screen: Screen,
     ) -> None:
+        self._run = run
         self._backend = backend
         self._watch = watch
         self._samples = samples
         self._faults = faults
         self._screen = screen
         self._sampled = 0.0
+        self._told = 0.0
         self._dead: set[str] = set()
 
     def look(self) -> None:
@@ -59,24 +71,31 @@ class Observer:
         waiting: int,
         active: Sequence[Active] = (),
         coming: tuple[Step, float] | None = None,
+        limits: tuple[Limit, ...] = (),
     ) -> None:
         """
-        Show the state of the run: `left` seconds of the phase, `waiting` instances, the faults in force, and the next
-        step with the seconds until it begins.
+        Show the state of the run, on the screen and once per second in progress.json: `left` seconds of the phase,
+        `waiting` instances, the faults in force, the next step with the seconds until it begins, and the limits at
+        which the run is given up.
         """
         watch = self._watch
-        self._screen.show(
-            Snapshot(
-                phase=phase,
-                left=max(0.0, left),
-                sent=watch.sent,
-                answers=dict(watch.answers),
-                in_flight=waiting,
-                ended=dict(watch.ended),
-                faults=tuple(f"{fault.fault} {fault.node}" for fault in active),
-                coming=f"{coming[0].fault} {', '.join(coming[0].nodes)} in {coming[1]:.0f} s" if coming else None,
-            )
+        progress = Progress(
+            at_ns=time.time_ns(),
+            phase=phase,
+            left=max(0.0, left),
+            sent=watch.sent,
+            answers=dict(watch.answers),
+            in_flight=waiting,
+            ended=dict(watch.ended),
+            faults=tuple(f"{fault.fault} {fault.node}" for fault in active),
+            coming=f"{coming[0].fault} {', '.join(coming[0].nodes)} in {coming[1]:.0f} s" if coming else None,
+            limits=limits,
         )
+        self._screen.show(progress)
+        if time.monotonic() - self._told >= _TELL_EVERY:
+            self._told = time.monotonic()
+            with suppress(OSError):  # a full disk is for the limits to tell
+                write_whole(self._run.progress, progress.model_dump_json() + "\n")
 
     def _note_deaths(self) -> None:
         """

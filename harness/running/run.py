@@ -89,6 +89,7 @@ class Run:
 
     def _execute(self) -> Ended:
         with self._exits, Interruption() as interruption:
+            self._exits.callback(self._run.progress.unlink, missing_ok=True)
             self._exits.callback(self._backend.down)
             with self._phase("up"):
                 endpoints = self._backend.up(self._screen.say)
@@ -98,7 +99,7 @@ class Run:
                 watch = Watch(self._run.journals, witnesses, self._plan.target.workflows)
                 ended = canary.release(self._plan, self._run, endpoints, watch, witnesses)
                 self._screen.say(f"ready: {ended} canary instances ended")
-            observer = Observer(self._backend, watch, self._samples, self._faults, self._screen)
+            observer = Observer(self._run, self._backend, watch, self._samples, self._faults, self._screen)
             announcements = self._announcements(endpoints, witnesses)
             least = self._plan.scenario.checks.minimum.in_flight
             controller = Controller(
@@ -200,6 +201,7 @@ class Run:
             watch.running,
             controller.active(),
             None if step is None else (step, step.at - elapsed),
+            self._lookout.limits,
         )
 
     def _gives_up(self, unanswered: int = 0, still: float = 0.0) -> bool:
@@ -243,7 +245,7 @@ class Run:
         while True:
             observer.look()
             left = began + checks.settle - time.monotonic()
-            observer.show("settle", left, watch.unsettled)
+            observer.show("settle", left, watch.unsettled, limits=self._lookout.limits)
             still = min(watch.still, time.monotonic() - began)  # what stood still during a fault may move now
             if not stall_is_told and watch.unsettled and (still >= checks.stall or left <= 0):
                 stall_is_told = True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.model import Plan, Safety
+from harness.model import Limit, Plan, Safety
 from harness.planning import shapes
 
 _EVERY = 1.0
@@ -52,6 +52,19 @@ def exceeded(safety: Safety, reading: Reading, allowed: float) -> str | None:
     return None
 
 
+def limits(safety: Safety, reading: Reading, allowed: float) -> tuple[Limit, ...]:
+    """
+    Return every limit with what is observed, in the order of `exceeded`.
+    """
+    return (
+        Limit(name="disk_mb", value=reading.disk_mb, limit=safety.disk_mb, unit="MB", least=True),
+        Limit(name="memory_mb", value=reading.memory_mb, limit=safety.memory_mb, unit="MB", least=True),
+        Limit(name="overtime", value=reading.elapsed, limit=allowed, unit="s"),
+        Limit(name="errors", value=reading.unanswered, limit=safety.errors * reading.planned, unit="starts"),
+        Limit(name="standstill", value=reading.still, limit=safety.standstill, unit="s"),
+    )
+
+
 class Lookout:
     """
     Decides whether one run gives up. It observes this machine at most once per second, and keeps the first reason.
@@ -67,6 +80,8 @@ class Lookout:
         self._gave_up = False
         self.reason: str | None = None
         """Why the present phase is cut short; None if it is not."""
+        self.limits: tuple[Limit, ...] = ()
+        """The limits, as they were observed last."""
 
     @property
     def gave_up(self) -> bool:
@@ -105,6 +120,7 @@ class Lookout:
             disk_mb=psutil.disk_usage(str(self._folder)).free / _MB,
             memory_mb=psutil.virtual_memory().available / _MB,
         )
+        self.limits = limits(self._safety, reading, self._allowed)
         self.reason = exceeded(self._safety, reading, self._allowed)
         self._gave_up = self.reason is not None
         return self._gave_up

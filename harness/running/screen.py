@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -15,24 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness.model import Progress
+
 _PLAIN_EVERY = 5.0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """
-    One moment of a run. `left` is the seconds until the end of the phase, None if not known. `ended` counts instances
-    by the outcome that their workflows named.
-    """
-
-    phase: str
-    left: float | None = None
-    sent: int = 0
-    answers: Mapping[str, int] = field(default_factory=dict)
-    in_flight: int = 0
-    ended: Mapping[str, int] = field(default_factory=dict)
-    faults: tuple[str, ...] = ()
-    coming: str | None = None
 
 
 class Screen:
@@ -65,7 +49,7 @@ class Screen:
         """
         self._console.print(Text(f"{self._clock()}  {line}"), highlight=False, soft_wrap=True)
 
-    def show(self, progress: Snapshot) -> None:
+    def show(self, progress: Progress) -> None:
         """
         Show the newest state.
         """
@@ -82,7 +66,7 @@ class Screen:
     def _clock(self) -> str:
         return f"{time.monotonic() - self._began:6.1f} s"
 
-    def _picture(self, progress: Snapshot) -> RenderableType:
+    def _picture(self, progress: Progress) -> RenderableType:
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", justify="right")
         grid.add_column()
@@ -98,7 +82,7 @@ class Screen:
         return grid
 
 
-def _line(progress: Snapshot) -> str:
+def _line(progress: Progress) -> str:
     parts = [progress.phase]
     if progress.sent:
         parts.append(_counts({"sent": progress.sent, **progress.answers}))

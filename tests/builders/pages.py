@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ def written() -> dict[Path, str]:
         ("verdict-json.md", _fields()),
         ("run-directory.md", _evidence()),
         ("writing-a-fault.md", _powers()),
+        ("locust.md", _flags()),
     ):
         text = (docs / page).read_text()
         for heading, head, rows in tables:
@@ -73,6 +76,17 @@ def _invariants() -> Iterator[tuple[str, Sequence[str], Rows]]:
     for heading, folder in _FOLDERS.items():
         texts = invariant.load(folder)
         yield heading, ("invariant", "claim"), [(f"`{n}`", invariant.parse(t).claim) for n, t in texts.items()]
+
+
+def _flags() -> Iterator[tuple[str, Sequence[str], Rows]]:
+    """
+    From a process of its own: whoever imports `harness.locust` is patched for gevent.
+    """
+    told = "[[flag.names, flag.served, flag.why] for flag in FLAGS]"
+    asked = f"from harness.locust.flags import FLAGS; import json; print(json.dumps({told}))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True, timeout=60)
+    rows = [(", ".join(f"`{name}`" for name in names), *how) for names, *how in json.loads(done.stdout)]
+    yield "Locust's flags", ("flag", "what it does here", "when it is refused, and why"), rows
 
 
 def _fields() -> Iterator[tuple[str, Sequence[str], Rows]]:

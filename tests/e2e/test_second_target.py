@@ -99,15 +99,18 @@ def test_an_effect_that_is_repeated_after_a_kill_is_found_although_the_applicati
     assert {proof["instance_id"] for proof in proofs} <= duplicated
 
 
-def test_locust_in_charge_does_the_same_run(harness):
+def test_locust_in_charge_does_the_same_run_and_its_exit_code_is_the_verdicts(harness, tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text("from harness.locust import ArrivalUser\n\nclass Mine(ArrivalUser):\n    '''The load.'''\n")
     finished = harness(
-        *("-f", "scenarios", "--headless", "--only-summary", "-t", "6s"),
-        *("--scenario", "tests/targets/payments_calm.yaml"),
+        *("-f", mine, "--headless", "--only-summary", "-t", "6s"),
+        *("--scenario", "tests/targets/payments_calm.yaml", "--defect", "blind_hold", "--out", tmp_path / "runs"),
         command=("locust",),
-        check=0,
+        check=1,
     )
 
-    assert "Shutting down (exit code 0)" in finished.out
+    assert "VIOLATED" in finished.out
+    assert "Shutting down (exit code 1)" in finished.out
 
 
 def test_several_applications_are_judged_together_and_faults_name_them(harness):

@@ -29,7 +29,7 @@ LAYERS = [
     {"harness.sweep", "harness.suite", "harness.comparing", "harness.replaying"},
     {"harness_reports"},
     {"harness.pipeline", "harness.serving"},
-    {"harness.cli"},
+    {"harness.cli", "harness.locust"},
     {"harness.pytest_plugin"},
     {"harness.__main__"},
 ]

@@ -2,7 +2,7 @@
 -- severity: unknown
 -- examined: SELECT count(*) FROM operations
 -- catches: call_renumbered, call_to_nobody, call_undue, call_of_stranger
--- source: harness/load/operations.py and locust_host.py, harness/running/canary.py. Calls are not counted if lines of journals were torn.
+-- source: harness/load/operations.py, harness/locust/user.py, harness/running/canary.py. Calls are not counted if lines of journals were torn.
 -- witness: call {op_id:or} of {instance_id:or}: {fault}.
 WITH again AS (
     SELECT tries.op_id AS again_id, max(earlier.completed_ns) AS before_ns

@@ -1,0 +1,135 @@
+"""
+The user that sends the arrivals of a scenario.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import gevent
+import gevent.pool
+from locust import FastHttpUser, task
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import WorkerRunner
+
+from harness.journal import Journal
+from harness.load.arrivals import Arrival
+from harness.load.operations import Operations
+from harness.load.start import start
+from harness.load.work import of_run
+from harness.locust.session import SESSION
+from harness.rows import LoadBegan, LoadEnded, LoadRow
+
+_RETRY_PAUSE = 0.5
+_MOST_IN_FLIGHT = 2000
+
+
+class ArrivalUser(FastHttpUser):
+    """
+    Sends every arrival of the plan at its time, each in a greenlet of its own. One such user sends the whole load.
+
+    Latency counts from the intended time, so that delays which a stalled system causes for later arrivals are counted
+    too (coordinated omission; G. Tene, wrk2).
+    """
+
+    abstract = True
+    fixed_count = 1
+    concurrency = _MOST_IN_FLIGHT
+    max_retries = 0
+    max_redirects = 0
+
+    def __init__(self, environment: Environment) -> None:
+        if SESSION.run is not None:
+            work = of_run(SESSION.run)
+        elif SESSION.work is not None:
+            work = SESSION.work
+        else:
+            raise StopUser
+        self.work, self.load = work, work.load
+        self.host = next(iter(work.replicas.apps.values())).url
+        self.network_timeout = self.load.timeout
+        self.connection_timeout = self.load.timeout
+        self.journal: Journal[LoadRow] = Journal(work.journals.load if work.journals else Path(os.devnull))
+        self.operations = Operations(
+            Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)),
+            f"locust-{os.getpid()}",
+        )
+        self.calls = gevent.pool.Pool(_MOST_IN_FLIGHT)
+        super().__init__(environment)
+
+    @task
+    def arrivals(self) -> None:
+        """
+        Send the whole load, then end the test.
+        """
+        dropped = 0
+        origin_ns = time.time_ns()
+        self.journal.write(LoadBegan(at_ns=origin_ns))
+        try:
+            for arrival in self.work.arrivals():
+                intended_ns = origin_ns + round(arrival.at * 1e9)
+                gevent.sleep(max(0.0, (intended_ns - time.time_ns()) / 1e9))
+                if self.calls.free_count() > 0:
+                    self.calls.spawn(self.one, arrival, intended_ns)
+                else:
+                    dropped += 1
+            gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.load.duration))
+        finally:
+            self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
+            self.journal.write(LoadEnded(at_ns=time.time_ns(), dropped=dropped))
+        gevent.spawn(_end, self.environment)
+        raise StopUser
+
+    def one(self, arrival: Arrival, intended_ns: int) -> None:
+        """
+        Start one instance. While the outcome is unknown and tries are left, start it again on the next replica.
+        """
+        # A start that brings its own id would begin another instance at each try.
+        workflow = self.work.workflows[arrival.workflow]
+        tries = self.load.retries + 1 if workflow.start.id is None else 1
+        for attempt in range(1, tries + 1):
+            call = start(
+                arrival.workflow,
+                workflow,
+                arrival.instance_id,
+                arrival.body,
+                self.work.replicas,
+                arrival.number + attempt - 1,
+            )
+            op_id = self.operations.invoke(call, arrival, attempt=attempt, intended_ns=intended_ns)
+            with self.client.post(
+                call.url, json=call.body, name=f"start {arrival.kind}", catch_response=True
+            ) as response:
+                status = response.status_code or None
+                failure = getattr(response, "error", None)  # Locust sets it only where there was no answer
+                answer = call.answer(status, str(failure or response.text or ""))
+                if answer.outcome == "ok":
+                    response.success()
+                else:
+                    response.failure(f"{answer.outcome}: {status or 'no answer'}")
+            self.operations.complete(op_id, status, answer)
+            if answer.outcome != "unknown":
+                return
+            gevent.sleep(_RETRY_PAUSE)
+            intended_ns = time.time_ns()
+
+
+def _end(environment: Environment) -> None:
+    """
+    End the test. In headless mode the process ends too; under the web UI it stays, unless it is to quit by itself.
+    """
+    runner, page, options = environment.runner, environment.web_ui, environment.parsed_options
+    if runner is None or isinstance(runner, WorkerRunner):
+        return
+    if page is None:
+        runner.quit()
+        return
+    runner.stop()
+    # Locust itself does this only where the time of the test is limited.
+    if options is not None and options.autostart and options.autoquit != -1 and not options.run_time:
+        gevent.sleep(options.autoquit)
+        runner.quit()
+        page.stop()
