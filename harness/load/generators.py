@@ -84,10 +84,16 @@ class Locust(Generator):
         with (self._run.logs / "locust.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "locust", "-f", str(self._scenarios / "locustfile.py")),
+                    *(sys.executable, "-m", "locust", "-f", str(self._scenarios.resolve() / "locustfile.py")),
                     *("--headless", "--users", "1", "--only-summary", "--skip-log-setup"),
                 ],
-                env={**os.environ, "HARNESS_LOAD": str(self._run.path), MARK: str(self._run.path)},
+                # What the user has set for a Locust of their own, there or in a locust.conf, is not meant for this one.
+                env={
+                    **{name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")},
+                    "HARNESS_LOAD": str(self._run.path.resolve()),
+                    MARK: str(self._run.path),
+                },
+                cwd=self._run.path,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

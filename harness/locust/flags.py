@@ -121,7 +121,8 @@ def refuse(options: Namespace, users: _Users) -> None:
     for flag in FLAGS:
         if flag.refuses(options, users):
             raise UsageError(flag.why)
-    refuse_several(users)
+    if not options.class_picker:  # the form chooses
+        refuse_several(users)
 
 
 def refuse_several(users: _Users) -> None:

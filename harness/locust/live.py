@@ -2,6 +2,8 @@
 What is known of a run while it runs, for the web page: read from its directory, where the harness process writes it.
 
 Nothing is judged here. What an instance's end is worth only the verdict says.
+
+What reads verdicts and reports is imported where there is one: a container that only sends load does not have it.
 """
 
 from __future__ import annotations
@@ -10,8 +12,6 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 
-from harness_reports import words
-from harness_reports.shelf import FILES
 from pydantic import ValidationError
 
 from harness.errors import EvidenceError
@@ -140,6 +140,8 @@ class Follower:
         if over and self._verdict is None:
             with suppress(EvidenceError):
                 self._verdict = self.run.load_verdict()
+        from harness_reports.shelf import FILES  # noqa: PLC0415 - not in a container that only sends load
+
         plan, progress = self._plan, self._progress
         ended = self._verdict is not None
         steps = tuple(
@@ -215,6 +217,8 @@ def _moment(before: Progress, after: Progress, began_ns: int) -> Moment:
 
 
 def _found(verdict: Verdict) -> Found:
+    from harness_reports import words  # noqa: PLC0415 - not in a container that only sends load
+
     return Found(result=verdict.result, brief=words.in_brief(verdict), classes=verdict.classes)
 
 

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import gevent
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
-from harness_reports.shelf import FILES, opened
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from pydantic import Field
@@ -24,7 +23,6 @@ from harness.locust import options as ours
 from harness.locust.live import Follower, Live
 from harness.locust.session import SESSION
 from harness.model import Value
-from harness.serving import HEADERS, SANDBOX, TEXT, TYPES
 
 KEY, TITLE = "chaos", "Chaos"
 _EVERY = 1.0
@@ -198,6 +196,10 @@ def _file(watcher: _Watcher, run: str, name: str) -> Response:
     """
     Answer with a file that a run of this Locust left. A report runs in an origin of its own.
     """
+    from harness_reports.shelf import FILES, opened  # noqa: PLC0415 - not in a container that only sends load
+
+    from harness.serving import HEADERS, SANDBOX, TEXT, TYPES  # noqa: PLC0415 - as above
+
     follower = watcher.followers.get(run)
     found = None
     if follower is not None and name in FILES:

@@ -63,6 +63,7 @@ USERS = (
     (["Starts", "Other"], (), "Other, Starts: each sends the whole load"),
     (["Mine"], (), "no user sends the arrivals"),
     (["Starts", "Mine"], (), None),
+    (["Starts", "Other"], ("--class-picker",), None),
 )
 
 
@@ -146,13 +147,13 @@ def test_three_lines_of_ones_own_with_flags_files_and_variables(tmp_path, app):
     )
     done = locust(
         tmp_path,
-        *("--config", "more.conf", "-t", "4s", "--html", "out/{u}.html", "--json"),
+        *("--config", "more.conf", "--rate", "40", "-t", "5s", "--html", "out/{u}.html", "--json"),
         *("--logfile", "out.log", "--seed", "4"),
         env={"LOCUST_SPAWN_RATE": "2"},
     )
     assert done.returncode == 0, done.stderr
     sent = sum(each["num_requests"] for each in json.loads(done.stdout))
-    numbers = [int(each["order_id"].rpartition("-")[2]) for each in app.starts]
+    numbers = sorted(int(each["order_id"].rpartition("-")[2]) for each in app.starts)
     assert numbers == list(range(sent)), "one user sends the schedule, however many are asked for"
     assert sent > 5
     rows = {row["Name"]: row for row in csv.DictReader((tmp_path / "out/load_stats.csv").read_text().splitlines())}
@@ -165,12 +166,25 @@ def test_three_lines_of_ones_own_with_flags_files_and_variables(tmp_path, app):
 def test_processes_share_the_schedule(tmp_path, app):
     done = locust(
         tmp_path,
-        *("--headless", "--processes", "2", "-t", "4s", "--host", app.url, "--only-summary", "--json-file", "all"),
+        *(
+            "--headless",
+            "--processes",
+            "2",
+            "--rate",
+            "40",
+            "-t",
+            "5s",
+            "--host",
+            app.url,
+            "--only-summary",
+            "--json-file",
+            "all",
+        ),
     )
     assert done.returncode == 0, done.stderr
     ids = [each["order_id"] for each in app.starts]
     shares = [
-        [int(each.rpartition("-")[2]) for each in ids if each.startswith(of)]
+        sorted(int(each.rpartition("-")[2]) for each in ids if each.startswith(of))
         for of in {each.partition("-")[0] for each in ids}
     ]
     assert sum(each["num_requests"] for each in json.loads((tmp_path / "all.json").read_text())) > 0

@@ -11,7 +11,7 @@ PROBE = """
 import json, sys
 from locust.argument_parser import get_parser, ui_extra_args_dict
 from harness.errors import UsageError
-from harness.locust import options
+from harness.locust import listeners, options
 
 def told(arguments, form):
     try:
@@ -22,6 +22,7 @@ def told(arguments, form):
 print(json.dumps({
     "fields": {name: field["choices"] for name, field in ui_extra_args_dict([]).items()},
     "web_host": get_parser([]).parse_args([]).web_host,
+    "loaded": [name for name in ("duckdb", "dapr", "bokeh", "harness_reports") if name in sys.modules],
     "told": [told(*case) for case in json.loads(sys.argv[1])],
 }))
 """
@@ -78,6 +79,10 @@ def test_the_form_offers_what_decides_a_run_and_nothing_else(probed):
     assert list(probed["fields"]) == ["scenario", "seed", "target", "backend", "store", "rate", "duration"]
     assert probed["fields"]["backend"] == ["processes", "compose"]
     assert probed["fields"]["store"] == ["scenario", "redis", "postgres"]
+
+
+def test_it_needs_no_more_than_the_container_that_only_sends_load_has(probed):
+    assert probed["loaded"] == [], "compose/load/requirements.in"
 
 
 def test_the_page_is_on_loopback(probed):
