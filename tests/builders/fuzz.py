@@ -32,6 +32,7 @@ from harness.evidence import manifest, schema, tables
 from harness.rundir import RunDir
 from harness.runtime import shipped
 from tests.builders import literal
+from tests.builders.evidence import write_evidence
 from tests.builders.hostile import HOSTILE
 from tests.builders.record_lies import fault
 
@@ -117,8 +118,7 @@ def make_run(path):
     fault(rows)
     rows["samples"].append({"at_ns": literal.T0, "node": "app-0", "metric": "cpu_percent", "value": 1.0})
     rows["jobs"].append(literal.job("a"))
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, rows[table.name])
+    write_evidence(run.evidence, rows)
     return run
 
 

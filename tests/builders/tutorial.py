@@ -5,9 +5,10 @@ attempts file. Each test says how its instances ended.
 
 import json
 
-from harness.evidence import schema, tables
+from harness.evidence import schema
 from harness.load.arrivals import Arrival
 from harness.model import Plan
+from tests.builders.evidence import write_evidence
 
 MS = 1_000_000
 T0 = 1_790_000_000 * 1_000_000_000
@@ -121,6 +122,4 @@ class Rows:
 
     def write(self, folder):
         """Save every table as Parquet. Return the folder."""
-        for table in schema.TABLES:
-            tables.write(folder, table, self.of[table.name])
-        return folder
+        return write_evidence(folder, self.of)

@@ -12,8 +12,8 @@ from harness.checkers import invariant
 from harness.checkers import planned as tables_of_plan
 from harness.checkers.database import open_database
 from harness.checkers.judge import judge
-from harness.evidence import schema, tables
 from harness.planning import plan, scenario, target
+from tests.builders.evidence import write_evidence
 from tests.oracle import histories, oracle
 
 COUNT = 2_500
@@ -30,15 +30,13 @@ def _planned():
 
 
 def write(folder, rows):
-    for table in schema.TABLES:
-        tables.write(folder, table, rows.get(table.name, []))
-    return folder
+    return write_evidence(folder, rows)
 
 
 def sql_says(planned, folder):
     """Instance id -> (its class, the names of what it violates)."""
     queries = {name: invariant.parse(text).query for name, text in invariant.load(invariant.GENERAL).items()}
-    with open_database(planned, folder) as database:
+    with open_database(planned, folder, None) as database:
         found = {
             row["instance_id"]: (row["class"], {name for name in oracle.CLASSES if row[name]})
             for row in database.rows("SELECT * FROM classes")

@@ -12,10 +12,11 @@ from harness import cli, files, pipeline, rundir
 from harness.checkers import judge
 from harness.cli.console import Safe
 from harness.errors import EvidenceError, UsageError
-from harness.evidence import manifest, schema, tables
+from harness.evidence import manifest
 from harness.model import Result
 from harness.planning import yamlfile
 from tests.builders import literal
+from tests.builders.evidence import write_evidence
 
 OTHERS = ("report.html", "summary.md", "junit.xml", "verdict.json", "SHA256SUMS", "stalled.json", "selftest.json")
 ESCAPE = "\x1b[2J\x1b[1;1H✓ HOLDS"
@@ -32,8 +33,7 @@ def _run(planned, tmp_path):
     run.save_plan(planned)
     run.keep_invariants({})
     rows = literal.sound()
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, rows[table.name])
+    write_evidence(run.evidence, rows)
     manifest.write(run)
     return run
 
@@ -236,7 +236,6 @@ def test_a_start_that_is_a_year_late_takes_no_memory(planned, tmp_path):
     ]
     fault = {"step": 0, "fault": "kill", "node": "sidecar-0", "planned_ns": literal.T0, "applied_ns": literal.T0 + 1}
     rows["faults"] = [{**fault, "felt_ns": literal.T0 + 2, "healed_ns": literal.T0 + 3, "proof": "{}"}]
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, rows[table.name])
+    write_evidence(tmp_path, rows)
 
     judge.judge("run", planned, tmp_path)  # 10 GB, before there was a limit

@@ -1,9 +1,13 @@
 """What the checkers' tests share."""
 
+from contextlib import contextmanager
+
 import pytest
 
-from harness.checkers import planned
+from harness.checkers import changing, planned
+from harness.evidence import schema, tables
 from tests.builders import literal
+from tests.builders.evidence import write_evidence
 
 
 @pytest.fixture(name="planned", scope="session")
@@ -17,3 +21,33 @@ def _arrivals_of_the_literal_run():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planned, "schedule", literal.arrivals)
         yield
+
+
+@pytest.fixture(name="truth", scope="package")
+def _truth(tmp_path_factory):
+    """The evidence of the sound run."""
+    return write_evidence(tmp_path_factory.mktemp("truth"), literal.sound())
+
+
+@pytest.fixture(name="copy", scope="package")
+def _copy(planned, truth, _arrivals):
+    """A copy of it, whose tables can be changed for as long as a `with` block runs."""
+    with changing.copied(planned, truth) as copy:
+        yield copy
+
+
+@pytest.fixture(name="told", scope="package")
+def _told(copy):
+    """`with told(tell) as database`: the database of the sound run once `tell` has changed its rows."""
+
+    @contextmanager
+    def told(tell):
+        true, rows = literal.sound(), literal.sound()
+        tell(rows)
+        changed = [table for table in schema.TABLES if rows[table.name] != true[table.name]]
+        for table in changed:
+            tables.write(copy.folder, table, rows[table.name])
+        with copy.changed(changed):
+            yield copy.database
+
+    return told

@@ -7,13 +7,12 @@ import pytest
 from harness.checkers import changing, invariant
 from harness.checkers.database import UnansweredError
 from harness.evidence import schema, tables
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import sound
 
 
 def written(folder):
-    for table in schema.TABLES:
-        tables.write(folder, table, sound()[table.name])
-    return folder
+    return write_evidence(folder, sound())
 
 
 CLASSES = "SELECT class, count(*) AS instances FROM classes GROUP BY class ORDER BY class"

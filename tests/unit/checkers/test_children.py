@@ -18,7 +18,7 @@ TEXTS = invariant.load(invariant.GENERAL)
 
 def asked(made, rows, tmp_path, *names):
     """The class of each instance, and what these invariants say."""
-    with open_database(made, rows.write(tmp_path)) as database:
+    with open_database(made, rows.write(tmp_path), None) as database:
         of = "SELECT instance_id, class FROM classes ORDER BY instance_id"
         classes = {row["instance_id"]: row["class"] for row in database.rows(of)}
         return classes, [examine(database, Telling(0), name, TEXTS[name], "general") for name in names]

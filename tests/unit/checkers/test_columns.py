@@ -5,8 +5,9 @@ from typer.testing import CliRunner
 
 from harness import cli
 from harness.checkers import columns, invariant
-from harness.evidence import schema, tables
+from harness.evidence import schema
 from harness.rundir import RunDir
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import sound
 
 
@@ -15,8 +16,7 @@ def _run(tmp_path, planned):
     run = RunDir(tmp_path / "run")
     run.path.mkdir()
     run.save_plan(planned)
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, sound()[table.name])
+    write_evidence(run.evidence, sound())
     return run
 
 

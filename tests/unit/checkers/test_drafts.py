@@ -6,8 +6,9 @@ import pytest
 
 from harness import cli
 from harness.checkers import columns, selftest
-from harness.evidence import manifest, schema, tables
+from harness.evidence import manifest
 from harness.rundir import TRIAL, RunDir
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import planned, sound
 
 SHIPS = """\
@@ -36,8 +37,7 @@ def _run(tmp_path):
     run = RunDir(tmp_path / "run")
     run.path.mkdir()
     run.save_plan(planned())
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, sound()[table.name])
+    write_evidence(run.evidence, sound())
     manifest.write(run)
     run.violations.mkdir()
     for name in OWN[:-1]:

@@ -5,9 +5,9 @@ import pytest
 from harness.checkers import gate, known, rates
 from harness.checkers.judge import judge
 from harness.errors import Exit, UsageError
-from harness.evidence import schema, tables
 from harness.model import Gate, Result
 from tests.builders import literal, shop
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import LIES, change, sound
 
 FINDING = """-- title: The cause that this test made up.
@@ -28,8 +28,7 @@ def _judged(planned, tmp_path):
         rows = sound()
         for lie in lies:
             lie(rows)
-        for table in schema.TABLES:
-            tables.write(tmp_path, table, rows[table.name])
+        write_evidence(tmp_path, rows)
         plan = planned.model_copy(update={"dapr_version": release})
         return judge("r", plan, tmp_path, known={"made_up": known.parse("made_up", text)})
 

@@ -5,9 +5,9 @@ import pytest
 
 from harness.checkers import gate, invariant, judge
 from harness.errors import Exit, UsageError
-from harness.evidence import schema, tables
 from harness.journal import Journals
 from harness.model import Expectation
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import LIES, sound
 
 EVERY_EVENT = """\
@@ -26,9 +26,7 @@ def _evidence(tmp_path):
     def write(lie=None, **more):
         rows = sound()
         LIES.get(lie, lambda _: None)(rows)
-        for table in schema.TABLES:
-            tables.write(tmp_path / "evidence", table, rows[table.name] + more.get(table.name, []))
-        return tmp_path / "evidence"
+        return write_evidence(tmp_path / "evidence", {name: of + more.get(name, []) for name, of in rows.items()})
 
     return write
 
@@ -145,8 +143,7 @@ def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path,
     LIES["end_undone"](rows)
     settled_ns = next(row["ended_ns"] for row in rows["phases"] if row["phase"] == "settle")
     next(row for row in rows["instances"] if row["instance_id"] == "a")["created_ns"] = settled_ns + later_ns
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, rows[table.name])
+    write_evidence(tmp_path, rows)
 
     findings = {f.name: f for f in judge.judge("run", planned, tmp_path).findings}
 

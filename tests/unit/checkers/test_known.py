@@ -22,7 +22,6 @@ from tests.builders.literal import (
     end_undone,
     events,
     one,
-    sound,
     twice,
 )
 
@@ -51,42 +50,27 @@ SEEN = {
 """Sighting -> what each finding that recognises it names there; none else may."""
 
 
-def found(planned, folder):
+def found(database):
     """Finding -> the instances that it returns from this evidence, with a sentence about each row."""
     said = {}
-    with open_database(planned, folder) as database:
-        assert dict(database.missing) == {}
-        telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
-        for slug, finding in KNOWN.items():
-            rows = database.rows(finding.query)
-            for row in rows:
-                assert "{" not in telling.vformat(finding.sentence, (), row)
-            if rows:
-                said[slug] = {row["instance_id"] for row in rows}
+    telling = Telling(database.scalar("SELECT load_start_ns FROM run"))
+    for slug, finding in KNOWN.items():
+        rows = database.rows(finding.query)
+        for row in rows:
+            assert "{" not in telling.vformat(finding.sentence, (), row)
+        if rows:
+            said[slug] = {row["instance_id"] for row in rows}
+    assert dict(database.missing) == {}
     return said
 
 
-@pytest.fixture(name="truth", scope="module")
-def _truth(tmp_path_factory):
-    """The evidence of the sound run."""
-    folder = tmp_path_factory.mktemp("truth")
-    for table in schema.TABLES:
-        tables.write(folder, table, sound()[table.name])
-    return folder
-
-
 @pytest.fixture(name="look")
-def _look(planned, truth, tmp_path):
+def _look(told):
     """What the findings say of the sound run once `tell` has changed its rows."""
 
     def look(tell):
-        true, rows = sound(), sound()
-        tell(rows)
-        folder = shutil.copytree(truth, tmp_path / "evidence")
-        for table in schema.TABLES:
-            if rows[table.name] != true[table.name]:
-                tables.write(folder, table, rows[table.name])
-        return found(planned, folder)
+        with told(tell) as database:
+            return found(database)
 
     return look
 
@@ -129,7 +113,8 @@ def test_a_finding_recognises_its_sighting_and_no_other_does(planned, tmp_path, 
         if not tables.path(tmp_path, table).exists():
             tables.write(tmp_path, table, [])
 
-    assert found(planned, tmp_path) == SEEN[slug]
+    with open_database(planned, tmp_path, None) as database:
+        assert found(database) == SEEN[slug]
 
 
 # --- what is made up: the cause itself --------------------------------------------------------------------------------

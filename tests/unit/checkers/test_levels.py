@@ -2,9 +2,10 @@
 
 import pytest
 
-from harness.checkers import judge
-from harness.evidence import schema, tables
+from harness.checkers import judge, levels, recovery
+from harness.checkers.database import open_database
 from harness.model import Gate
+from tests.builders.evidence import write_evidence
 
 MS = 10**6
 
@@ -25,6 +26,11 @@ def call(instance, attempt, due, done, outcome):
     }
 
 
+def gated(planned, gate):
+    scenario = planned.scenario.model_copy(update={"gate": Gate.model_validate(gate)})
+    return planned.model_copy(update={"scenario": scenario})
+
+
 @pytest.fixture(name="missed")
 def _missed(planned, tmp_path):
     """`missed(gate, calls, ends, faults)` -> sentences. `ends`: instance -> ms; `faults`: pairs of ms."""
@@ -42,12 +48,20 @@ def _missed(planned, tmp_path):
                 for step, (begin, end) in enumerate(faults)
             ],
         }
-        for table in schema.TABLES:
-            tables.write(tmp_path, table, rows.get(table.name, []))
-        scenario = planned.scenario.model_copy(update={"gate": Gate.model_validate(gate)})
-        return judge.judge("run", planned.model_copy(update={"scenario": scenario}), tmp_path).missed_levels
+        write_evidence(tmp_path, rows)
+        plan = gated(planned, gate)
+        with open_database(plan, tmp_path, None) as database:
+            return tuple(levels.missed(database, plan, recovery.findings(database)))
 
     return missed
+
+
+def test_what_was_missed_is_in_the_verdict(planned, tmp_path):
+    rows = {"operations": [call("a", 1, 0, 900, "ok")]}
+
+    verdict = judge.judge("run", gated(planned, {"start": {"p99": 0.5}}), write_evidence(tmp_path, rows))
+
+    assert verdict.missed_levels == ("start p99: 0.900 s; the level is 0.5 s",)
 
 
 @pytest.mark.parametrize(

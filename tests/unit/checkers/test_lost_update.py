@@ -41,7 +41,7 @@ class Calls:
 
     def judged(self, tmp_path, *, tap=True):
         made = plan().model_copy(update={"tap": tap})
-        with open_database(made, self.rows.write(tmp_path)) as database:
+        with open_database(made, self.rows.write(tmp_path), None) as database:
             assert database.missing == {}
             found = examine(database, Telling(T0), "lost_update", SQL, "general")
             return found, UPDATES in offered(made, database).evidence

@@ -6,14 +6,12 @@ import pytest
 
 from harness.checkers import memory
 from harness.checkers.database import UnansweredError, open_database
-from harness.evidence import schema, tables
+from tests.builders.evidence import write_evidence
 
 
 @pytest.fixture(name="empty")
 def _empty(tmp_path):
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, [])
-    return tmp_path
+    return write_evidence(tmp_path, {})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from harness.checkers import invariant, plants
-from harness.checkers.database import open_database
 from harness.checkers.examining import examine
 from harness.checkers.judge import judge
 from harness.checkers.telling import Telling
@@ -35,15 +34,6 @@ PAIRS = [
     if lie not in target.load(shipped.TARGET).defects
 ]
 PLANTS = [(name, plant) for name, text in TEXTS.items() for plant in invariant.parse(text).plants]
-
-
-@pytest.fixture(name="truth", scope="module")
-def _truth(tmp_path_factory):
-    """The evidence of the sound run."""
-    folder = tmp_path_factory.mktemp("truth")
-    for table in schema.TABLES:
-        tables.write(folder, table, sound()[table.name])
-    return folder
 
 
 @pytest.fixture(name="planted", scope="module")
@@ -107,8 +97,8 @@ def test_a_task_whose_only_execution_was_forgotten_is_the_engines_doing(judged):
 
 
 @pytest.mark.parametrize(("name", "lie"), PAIRS, ids=[f"{name}-{lie}" for name, lie in PAIRS])
-def test_a_lie_is_caught_by_the_invariant_that_names_it(planned, planted, name, lie):
-    with open_database(planned, planted(lie), None) as database:
+def test_a_lie_is_caught_by_the_invariant_that_names_it(told, name, lie):
+    with told(LIES[lie]) as database:
         found = examine(database, Telling(0), name, TEXTS[name], "general")
 
     assert found.result != "HOLDS"
@@ -116,12 +106,10 @@ def test_a_lie_is_caught_by_the_invariant_that_names_it(planned, planted, name, 
 
 
 @pytest.mark.parametrize(("name", "plant"), PLANTS, ids=[f"{name}-{plant.table.name}" for name, plant in PLANTS])
-def test_what_an_invariant_plants_itself_is_caught_by_it(planned, truth, tmp_path, name, plant):
-    shutil.copytree(truth, tmp_path, dirs_exist_ok=True)
-
-    assert plants.make(plant, truth, tmp_path)
-    with open_database(planned, tmp_path, None) as database:
-        found = examine(database, Telling(0), name, TEXTS[name], "general")
+def test_what_an_invariant_plants_itself_is_caught_by_it(truth, copy, name, plant):
+    assert plants.make(plant, truth, copy.folder)
+    with copy.changed([plant.table]):
+        found = examine(copy.database, Telling(0), name, TEXTS[name], "general")
 
     assert found.violations > 0, found.reason
 

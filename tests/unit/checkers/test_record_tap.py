@@ -6,7 +6,8 @@ from harness.checkers import invariant
 from harness.checkers.database import open_database
 from harness.checkers.examining import examine
 from harness.checkers.telling import Telling
-from harness.evidence import conversation, schema, tables
+from harness.evidence import conversation
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import sound
 
 TEXT = invariant.load(invariant.GENERAL)["record_tap"]
@@ -21,8 +22,7 @@ def _found(planned, tmp_path):
         if not by_file:
             rows["attempts"] = list(conversation.attempts(rows["deliveries"]))
         change(rows["deliveries"])
-        for table in schema.TABLES:
-            tables.write(tmp_path, table, rows[table.name])
+        write_evidence(tmp_path, rows)
         plan = planned.model_copy(update={"target": planned.target.model_copy(update={"attempts": by_file})})
         with open_database(plan, tmp_path, None) as database:
             return examine(database, Telling(0), "record_tap", TEXT, "general")

@@ -6,8 +6,9 @@ from harness.checkers import recovery
 from harness.checkers.database import open_database
 from harness.checkers.judge import judge
 from harness.checkers.recovery import Band
-from harness.evidence import schema, tables
+from harness.evidence import schema
 from harness.planning import plan, scenario, target
+from tests.builders.evidence import write_evidence
 
 T0 = 1_790_000_000 * 1_000_000_000
 RATE = 20
@@ -52,9 +53,8 @@ def fault(step, at, node="sidecar-0", kind="kill"):
 
 
 def found(planned, folder, rows):
-    for table in schema.TABLES:
-        tables.write(folder, table, rows[table.name])
-    with open_database(planned, folder) as database:
+    write_evidence(folder, rows)
+    with open_database(planned, folder, None) as database:
         return recovery.findings(database)
 
 

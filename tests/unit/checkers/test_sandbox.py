@@ -9,9 +9,9 @@ import pytest
 
 from harness.checkers import invariant, judge, known, sandbox, telling
 from harness.checkers.database import UnansweredError, open_database
-from harness.evidence import schema, tables
 from harness.model import Result, Step
 from tests.builders import literal
+from tests.builders.evidence import write_evidence
 
 HEADER = "-- claim: c\n-- examined: SELECT 1\n-- witness: {x}\n"
 
@@ -19,9 +19,7 @@ HEADER = "-- claim: c\n-- examined: SELECT 1\n-- witness: {x}\n"
 def evidence(folder, **changed):
     """A sound run's evidence, with other rows in some of its tables."""
     rows = {**literal.sound(), **changed}
-    for table in schema.TABLES:
-        tables.write(folder, table, rows[table.name])
-    return folder
+    return write_evidence(folder, rows)
 
 
 @pytest.fixture(name="database", scope="module")

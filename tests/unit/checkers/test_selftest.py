@@ -10,6 +10,7 @@ from harness.checkers import defects, invariant, selftest
 from harness.errors import EvidenceError
 from harness.evidence import schema, tables
 from harness.rundir import RunDir
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import planned, sound
 
 
@@ -20,8 +21,7 @@ def _run(tmp_path):
     run.path.mkdir()
     run.save_plan(planned())
     rows = sound()
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, rows[table.name])
+    write_evidence(run.evidence, rows)
     return run
 
 

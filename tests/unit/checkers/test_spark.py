@@ -18,6 +18,7 @@ from harness.evidence import manifest, schema, tables
 from harness.planning import plan, scenario, target
 from harness.rundir import RunDir
 from tests.builders import shop
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import LIES, sound
 
 pytest.importorskip("pyspark", reason="the extra `spark` is not installed: `make spark-test`")
@@ -98,9 +99,7 @@ def every_lie():
 
 
 def write(folder, rows):
-    for table in schema.TABLES:
-        tables.write(folder, table, rows[table.name])
-    return folder
+    return write_evidence(folder, rows)
 
 
 @pytest.fixture(name="opening", scope="module")

@@ -15,6 +15,7 @@ from harness.evidence import manifest, schema, tables
 from harness.planning import plan, scenario, target
 from harness.rundir import RunDir
 from tests.builders import literal
+from tests.builders.evidence import write_evidence
 from tests.builders.literal import one, sound
 
 
@@ -47,8 +48,7 @@ def _real(tmp_path):
     def of(rows):
         read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
         run = RunDir(tmp_path / "real")
-        for table in schema.TABLES:
-            tables.write(run.evidence, table, rows[table.name])
+        write_evidence(run.evidence, rows)
         run.save_plan(plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2"))
         return run
 

@@ -8,15 +8,14 @@ import pytest
 
 from harness.checkers.database import Database, UnansweredError, open_database
 from harness.checkers.examining import together
-from harness.evidence import schema, tables
+from tests.builders.evidence import write_evidence
 
 ENDLESS = "SELECT count(*) FROM range(100000000000) AS a, range(100000) AS b WHERE a.range % 7 = b.range"
 
 
 @pytest.fixture(name="database")
 def _database(tmp_path, planned):
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, [])
+    write_evidence(tmp_path, {})
     with open_database(planned, tmp_path) as database:
         yield database
 

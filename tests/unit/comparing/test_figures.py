@@ -5,10 +5,11 @@ import pytest
 from harness.comparing import figures
 from harness.comparing.figures import Recovery
 from harness.errors import EvidenceError
-from harness.evidence import schema, tables
+from harness.evidence import schema
 from harness.model import Result, Witness
 from harness.rundir import RunDir
 from tests.builders import runs, shop
+from tests.builders.evidence import write_evidence
 
 T0 = shop.LOAD_START_NS
 
@@ -64,8 +65,7 @@ def _run(tmp_path):
         {"phase": phase, "started_ns": ns(begin), "ended_ns": ns(end)}
         for phase, begin, end in (("load", 0, 40), ("heal", 40, 41), ("settle", 41, 60), ("collect", 60, 70))
     ]
-    for table in schema.TABLES:
-        tables.write(run.evidence, table, rows[table.name])
+    write_evidence(run.evidence, rows)
     return run
 
 

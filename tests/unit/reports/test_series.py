@@ -4,8 +4,8 @@ import pytest
 from harness_reports import evidence, series
 from harness_reports.series import Missing
 
-from harness.evidence import schema, tables
 from tests.builders import shop
+from tests.builders.evidence import write_evidence
 from tests.builders.shop import LOAD_START_NS
 
 PLAN = shop.plan()
@@ -41,8 +41,7 @@ def instance(number, created, completed, outcome="shipped", status="COMPLETED"):
 
 
 def read(folder, rows, verdict=NO_FAULTS):
-    for table in schema.TABLES:
-        tables.write(folder, table, rows.get(table.name, []))
+    write_evidence(folder, rows)
     with evidence.open_evidence(folder) as opened:
         return series.read(opened, PLAN, verdict)
 
@@ -109,8 +108,7 @@ def test_a_long_run_has_wider_bins_and_never_more_than_400(tmp_path, hours, widt
 
 def test_what_is_missing_says_so_and_leaves_the_rest_as_it_is(tmp_path):
     rows = {"operations": [call(0, 0, 0.1)], "instances": [instance(0, 0, 0.5)], **LOAD}
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, rows.get(table.name, []))
+    write_evidence(tmp_path, rows)
     (tmp_path / "operations.parquet").unlink()
     (tmp_path / "instances.parquet").write_bytes(b"this is no Parquet")
     with evidence.open_evidence(tmp_path) as opened:

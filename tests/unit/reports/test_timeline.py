@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.checkers import traces
 from harness.evidence import schema, tables
+from tests.builders.evidence import write_evidence
 from tests.builders.shop import LOAD_START_NS
 
 NODES = ("redis", "placement-0", "scheduler-0", "providers", "sidecar-0", "sidecar-1", "app-0", "app-1")
@@ -68,9 +69,7 @@ ROWS = {
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path):
-    for table in schema.TABLES:
-        tables.write(tmp_path, table, ROWS.get(table.name, []))
-    return tmp_path
+    return write_evidence(tmp_path, ROWS)
 
 
 def read(folder, instance, most=80):

@@ -9,13 +9,14 @@ from harness.checkers import invariant, plants
 from harness.checkers.database import open_database
 from harness.checkers.examining import examine
 from harness.checkers.telling import Telling
-from harness.evidence import schema, tables
+from harness.evidence import schema
 from harness.model import Retry
 from harness.planning import target
 from harness.planning.request import Request
 from harness.runtime import shipped
 from target import patterns
 from target.workflows import NAME as ORDER
+from tests.builders.evidence import write_evidence
 
 NAME = "as_computed"
 TEXT = invariant.load(target.load(shipped.TARGET).invariants)[NAME]
@@ -115,9 +116,7 @@ def _evidence(engines, tmp_path):
             row = {"instance_id": engine.instance, "workflow": name, "status": "COMPLETED", "created_ns": T0}
             rows["instances"] += [row | {"output": json.dumps(output), "completed_ns": engine.now}, *engine.children]
         change(rows)
-        for table in schema.TABLES:
-            tables.write(tmp_path, table, rows[table.name])
-        return tmp_path
+        return write_evidence(tmp_path, rows)
 
     return write
 
