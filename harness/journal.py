@@ -24,7 +24,7 @@ from harness.rows import Row
 
 RowT = TypeVar("RowT", bound=Row)
 
-_OPERATIONS, _ATTEMPTS, _TURNS = "operations-", "attempts-", "turns-"
+_OPERATIONS, _REQUESTS, _ATTEMPTS, _TURNS = "operations-", "requests-", "attempts-", "turns-"
 
 
 class Journal(Generic[RowT]):
@@ -206,6 +206,12 @@ class Journals:
         """
         return self.folder / f"{_OPERATIONS}{client}.jsonl"
 
+    def requests(self, client: str) -> Path:
+        """
+        What one client asks of instances after their start; not there if it asks nothing.
+        """
+        return self.folder / f"{_REQUESTS}{client}.jsonl"
+
     def attempts(self, node: str) -> Path:
         """
         The executions of activities on one node, written by the target.
@@ -217,6 +223,12 @@ class Journals:
         The journals of all clients that are there, by name.
         """
         return sorted(self.folder.glob(f"{_OPERATIONS}*.jsonl"))
+
+    def every_requests(self) -> list[Path]:
+        """
+        The journals of what clients asked of instances after their start that are there, by name.
+        """
+        return sorted(self.folder.glob(f"{_REQUESTS}*.jsonl"))
 
     def every_turns(self) -> list[Path]:
         """

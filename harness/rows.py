@@ -63,6 +63,39 @@ class Completed(Row):
     instance_id: str | None = None
 
 
+# --- requests-<client>.jsonl: what clients ask of instances after their start ---------------------------
+
+
+class Requested(Row):
+    """
+    A request is about to be sent. `number` counts those to one instance, from 1. `operation` is that of Dapr's workflow
+    API, `name` the event and `payload` its JSON. `intended_ns` is when it was due.
+    """
+
+    event: Literal["invoke"] = "invoke"
+    request_id: str
+    instance_id: str
+    operation: str
+    name: str
+    payload: str
+    number: int
+    client: str
+    node: str
+    intended_ns: int
+
+
+class Responded(Row):
+    """
+    A request is completed: its outcome, the HTTP status if there was an answer, and the error in words if it is not ok.
+    """
+
+    event: Literal["complete"] = "complete"
+    request_id: str
+    outcome: Outcome
+    status: int | None
+    detail: str | None
+
+
 # --- attempts-<node>.jsonl: executions of activities, written by the target (docs/target-contract.md) --
 
 
@@ -278,6 +311,7 @@ class NeverCame(Row):
 
 
 OperationRow = Invoked | Completed
+RequestRow = Requested | Responded
 AttemptRow = BodyBegan | BodyEnded
 FaultRow = Intended | Applied | Felt | Unfelt | Healed | Unhealed
 PhaseRow = PhaseBegan | PhaseEnded
@@ -287,6 +321,7 @@ PointRow = HeldAt | LetGo | NeverCame
 _BY_EVENT = Field(discriminator="event")
 
 OPERATIONS: TypeAdapter[OperationRow] = TypeAdapter(Annotated[OperationRow, _BY_EVENT])
+REQUESTS: TypeAdapter[RequestRow] = TypeAdapter(Annotated[RequestRow, _BY_EVENT])
 ATTEMPTS: TypeAdapter[AttemptRow] = TypeAdapter(Annotated[AttemptRow, _BY_EVENT])
 FAULTS: TypeAdapter[FaultRow] = TypeAdapter(Annotated[FaultRow, _BY_EVENT])
 PHASES: TypeAdapter[PhaseRow] = TypeAdapter(Annotated[PhaseRow, _BY_EVENT])

@@ -22,7 +22,7 @@ from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowR
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from target import defects, patterns, workflows
+from target import approval, defects, patterns, workflows
 from target.activities import Activities, register
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
@@ -117,6 +117,7 @@ def build(environment: Environment) -> FastAPI:
         maximum_thread_pool_workers=_WORKER_THREADS,
     )
     runtime.register_workflow(_planted(workflows.order_v1, planted), name=workflows.NAME)
+    runtime.register_workflow(_planted(approval.approve_order_v1, planted), name=approval.NAME)
     runtime.register_workflow(_planted(patterns.parallel_v1, planted), name=patterns.PARALLEL)
     for name, workflow in patterns.WORKFLOWS.items():
         runtime.register_workflow(workflow, name=name)

@@ -26,6 +26,9 @@ LOST_UPDATE = "lost_update"
 FORGOTTEN_PART = "forgotten_part"
 """The fan-in of parallel_v1 leaves out what the last of its activities gives."""
 
+TIMEOUT_IGNORED = "timeout_ignored"
+"""approve_order_v1 processes an order that has timed out, too."""
+
 RANDOM_NUMBER = "random_number"
 """The workflow's code takes a random number into what it orders."""
 
@@ -48,4 +51,4 @@ MARKS: Mapping[str, Callable[[], object]] = {
 }
 """What these four take, each time that the code is executed."""
 
-ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, FORGOTTEN_PART, *MARKS)
+ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, FORGOTTEN_PART, TIMEOUT_IGNORED, *MARKS)

@@ -70,9 +70,9 @@ def order_v1(ctx: DaprWorkflowContext, order: Order, defect: str | None = None) 
     except TaskFailedError:
         # A try whose answer was lost may still have reserved the stock.
         yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
-        return _result(order, "compensated", reason="given up on the stock")
+        return result(order, "compensated", reason="given up on the stock")
     if not reserved:
-        return _result(order, "rejected", reason="insufficient stock")
+        return result(order, "rejected", reason="insufficient stock")
 
     quotes: Quotes = {}
     for round_number in range(ROUNDS):
@@ -85,14 +85,14 @@ def order_v1(ctx: DaprWorkflowContext, order: Order, defect: str | None = None) 
     provider = cheapest(quotes)
     if provider is None:
         yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
-        return _result(order, "compensated", quotes, reason="no provider answered")
+        return result(order, "compensated", quotes, reason="no provider answered")
 
     shipping = {**order, "provider": provider, "price": quotes[provider]}
     reason = "refused by the provider"
     try:
         shipment = yield ctx.call_activity(REGISTER, input=shipping, retry_policy=PROVIDER)
         if shipment is not None:
-            return _result(order, "completed", quotes, provider=provider, shipment=shipment)
+            return result(order, "completed", quotes, provider=provider, shipment=shipment)
     except TaskFailedError:
         reason = "given up on the provider"
 
@@ -100,10 +100,10 @@ def order_v1(ctx: DaprWorkflowContext, order: Order, defect: str | None = None) 
     # because otherwise it could leave when its stock is already reserved for another order.
     yield ctx.call_activity(CANCEL, input=shipping, retry_policy=COMPENSATION)
     yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
-    return _result(order, "compensated", quotes, provider=provider, reason=reason)
+    return result(order, "compensated", quotes, provider=provider, reason=reason)
 
 
-def _result(
+def result(
     order: Order,
     outcome: str,
     quotes: Quotes | None = None,
@@ -112,6 +112,9 @@ def _result(
     shipment: str | None = None,
     reason: str | None = None,
 ) -> dict[str, Any]:
+    """
+    Return what an order says of itself at its end: how it ended, and what it had.
+    """
     return {
         "outcome": outcome,
         "order_id": order["order_id"],

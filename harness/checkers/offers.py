@@ -13,7 +13,7 @@ from harness.checkers.database import Database, UnansweredError
 from harness.model import NotApplicable, Plan
 
 ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file", "attempts"
-DETERMINISM = "determinism"
+DETERMINISM, REQUESTS = "determinism", "requests"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 
@@ -59,6 +59,10 @@ OFFERS: Mapping[str, Offer] = {
     DETERMINISM: Offer(
         "whether the code of a workflow orders the same again",
         "`checks: {determinism: 1.0}` in the scenario, and a run with the tap (docs/tap.md)",
+    ),
+    REQUESTS: Offer(
+        "what clients asked of instances after their start",
+        "`requests` of a workflow in `load.workflows` of the scenario (docs/writing-a-scenario.md)",
     ),
     EFFECTS: Offer(
         "what the outside world kept",
@@ -121,6 +125,7 @@ def offered(plan: Plan, database: Database) -> Offered:
         ATTEMPTS_FILE: target.attempts,
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
         DETERMINISM: plan.doubles_turns,
+        REQUESTS: bool(plan.scenario.load.requests),
         EFFECTS: effects,
         TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from harness.evidence.columns import Table
-from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_TAP, TURNS
+from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, TURNS
 from harness.load.arrivals import schedule
 from harness.model import CalledLedger, Plan, StateLedger, Target
 
@@ -28,14 +28,15 @@ def without(plan: Plan) -> list[Table]:
     """
     Return the tables of evidence that a run of a plan rightly does not have.
     """
-    has = (plan.target.balances, plan.target.called, plan.tap, plan.doubles_turns)
-    optional = zip(has, (OF_BALANCES, OF_CALLS, OF_TAP, (TURNS,)), strict=True)
+    has = (plan.target.balances, plan.target.called, plan.scenario.load.requests, plan.tap, plan.doubles_turns)
+    optional = zip(has, (OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, (TURNS,)), strict=True)
     return [table for is_there, of in optional if not is_there for table in of]
 
 
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
     Make the tables of what the target declares, and arrivals(number, instance_id, workflow, kind, at_ns, body),
+    dues(instance_id, number, operation, name, payload, at_ns, replica), raised(workflow, name),
     holds(step, hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called),
     starts(balance, key, began), movers(balance, key_field, amount_field, direction), nodes(node),
     outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas, by_file).
@@ -85,21 +86,39 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         (round(load.duration * 1e9), load.retries, plan.copies, plan.scenario.topology.replicas, target.attempts)
     ]
     _table(connection, f"promised({columns})", promised)
+    _table(
+        connection,
+        "raised(workflow VARCHAR, name VARCHAR)",
+        sorted({(workflow, each.event) for workflow, requests in load.requests.items() for each in requests}),
+    )
     arrivals = (
         "arrivals(number BIGINT, instance_id VARCHAR, workflow VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
     )
     try:
         planned = list(islice(schedule(load, plan.workflows, plan.seed), _MOST + 1))
     except (ArithmeticError, LookupError, ValueError) as error:
-        return {"arrivals": f"when the plan starts what cannot be told: {error!r}"}
+        return dict.fromkeys(("arrivals", "dues"), f"when the plan starts what cannot be told: {error!r}")
     if len(planned) > _MOST:
-        return {"arrivals": f"the plan has more than {_MOST:,} arrivals"}
+        return dict.fromkeys(("arrivals", "dues"), f"the plan has more than {_MOST:,} arrivals")
     _table(
         connection,
         arrivals,
         [
             (each.number, each.instance_id, each.workflow, each.kind, round(each.at * 1e9), json.dumps(each.body))
             for each in planned
+        ],
+    )
+    _table(
+        connection,
+        "dues(instance_id VARCHAR, number INTEGER, operation VARCHAR, name VARCHAR, payload VARCHAR, at_ns BIGINT, "
+        "replica BIGINT)",
+        [
+            (
+                *(start.instance_id, each.number, each.operation, each.event, each.payload, round(each.at * 1e9)),
+                (start.number + each.number) % plan.scenario.topology.replicas,
+            )
+            for start in planned
+            for each in start.requests
         ],
     )
     return {}

@@ -50,7 +50,7 @@ _VICTIMS = """
                 SELECT instance_id
                 FROM started
                 WHERE class = 'compensated'
-                ORDER BY unplanned, forwards DESC, instance_id
+                ORDER BY unplanned, starts > 1, forwards DESC, instance_id
                 LIMIT 1
             ) AS compensated,
             (SELECT min(instance_id) FROM classes WHERE class = 'rejected') AS rejected

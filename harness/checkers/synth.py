@@ -43,7 +43,7 @@ _ONCE = {"api_calls", "turns", "faults", "readings", "journals"}
 Tables that are not copied: faults, calls to Dapr's API, doubled turns and journals are those of the first copy, and a
 run with many instances has readings of only a few.
 """
-_FRESH = {"op_id", "attempt_id", "key", "parent_id", "root_id"}
+_FRESH = {"op_id", "request_id", "attempt_id", "key", "parent_id", "root_id"}
 """Columns with names that must be different in each copy, whether or not the instance's id is a part of them."""
 _JSON = {"payload", "output", "attributes"}
 _STRING = re.compile(r'"([^"\\]*)"')

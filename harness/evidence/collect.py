@@ -29,6 +29,7 @@ from harness.evidence.schema import (
     OPERATIONS,
     PHASES,
     READINGS,
+    REQUESTS,
     SAMPLES,
     TURNS,
     UNANSWERED,
@@ -122,6 +123,8 @@ def from_journals(run: RunDir, target: Target) -> list[str]:
         SAMPLES: lambda: journals.samples(run.journals),
         JOURNALS: lambda: journals.files(run.journals, run.taps),
     }
+    if run.journals.every_requests():
+        missing += _table(run, REQUESTS, lambda: journals.requests(run.journals))
     if run.journals.every_turns():
         missing += _table(run, TURNS, lambda: journals.turns(run.journals))
     return missing + [problem for table, rows in sources.items() for problem in _table(run, table, rows)]

@@ -1,5 +1,5 @@
 """
-From the journals of a run to the evidence tables operations, attempts, turns, faults, phases, samples and
+From the journals of a run to the evidence tables operations, requests, attempts, turns, faults, phases, samples and
 journals.
 """
 
@@ -19,6 +19,7 @@ from harness.rows import (
     FAULTS,
     OPERATIONS,
     PHASES,
+    REQUESTS,
     SAMPLES,
     TURNS,
     Applied,
@@ -28,6 +29,7 @@ from harness.rows import (
     Intended,
     Invoked,
     PhaseBegan,
+    Requested,
     Unfelt,
     Unhealed,
 )
@@ -59,6 +61,29 @@ def operations(journals: Journals) -> Iterator[Row]:
             elif not journal.torn(file):
                 raise EvidenceError(f"{file.name}: call {row.op_id} is answered and was never made")
         yield from calls.values()
+
+
+def requests(journals: Journals) -> Iterator[Row]:
+    """
+    Return one row per request to an instance after its start. The outcome of one that was never completed is unknown.
+    """
+    for file in journals.every_requests():
+        asked: dict[str, Row] = {}
+        for row in journal.read(file, REQUESTS):
+            if isinstance(row, Requested):
+                asked[row.request_id] = {
+                    **row.model_dump(exclude={"event", "at_ns"}),
+                    "invoked_ns": row.at_ns,
+                    "outcome": "unknown",
+                    "detail": "no answer was ever written down",
+                }
+            elif row.request_id in asked:
+                asked[row.request_id].update(
+                    completed_ns=row.at_ns, outcome=row.outcome, status=row.status, detail=row.detail
+                )
+            elif not journal.torn(file):
+                raise EvidenceError(f"{file.name}: request {row.request_id} is answered and was never made")
+        yield from asked.values()
 
 
 def attempts(journals: Journals) -> Iterator[Row]:

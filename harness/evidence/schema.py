@@ -38,6 +38,11 @@ _OF_SDK = (Free("an id that not every SDK gives, so nothing is judged by it"),)
 _SEEN = (Free("a call of the application, which nobody but the harness saw"),)
 _MEASURED = Free("a measurement for charts, which nothing else measured")
 
+_NO_END = Free("a call that got an error and one of which no end was written down are both unknown", ("empty",))
+_NO_STATUS = Free(
+    "no status, and one that means neither yes nor no, mean the same: unknown", ("empty", "more"), harmless=True
+)
+
 _INSTANCE = Column("instance_id", "VARCHAR", "the workflow instance that this row is about")
 
 OPERATIONS = Table(
@@ -57,9 +62,7 @@ OPERATIONS = Table(
             "completed_ns",
             "BIGINT",
             "when the answer or the error came; NULL if neither came",
-            free=(
-                Free("a call that got an error and one of which no end was written down are both unknown", ("empty",)),
-            ),
+            free=(_NO_END,),
         ),
         Column(
             "outcome",
@@ -70,15 +73,42 @@ OPERATIONS = Table(
             "status",
             "INTEGER",
             "HTTP status; NULL if there was no answer",
-            free=(
-                Free(
-                    "no status, and one that target.yaml does not name, mean the same: unknown",
-                    ("empty", "more"),
-                    harmless=True,
-                ),
-            ),
+            free=(_NO_STATUS,),
             least=100,
             most=599,
+        ),
+        Column("detail", "VARCHAR", "the error in words; NULL if ok", free=_WORDS),
+    ),
+)
+
+REQUESTS = Table(
+    "requests",
+    "one request of a client to an instance after its start: invoked, then ok, fail or unknown; none if the load has "
+    "none",
+    (
+        Column("request_id", "VARCHAR", "unique within the run"),
+        _INSTANCE,
+        Column("number", "INTEGER", "1 for the first request to this instance, 2 for the next, ...", least=1),
+        Column("operation", "VARCHAR", "the operation of Dapr's workflow API: `raiseEvent`"),
+        Column("name", "VARCHAR", "name of the event"),
+        Column("payload", "VARCHAR", "what was sent, JSON"),
+        Column("client", "VARCHAR", "the caller: the process of the load generator"),
+        Column("node", "VARCHAR", "the sidecar that was called"),
+        Column("intended_ns", "BIGINT", "when it was due"),
+        Column("invoked_ns", "BIGINT", "when it was sent: not before the start was answered"),
+        Column(
+            "completed_ns",
+            "BIGINT",
+            "when the answer or the error came; NULL if neither came",
+            free=(_NO_END,),
+        ),
+        Column(
+            "outcome",
+            "VARCHAR",
+            "`ok` accepted, `fail` clearly refused, `unknown` anything else (time-out, reset, 5xx)",
+        ),
+        Column(
+            "status", "INTEGER", "HTTP status; NULL if there was no answer", free=(_NO_STATUS,), least=100, most=599
         ),
         Column("detail", "VARCHAR", "the error in words; NULL if ok", free=_WORDS),
     ),
@@ -461,6 +491,7 @@ MOVES = Table(
 
 TABLES = (
     OPERATIONS,
+    REQUESTS,
     ATTEMPTS,
     DELIVERIES,
     API_CALLS,
@@ -481,6 +512,9 @@ TABLES = (
 
 OF_TAP = (DELIVERIES, API_CALLS)
 """The tables that a run has only if its plan has a tap; `turns` only if that acts, too."""
+
+OF_REQUESTS = (REQUESTS,)
+"""The tables that a run has only if clients ask something of instances after their start."""
 
 OF_BALANCES = (BALANCES, MOVES)
 """The tables that a run has only if its target declares balances."""

@@ -4,22 +4,37 @@ Arrival schedules: what is started when. The seed decides it before the load beg
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from harness.model import Load, Share, Workflow
+from harness.model import ClientRequest, Load, Share, Workflow
 from harness.model.target import PLACEHOLDER
 from harness.planning import shapes
+
+
+@dataclass(frozen=True)
+class Due:
+    """
+    One request to an instance after its start: its number (from 1, in order of time), its time (seconds after the load
+    began), the operation of Dapr's workflow API, the name of the event, and the payload as JSON.
+    """
+
+    number: int
+    at: float
+    operation: str
+    event: str
+    payload: str
 
 
 @dataclass(frozen=True)
 class Arrival:
     """
     One start: its number (from 0), its time (seconds after the load began), the instance id, the workflow, the kind,
-    and the body that is sent.
+    the body that is sent, and what clients ask of the instance after its start.
     """
 
     number: int
@@ -28,6 +43,7 @@ class Arrival:
     workflow: str
     kind: str
     body: JsonValue
+    requests: tuple[Due, ...] = ()
 
 
 def schedule(
@@ -48,7 +64,25 @@ def schedule(
         # be several.
         name = rng.choices(*names)[0] if len(kinds) > 1 else names[0][0]
         kind = rng.choices(*kinds[name])[0]
-        yield arrival(name, workflows[name], kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
+        start = arrival(name, workflows[name], kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
+        yield replace(start, requests=tuple(due(start, load.requests.get(name, ()), workflows[name], seed)))
+
+
+def due(start: Arrival, requests: Sequence[ClientRequest], workflow: Workflow, seed: int) -> Iterator[Due]:
+    """
+    Return what clients ask of an instance after its start, in order of time. It depends on the seed and on the number
+    of the start alone: requests change no start, and those of one instance change none of another.
+    """
+    rng = random.Random(f"requests {seed} {start.number}")
+    drawn: list[tuple[float, ClientRequest]] = []
+    for request in requests:
+        if rng.random() < request.share:
+            times = 2 if rng.random() < request.again else 1
+            drawn += [(start.at + rng.choice(request.after), request) for _ in range(times)]
+    for number, (at, request) in enumerate(sorted(drawn, key=lambda each: each[0]), 1):
+        values: dict[str, JsonValue] = {"id": start.instance_id, "kind": start.kind, "number": number}
+        payload = json.dumps(fill(workflow.events[request.event], values))
+        yield Due(number, at, request.operation, request.event, payload)
 
 
 def _weighted(weights: Mapping[str, int]) -> tuple[list[str], list[int]]:

@@ -16,8 +16,9 @@ from locust.exception import StopUser
 from locust.runners import WorkerRunner
 
 from harness.journal import Journal
-from harness.load.arrivals import Arrival
+from harness.load.arrivals import Arrival, Due
 from harness.load.operations import Operations
+from harness.load.requests import Requests, post
 from harness.load.start import start
 from harness.load.work import of_run
 from harness.locust.session import SESSION
@@ -53,11 +54,17 @@ class ArrivalUser(FastHttpUser):
         self.network_timeout = self.load.timeout
         self.connection_timeout = self.load.timeout
         self.journal: Journal[LoadRow] = Journal(work.journals.load if work.journals else Path(os.devnull))
+        client = f"locust-{os.getpid()}"
         self.operations = Operations(
-            Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)),
-            f"locust-{os.getpid()}",
+            Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)), client
+        )
+        asks = work.journals is not None and self.load.requests  # without requests there is no journal of them
+        self.requests = Requests(
+            Journal(work.journals.requests(str(os.getpid())) if work.journals and asks else Path(os.devnull)), client
         )
         self.calls = gevent.pool.Pool(_MOST_IN_FLIGHT)
+        self.later = gevent.pool.Group()
+        self.is_over = False
         super().__init__(environment)
 
     @task
@@ -77,8 +84,13 @@ class ArrivalUser(FastHttpUser):
                 else:
                     dropped += 1
             gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.load.duration))
+            if self.load.requests:
+                self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
+                self.later.join(timeout=self.load.longest_after + self.load.timeout + 1)
         finally:
+            self.is_over = True
             self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
+            self.later.join(timeout=self.load.timeout + 1)
             self.journal.write(LoadEnded(at_ns=time.time_ns(), dropped=dropped))
         gevent.spawn(_end, self.environment)
         raise StopUser
@@ -87,6 +99,7 @@ class ArrivalUser(FastHttpUser):
         """
         Start one instance. While the outcome is unknown and tries are left, start it again on the next replica.
         """
+        origin_ns = intended_ns - round(arrival.at * 1e9)
         # A start that brings its own id would begin another instance at each try.
         workflow = self.work.workflows[arrival.workflow]
         tries = self.load.retries + 1 if workflow.start.id is None else 1
@@ -111,10 +124,37 @@ class ArrivalUser(FastHttpUser):
                 else:
                     response.failure(f"{answer.outcome}: {status or 'no answer'}")
             self.operations.complete(op_id, status, answer)
-            if answer.outcome != "unknown":
-                return
+            if answer.outcome != "unknown" or attempt == tries:
+                break
             gevent.sleep(_RETRY_PAUSE)
             intended_ns = time.time_ns()
+        if answer.outcome != "fail":
+            for due in arrival.requests:
+                self.later.start(gevent.Greenlet(self.request, due, arrival, origin_ns + round(due.at * 1e9)))
+
+    def request(self, due: Due, arrival: Arrival, intended_ns: int) -> None:
+        """
+        Ask an instance for what is due, once it is. Requests are not tried again: an event would be raised twice.
+        """
+        gevent.sleep(max(0.0, (intended_ns - time.time_ns()) / 1e9))
+        if self.is_over:
+            return
+        call = post(due, arrival, self.work.workflows[arrival.workflow], self.work.replicas)
+        request_id = self.requests.invoke(due, arrival, call.node, intended_ns)
+        with self.client.post(
+            call.url,
+            data=call.payload,
+            headers={"Content-Type": "application/json"},
+            name=f"{due.operation} {due.event}",
+            catch_response=True,
+        ) as response:
+            status = response.status_code or None
+            answer = call.answer(status, str(getattr(response, "error", None) or response.text or ""))
+            if answer.outcome == "ok":
+                response.success()
+            else:
+                response.failure(f"{answer.outcome}: {status or 'no answer'}")
+        self.requests.complete(request_id, status, answer)
 
 
 def _end(environment: Environment) -> None:

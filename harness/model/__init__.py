@@ -17,7 +17,7 @@ from harness.model.ledgers import (
     SqlLedger,
     StateLedger,
 )
-from harness.model.load import Load, Share
+from harness.model.load import ClientRequest, Load, Share
 from harness.model.plan import Aim, Asked, Plan, Step
 from harness.model.progress import Limit, Progress
 from harness.model.scenario import (
@@ -79,6 +79,7 @@ __all__ = [
     "CallsLedger",
     "Cell",
     "Checks",
+    "ClientRequest",
     "DaprStart",
     "EffectPair",
     "EndClass",

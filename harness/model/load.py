@@ -112,6 +112,29 @@ class Shape(Value):
         return str(next(of for _, of in self if of is not None))
 
 
+class ClientRequest(Value):
+    """
+    What clients ask of an instance after its start, by Dapr's workflow API: to take an event.
+
+    The seed decides of each instance whether it gets the request (`share`), and of these, which get it a second time
+    (`again`). It chooses the time of each from `after`, in seconds since the start was due. A request is not sent
+    before its start is answered, and not at all if that was refused.
+    """
+
+    operation: Literal["raiseEvent"]
+    event: str = Field(min_length=1, max_length=200, description="name of the event, one of the workflow's `events`")
+    after: tuple[Annotated[Seconds, Field(ge=0, le=600)], ...] = Field(
+        default=(0.0,), min_length=1, description="times since the start was due, from which the seed chooses"
+    )
+    share: float = Field(default=1, gt=0, le=1, description="of the instances, how many get the request")
+    again: float = Field(default=0, ge=0, le=1, description="of these, how many get it a second time")
+
+    def __str__(self) -> str:
+        twice = f", {self.again:.0%} of these twice" if self.again else ""
+        times = " or ".join(f"{each:g}" for each in dict.fromkeys(self.after))
+        return f"{self.operation} {self.event} for {self.share:.0%} of them{twice}, {times} s after the start was due"
+
+
 _MOST_PERIODS = 10_000
 Mix = Mapping[str, Annotated[int, Field(ge=0)]]
 """Kind -> weight."""
@@ -119,11 +142,15 @@ Mix = Mapping[str, Annotated[int, Field(ge=0)]]
 
 class Share(Value):
     """
-    The share that one workflow has of a load: its weight among the workflows of the load, and the weights of its kinds.
+    The share that one workflow has of a load: its weight among the workflows of the load, the weights of its kinds, and
+    what clients ask of its instances after their start.
     """
 
     weight: int = Field(default=1, ge=1, description="of the starts, among the workflows of the load")
     mix: Mix = Field(default={}, description="kind -> weight; default: the kinds of the target, with their weights")
+    requests: tuple[ClientRequest, ...] = Field(
+        default=(), max_length=20, description="what clients ask of its instances after their start"
+    )
 
 
 class Load(Value):
@@ -153,6 +180,20 @@ class Load(Value):
         Each workflow that is started -> its share of the starts.
         """
         return self.workflows or {self.workflow: Share(mix=self.mix)}
+
+    @property
+    def requests(self) -> Mapping[str, tuple[ClientRequest, ...]]:
+        """
+        Each workflow of whose instances clients ask something after their start -> what.
+        """
+        return {name: share.requests for name, share in self.shares.items() if share.requests}
+
+    @property
+    def longest_after(self) -> float:
+        """
+        How many seconds after its start was due a request may be due.
+        """
+        return max((max(each.after) for requests in self.requests.values() for each in requests), default=0.0)
 
     @property
     def started(self) -> str:

@@ -180,13 +180,17 @@ class Workflow(Ending):
     """
     One workflow of the target that clients start: how it is started, with what, and how it may end.
 
-    `activities` are the activities at which faults can be aimed, in the order in which they run.
+    `activities` are the activities at which faults can be aimed, in the order in which they run. The payload of an
+    event may have the placeholders `{id}`, `{kind}`, and `{number}`, the number of the request from 1.
     """
 
     start: HttpStart | DaprStart
     body: JsonValue
     kinds: Mapping[str, Kind] = Field(min_length=1)
     activities: Mapping[str, Activity] = {}
+    events: Mapping[str, JsonValue] = Field(
+        default={}, description="external event that the workflow waits for -> the payload with which clients raise it"
+    )
     minimum: Mapping[EndClass, Annotated[int, Field(ge=0)]] = Field(
         default={}, description="class -> how many instances a run must show, where a scenario says `classes: target`"
     )

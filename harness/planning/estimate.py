@@ -21,7 +21,8 @@ def expected(plan: Plan) -> float:
     until the verdict, in seconds.
     """
     healed = max((step.at + step.hold for step in plan.steps), default=0.0)
-    return _UP + max(plan.scenario.load.duration, healed) + _DOWN
+    load = plan.scenario.load
+    return _UP + max(load.duration + load.longest_after, healed) + _DOWN
 
 
 def told(seconds: float) -> str:

@@ -75,6 +75,13 @@ def _whole(scenario: Scenario, target: Target, name: str, share: Share) -> Share
         if kind not in workflow.kinds:
             within = (*at, "mix", kind) if several else ("load", "mix", kind)
             _refuse_kind(scenario, within, kind, name, workflow.kinds)
+    for number, request in enumerate(share.requests):
+        within = ("load", "workflows", name, "requests", number, "event")
+        if request.event not in workflow.events:
+            hint = did_you_mean(request.event, workflow.events)
+            raise MisfitError(scenario, within, f'{name} has no event "{request.event}" in target.yaml; {hint}')
+        if workflow.start.id is not None:
+            raise MisfitError(scenario, within, f"{name} chooses its ids itself, so no plan can name whom to ask")
     return share.model_copy(update={"mix": share.mix or {kind: of.weight for kind, of in workflow.kinds.items()}})
 
 

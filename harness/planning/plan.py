@@ -67,7 +67,7 @@ def links(target: Target, main: int, store: Store = Store.REDIS) -> tuple[str, .
     Return the name of every link, `from->to`. All sidecars share one link to the scheduler, because the scheduler
     itself tells them where to connect. Clients reach only the `main` replicas of the main application.
     """
-    by_dapr = any(isinstance(workflow.start, DaprStart) for workflow in target.workflows.values())
+    by_dapr = any(isinstance(workflow.start, DaprStart) or workflow.events for workflow in target.workflows.values())
     client = Node(names.CLIENT)
     found = [Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))]
     for app in replicas(target, main):

@@ -1,12 +1,12 @@
 -- claim: What an order says of itself at its end is what its history has: the order, the provider, its price and the shipment; and it goes on only after its stock was reserved.
 -- layer: app
--- workflows: order_v1, orders.OrderV1
--- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'orders.OrderV1')
+-- workflows: order_v1, approve_order_v1, orders.OrderV1
+-- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'approve_order_v1', 'orders.OrderV1')
 -- plants: UPDATE instances SET output = (SELECT max(output) FROM instances WHERE outcome = 'completed')
 --   WHERE instance_id = (SELECT min_by(instance_id, output) FROM instances WHERE outcome = 'completed');
 --   UPDATE history SET payload = 'false' WHERE event = 'taskCompleted' AND payload = 'true'
 --   AND instance_id = (SELECT min(instance_id) FROM instances WHERE outcome = 'completed')
--- source: target/workflows.py (_result, order_v1). An instance in a later generation has lost its earlier history. What the last turn ordered may be missing in the history (docs/findings.md, 8), so a result of it is compared where it is there.
+-- source: target/workflows.py (result, order_v1). An instance in a later generation has lost its earlier history. What the last turn ordered may be missing in the history (docs/findings.md, 8), so a result of it is compared where it is there.
 -- witness: {instance_id} says {outcome:or}: {what}.
 WITH ended AS (
     SELECT
@@ -19,7 +19,7 @@ WITH ended AS (
         json_extract_string(output, '$.provider') AS provider,
         json_extract_string(output, '$.quotes."' || json_extract_string(output, '$.provider') || '"') AS quoted
     FROM instances
-    WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'orders.OrderV1') AND generation = 1
+    WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'approve_order_v1', 'orders.OrderV1') AND generation = 1
 ), orders AS (
     SELECT
         instance_id,

@@ -1,12 +1,12 @@
 -- claim: An order is shipped by the cheapest of the providers that answered, at the price that this provider gave, and says at its end what each provider answered.
 -- layer: app
--- workflows: order_v1, orders.OrderV1
+-- workflows: order_v1, approve_order_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
 -- plants: UPDATE effects SET attributes = json_merge_patch(attributes, '{"price": 1}') WHERE effect = 'ship'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'ship');
 --   UPDATE history SET payload = '1' WHERE event = 'taskCompleted' AND try_cast(payload AS BIGINT) IS NOT NULL
 --   AND instance_id = (SELECT min(instance_id) FROM instances WHERE outcome = 'completed')
--- source: target/workflows.py (cheapest, _result). The answers are those in the engine's own history; the workflow asks again only if no provider answered, so prices are all from the last round. An instance in a later generation has lost its earlier history (Dapr 1.18 orchestrator/create.go, createIfCompleted).
+-- source: target/workflows.py (cheapest, result). The answers are those in the engine's own history; the workflow asks again only if no provider answered, so prices are all from the last round. An instance in a later generation has lost its earlier history (Dapr 1.18 orchestrator/create.go, createIfCompleted).
 -- witness: {instance_id} {what} {provider:or} for {price:or}, but the providers' answers were {answers}.
 WITH quotes AS (
     SELECT instance_id, task_id, json_extract_string(payload, '$.provider') AS provider

@@ -1,16 +1,16 @@
 """
 A small literal run of the reference target, and lies about it.
 
-`a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected, `e` completed at
-the second try, and `u` whose answer never came and which never began.
+`a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected after a client
+had raised an event, `e` completed at the second try, and `u` whose answer never came and which never began.
 """
 
 import itertools
 import json
 
 from harness.evidence import schema
-from harness.load.arrivals import Arrival
-from harness.model import Balance, ObservedLedger
+from harness.load.arrivals import Arrival, Due
+from harness.model import Balance, ClientRequest, ObservedLedger, Share
 from harness.planning import plan, scenario, target
 
 MS = 1_000_000
@@ -18,6 +18,7 @@ T0 = 1_790_000_000 * 1_000_000_000
 CLIENT = "locust-1"
 QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
 SHIPPING = {"provider": "kestrel", "price": 650}
+EVENT, PAYLOAD = "approval", json.dumps({"number": 1})
 FAILED = object()
 """As an activity's result: it failed, and the next task is its second try."""
 
@@ -65,7 +66,18 @@ class Story:
             row | {"source": source, "position": position, "attributes": json.dumps(attributes)}
         )
 
-    def instance(self, instance, kind, tasks, result):
+    def raise_event(self, instance):
+        """A client raises an event, and is told yes. Returns when the engine took it."""
+        due = self.tick()
+        row = {"request_id": f"{CLIENT}/1", "instance_id": instance, "number": 1, "client": CLIENT, "outcome": "ok"}
+        row |= {"operation": "raiseEvent", "name": EVENT, "payload": PAYLOAD, "node": "sidecar-1", "status": 202}
+        self.rows["requests"].append(row | {"intended_ns": due, "invoked_ns": self.tick()})
+        taken = self.tick()
+        self.rows["requests"][-1]["completed_ns"] = self.tick()
+        self.tick()
+        return taken
+
+    def instance(self, instance, kind, tasks, result, *, approved=False):
         """`tasks`: (activity, what its input adds, result, what it does in the world)."""
         call = self.call(instance, kind, "ok", 202)
         order = request(instance, kind)
@@ -93,8 +105,11 @@ class Story:
             delivery |= {"attempt_id": f"app-0#{len(self.rows['deliveries'])}", "outcome": outcome}
             delivery |= {"detail": "no"} if answer is FAILED else {}
             self.rows["deliveries"].append(delivery | {"delivered_ns": begun, "completed_ns": done})
+            taken = self.raise_event(instance) if approved else None
             turn = self.tick()
             history.append(("workflowStarted", turn, {}))
+            if taken is not None:
+                history.append(("eventRaised", taken, {"name": EVENT, "payload": PAYLOAD}))
             if answer is not FAILED:
                 history.append(("taskCompleted", done, of(task_id=task, payload=answer)))
                 first = None
@@ -180,7 +195,7 @@ def sound():
     )
     lost = [story.reserve("c"), *story.quotes(), story.ship("c", None), story.cancel("c"), story.release("c")]
     story.instance("c", "lost_for_good", lost, "compensated")
-    story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected")
+    story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected", approved=True)
     failed = ("register_shipment_v1", SHIPPING, FAILED, None)
     retried = [story.reserve("e"), *story.quotes(), failed, story.ship("e", "k")]
     story.instance("e", "flaky", retried, "completed")
@@ -430,14 +445,23 @@ def planned():
     )
     ledgers = (*made.target.ledgers, calls)
     described = made.target.model_copy(update={"balances": {"stock": stock}, "ledgers": ledgers})
-    scenario_made = made.scenario.model_copy(update={"checks": checks})
+    request = ClientRequest(operation="raiseEvent", event=EVENT)
+    load = made.scenario.load
+    share = Share(mix=load.mix, requests=(request,))
+    load = load.model_copy(update={"workflow": "", "mix": {}, "workflows": {load.workflow: share}})
+    scenario_made = made.scenario.model_copy(update={"checks": checks, "load": load})
     return made.model_copy(update={"tap": True, "scenario": scenario_made, "target": described})
 
 
 def arrivals(*_):
     """The starts of the run, as the plan's schedule would return them. Ids that a plan makes would be long."""
-    for number, call in enumerate(sound()["operations"]):  # all were sent to app-0
+    rows = sound()
+    for number, call in enumerate(rows["operations"]):  # all were sent to app-0
         instance, kind = call["instance_id"], call["kind"]
-        yield Arrival(
-            2 * number, (call["intended_ns"] - T0) / 1e9, instance, call["workflow"], kind, request(instance, kind)
+        requests = tuple(
+            Due(asked["number"], (asked["intended_ns"] - T0) / 1e9, asked["operation"], asked["name"], asked["payload"])
+            for asked in rows["requests"]
+            if asked["instance_id"] == instance
         )
+        at = (call["intended_ns"] - T0) / 1e9
+        yield Arrival(2 * number, at, instance, call["workflow"], kind, request(instance, kind), requests)

@@ -31,6 +31,9 @@ WITH known AS (
     FROM operations
     WHERE client <> 'canary'
     UNION ALL
+    SELECT 'a request', min(invoked_ns), max(coalesce(completed_ns, invoked_ns)), 'load'
+    FROM requests
+    UNION ALL
     SELECT 'a fault', min(least(planned_ns, begun_ns)), max(greatest(begun_ns, applied_ns, felt_ns)), 'load or heal'
     FROM faults
     WHERE step >= 0

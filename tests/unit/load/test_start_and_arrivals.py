@@ -5,7 +5,10 @@ import itertools
 import pytest
 
 from harness.backends.endpoints import Address, Endpoints, StoreAddress
-from harness.load.arrivals import fill, schedule
+from harness.evidence import journals
+from harness.journal import Journal, Journals
+from harness.load.arrivals import Arrival, Due, fill, schedule
+from harness.load.requests import Requests, post
 from harness.load.start import Answer, start
 from harness.model import DaprStart, HttpStart, Load, Workflow
 
@@ -100,3 +103,53 @@ def test_a_start_by_dapr_goes_to_a_sidecar_with_its_names_quoted():
 
     assert call.node == "sidecar-1"
     assert call.url == "http://127.0.0.1:3501/v1.0/workflows/dapr/w%20v1/start?instanceID=id%2F1"
+
+
+DUE = Due(1, 3.0, "raiseEvent", "go on", '{"n": 1}')
+ARRIVAL = Arrival(4, 1.0, "id/1", "w v1", "a", {})
+
+
+@pytest.mark.parametrize("workflow", [WORKFLOW, BY_DAPR])
+def test_a_request_goes_to_the_sidecar_after_that_of_the_start_with_its_names_quoted(workflow):
+    call = post(DUE, ARRIVAL, workflow, ENDPOINTS)
+
+    assert start("w v1", BY_DAPR, "id/1", {}, ENDPOINTS, ARRIVAL.number).node == "sidecar-0"
+    assert (call.node, call.payload) == ("sidecar-1", '{"n": 1}')
+    assert call.url == "http://127.0.0.1:3501/v1.0/workflows/dapr/id%2F1/raiseEvent/go%20on"
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "answer"),
+    [
+        (202, "", Answer("ok")),
+        (400, "no name", Answer("fail", detail="no name")),
+        (500, "no such instance", Answer("unknown", detail="no such instance")),
+        (502, "", Answer("unknown", detail="HTTP 502")),
+        (None, "connection closed.", Answer("unknown", detail="connection closed.")),
+    ],
+)
+def test_only_a_clear_answer_to_a_request_is_ok_or_fail(status, text, answer):
+    assert post(DUE, ARRIVAL, BY_DAPR, ENDPOINTS).answer(status, text) == answer
+
+
+def test_a_request_is_written_before_it_is_sent_and_unknown_until_it_is_answered(tmp_path):
+    there = Journals(tmp_path)
+    with Journal(there.requests("1")) as journal:
+        requests = Requests(journal, "locust-1")
+        first, second = (requests.invoke(DUE, ARRIVAL, "sidecar-1", 5) for _ in range(2))
+        requests.complete(second, 202, Answer("ok"))
+
+    rows = list(journals.requests(there))
+
+    assert [(row["request_id"], row["outcome"], row.get("status")) for row in rows] == [
+        (first, "unknown", None),
+        (second, "ok", 202),
+    ]
+    assert {name: rows[0][name] for name in ("instance_id", "operation", "name", "payload", "number", "node")} == {
+        "instance_id": "id/1",
+        "operation": "raiseEvent",
+        "name": "go on",
+        "payload": '{"n": 1}',
+        "number": 1,
+        "node": "sidecar-1",
+    }

@@ -197,3 +197,74 @@ def test_the_plan_of_a_load_of_one_workflow_is_what_it_was_before_there_could_be
     told = repr([(each.number, each.at, each.instance_id, each.kind, each.body) for each in starts])
 
     assert hashlib.sha256(told.encode()).hexdigest().startswith("9062b0757062e91d")
+
+
+WAITING = (
+    ("start: {dapr: dapr}", "start: {dapr: dapr}\n    events: {nod: {number: '{number}', of: '{id}'}}"),
+    (
+        "order: {weight: 3}",
+        "order: {requests: [{operation: raiseEvent, event: nod, share: 0.5, again: 0.2, after: [0s, 3s]}]}",
+    ),
+)
+
+
+@pytest.fixture(name="waiting")
+def _waiting(several):
+    """A load of whose instances clients ask something after their start."""
+    described = several.with_name("target.yaml")
+    described.write_text(BESIDE.replace(*WAITING[0], 1))
+    several.write_text(SEVERAL.replace(*WAITING[1]))
+    return several
+
+
+def test_the_seed_decides_which_instances_get_a_request_and_when(waiting):
+    made = Request(str(waiting), waiting.with_name("target.yaml")).plan(7)
+    starts = list(schedule(made.scenario.load, made.workflows, 7))
+    orders = [start for start in starts if start.workflow == "order"]
+    asked = [start for start in orders if start.requests]
+    twice = [start for start in asked if len(start.requests) == 2]
+
+    assert not any(start.requests for start in starts if start.workflow == "parcel")
+    assert len(asked) / len(orders) == pytest.approx(0.5, abs=0.06)
+    assert len(twice) / len(asked) == pytest.approx(0.2, abs=0.06)
+    assert {round(due.at - start.at, 6) for start in asked for due in start.requests} == {0, 3}
+    assert all([due.number for due in start.requests] == [1, 2] for start in twice)
+    assert all(start.requests[0].at <= start.requests[1].at for start in twice)
+    assert twice[0].requests[1].payload == f'{{"number": 2, "of": "{twice[0].instance_id}"}}'
+    assert made.scenario.load.longest_after == 3
+    assert starts == list(schedule(made.scenario.load, made.workflows, 7))
+
+
+def test_requests_change_no_start(waiting):
+    made = Request(str(waiting), waiting.with_name("target.yaml")).plan(7)
+    none = {name: share.model_copy(update={"requests": ()}) for name, share in made.scenario.load.workflows.items()}
+    without = made.scenario.load.model_copy(update={"workflows": none})
+
+    def starts(load):
+        return [(each.at, each.instance_id, each.body) for each in schedule(load, made.workflows, 7)]
+
+    assert starts(made.scenario.load) == starts(without)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("event: nod", "event: not", '7: load.workflows.order.requests.0.event: order has no event "not"'),
+        ("raiseEvent", "raise", "7: load.workflows.order.requests.0.operation: "),
+        ("share: 0.5", "share: 0", "7: load.workflows.order.requests.0.share: "),
+        ("after: [0s, 3s]", "after: []", "7: load.workflows.order.requests.0.after: "),
+    ],
+)
+def test_a_request_that_cannot_be_made_is_refused_with_its_line(waiting, old, new, told):
+    waiting.write_text(waiting.read_text().replace(old, new))
+
+    with pytest.raises(UsageError, match=re.escape(f"{waiting}:{told}")):
+        Request(str(waiting), waiting.with_name("target.yaml")).plan(7)
+
+
+def test_nobody_can_be_asked_whose_id_no_plan_knows(waiting):
+    described = waiting.with_name("target.yaml")
+    described.write_text(described.read_text().replace("start: {dapr: dapr}", "start: {http: /orders, id: id}", 1))
+
+    with pytest.raises(UsageError, match="order chooses its ids itself, so no plan can name whom to ask"):
+        Request(str(waiting), described).plan(7)

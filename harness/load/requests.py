@@ -1,0 +1,104 @@
+"""
+What clients ask of an instance after they have started it, by Dapr's workflow API, and the record of it.
+
+`POST /v1.0/workflows/<component>/<instance>/raiseEvent/<event>` raises an event (API reference, "Raise event request").
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from harness import names
+from harness.journal import Journal
+from harness.load.arrivals import Arrival, Due
+from harness.load.start import Answer, Replicas
+from harness.model import DaprStart, Workflow
+from harness.rows import Requested, RequestRow, Responded
+
+ACCEPTED, REFUSED = (202,), (400,)
+"""
+The statuses that mean yes and no: API reference, "Raise event request". With 500, as for an instance that Dapr does not
+have, nobody knows (pkg/messages/predefined.go of Dapr 1.18, ErrRaiseEventWorkflow).
+"""
+BUILT_IN = "dapr"
+"""The component of the workflow engine that is built into the sidecar."""
+_DETAIL = 300
+
+
+@dataclass(frozen=True)
+class Post:
+    """
+    One HTTP request (POST, JSON body) to a sidecar.
+    """
+
+    node: str
+    url: str
+    payload: str
+
+    def answer(self, status: int | None, text: str) -> Answer:
+        """
+        Return what an answer means: its HTTP status (None if no answer came), and its body or the error in words.
+        """
+        if status in ACCEPTED:
+            return Answer("ok")
+        return Answer("fail" if status in REFUSED else "unknown", detail=text[:_DETAIL] or f"HTTP {status}")
+
+
+def post(due: Due, arrival: Arrival, workflow: Workflow, replicas: Replicas) -> Post:
+    """
+    Return the HTTP request that asks an instance for what is due. The replicas take turns: the first request does not
+    go to the one that the start was sent to.
+    """
+    node = str(names.sidecar((arrival.number + due.number) % len(replicas.sidecars)))
+    component = workflow.start.dapr if isinstance(workflow.start, DaprStart) else BUILT_IN
+    path = "/".join(quote(part, safe="") for part in (component, arrival.instance_id, due.operation, due.event))
+    return Post(node, f"{replicas.sidecars[node].url}/v1.0/workflows/{path}", due.payload)
+
+
+class Requests:
+    """
+    The requests journal of one client. Every request is written before it is sent.
+    """
+
+    def __init__(self, journal: Journal[RequestRow], client: str) -> None:
+        self._journal = journal
+        self._client = client
+        self._count = 0
+
+    def invoke(self, due: Due, arrival: Arrival, node: str, intended_ns: int) -> str:
+        """
+        Write that a request is about to be sent, and return its request_id.
+        """
+        self._count += 1
+        request_id = f"{self._client}/{self._count}"
+        self._journal.write(
+            Requested(
+                request_id=request_id,
+                instance_id=arrival.instance_id,
+                operation=due.operation,
+                name=due.event,
+                payload=due.payload,
+                number=due.number,
+                client=self._client,
+                node=node,
+                intended_ns=intended_ns,
+                at_ns=time.time_ns(),
+            )
+        )
+        return request_id
+
+    def complete(self, request_id: str, status: int | None, answer: Answer) -> None:
+        """
+        Write the outcome of a request.
+        """
+        self._journal.write(
+            Responded(
+                request_id=request_id,
+                outcome=answer.outcome,
+                status=status,
+                detail=answer.detail,
+                at_ns=time.time_ns(),
+            )
+        )
