@@ -5,12 +5,9 @@ One invariant examined on the evidence of one run: its rows as witnesses, and wh
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from harness.checkers import invariant, violations
@@ -21,8 +18,6 @@ from harness.checkers.telling import Telling, faults_met, ledgers
 from harness.model import Finding, Origin, Result, Witness
 
 _MOST_WITNESSES = 20
-_AGAIN = 0.05
-"""Seconds after which a thread that has not stopped is interrupted again: it may have been between two queries."""
 
 
 def examine(
@@ -72,46 +67,6 @@ def examine(
         origin=origin,
         explained=explained,
     )
-
-
-def together(database: Database, questions: Sequence[Callable[[Database], Finding]]) -> Iterator[Finding]:
-    """
-    Ask the questions, a few at once, each thread with a database of its own. Return the answers in the order of the
-    questions. If the reader stops, so does what is being asked.
-
-    One thread takes the first question that is left and the other the last. So the target's invariants, which read the
-    most, do not need their memory at the same time.
-    """
-    answers: list[Future[Finding]] = [Future() for _ in questions]
-    left = deque(zip(questions, answers, strict=True))
-    ends = (left.popleft, left.pop)[: database.at_once]
-    threads = [Thread(target=_ask, args=(database.beside(), take)) for take in ends]
-    for thread in threads:
-        thread.start()
-    try:
-        for answer in answers:
-            yield answer.result()
-    finally:
-        left.clear()
-        while any(thread.is_alive() for thread in threads):
-            database.interrupt()
-            for thread in threads:
-                thread.join(_AGAIN)
-
-
-def _ask(database: Database, take: Callable[[], tuple[Callable[[Database], Finding], Future[Finding]]]) -> None:
-    """
-    Ask what `take` returns, until it raises IndexError because nothing is left.
-    """
-    while True:
-        try:
-            question, answer = take()
-        except IndexError:
-            return
-        try:
-            answer.set_result(question(database))
-        except BaseException as error:  # noqa: BLE001 - the reader of the answer raises it
-            answer.set_exception(error)
 
 
 def _explained(

@@ -19,10 +19,11 @@ from pydantic import ValidationError
 
 from harness.checkers import invariant, levels, recovery, sufficiency
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
-from harness.checkers.examining import examine, together, unknown
+from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
 from harness.checkers.offers import Offer, Offered, not_applicable, offered, rests_on
 from harness.checkers.telling import Telling
+from harness.checkers.together import together
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
 from harness.tap.record import SUFFIX
 

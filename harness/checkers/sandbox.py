@@ -35,6 +35,8 @@ Functions that DuckDB 2.0 calls stable, and that are not: of the clock, of chanc
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CATALOG = re.compile(r"(duckdb|pg|pragma|sqlite)_\w+", re.IGNORECASE)
 """The views of DuckDB that are found by their plain names."""
+_SERIALIZE = "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)"
+"""What a node of the tree does not have is null, empty or as it is by default."""
 _STABLE = """
     SELECT DISTINCT function_name
     FROM duckdb_functions()
@@ -61,12 +63,16 @@ def stable_functions() -> frozenset[str]:
 
 
 @lru_cache(maxsize=512)
-def _tree(sql: str) -> Any:
+def _nodes(sql: str) -> tuple[Mapping[str, Any], ...]:
     """
-    Return the syntax tree of a query, which nobody may change. Raises RecursionError.
+    Return every mapping of the syntax tree of a query, which nobody may change; none if `sql` is not one SELECT. Raises
+    RecursionError.
     """
-    answer = _parser().cursor().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    return json.loads(answer[0]) if answer else {"error": True}
+    answer = _parser().cursor().execute(_SERIALIZE, [sql]).fetchone()
+    tree: Any = json.loads(answer[0]) if answer else {"error": True}
+    if tree["error"] or len(tree["statements"]) != 1:
+        return ()
+    return tuple(_mappings(tree["statements"]))
 
 
 @lru_cache(maxsize=512)
@@ -75,18 +81,11 @@ def refuse(sql: str, tables: frozenset[str], functions: frozenset[str]) -> None:
     Raise ValueError, which says why, if `sql` is anything but one query over `tables` that calls `functions` alone.
     """
     try:
-        statements = _parser().cursor().extract_statements(sql)
-    except duckdb.Error as error:
-        raise ValueError(str(error)) from error
-    if len(statements) != 1:
-        raise ValueError(f"one query is allowed, and there are {len(statements)} statements")
-    try:
-        tree = _tree(sql)
+        nodes = _nodes(sql)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
-    if statements[0].type is not duckdb.StatementType.SELECT or tree["error"]:
-        raise ValueError(f"only a SELECT is allowed, and this is {statements[0].type.name}")
-    nodes = list(_nodes(tree))
+    if not nodes:
+        raise ValueError(_why_no_select(sql))
     allowed = set(tables) | set(_defined(nodes))
     for node in nodes:
         _refuse_kind(node)
@@ -94,21 +93,33 @@ def refuse(sql: str, tables: frozenset[str], functions: frozenset[str]) -> None:
         _refuse_function(node, functions)
 
 
-@lru_cache(maxsize=512)
+def _why_no_select(sql: str) -> str:
+    """
+    Return why a text is not one SELECT.
+    """
+    try:
+        statements = _parser().cursor().extract_statements(sql)
+    except duckdb.Error as error:
+        return str(error)
+    if len(statements) != 1:
+        return f"one query is allowed, and there are {len(statements)} statements"
+    return f"only a SELECT is allowed, and this is {statements[0].type.name}"
+
+
 def tables_of(sql: str) -> frozenset[str]:
     """
     Return the tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
 
     DuckDB's own `get_table_names` does not return the views, but the files that they read. Raises RecursionError.
     """
-    nodes = list(_nodes(_tree(sql)))
+    nodes = _nodes(sql)
     defined = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
     return frozenset(node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE") - defined
 
 
-def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
+def _mappings(tree: object) -> Iterator[Mapping[str, Any]]:
     """
-    Return every mapping of a syntax tree. The tree may be deeper than Python's stack.
+    Return every mapping of a tree, which may be deeper than Python's stack.
     """
     left = [tree]
     while left:
@@ -148,7 +159,7 @@ def _refuse_source(node: Mapping[str, Any], allowed: Collection[str]) -> None:
         if source is not None and source["type"] not in _SOURCES:
             raise ValueError(f"a query may not read from {source['type']}")
     if node.get("type") == "BASE_TABLE":
-        where = [part for part in (node["catalog_name"], node["schema_name"]) if part]
+        where = [node[part] for part in ("catalog_name", "schema_name") if part in node]
         if where or node["table_name"] not in allowed:
             raise ValueError(f'"{".".join([*where, node["table_name"]])}" is no table of the evidence')
     if node.get("type") == "TABLE_FUNCTION" and node["function"]["function_name"] not in _TABLE_FUNCTIONS:

@@ -1,7 +1,7 @@
 -- claim: An order is the one that was asked for, in its own input and in that of each of its tasks: its id, kind, sku and quantity.
 -- layer: app
 -- workflows: order_v1, approve_order_v1, orders.OrderV1
--- examined: SELECT count(*) FROM history WHERE event = 'executionStarted'
+-- examined: SELECT count(*) FROM inputs
 -- plants: UPDATE history SET payload = '{"order_id": "another"}' WHERE event = 'executionStarted'
 --   AND instance_id = (SELECT min(instance_id) FROM instances WHERE status = 'COMPLETED');
 --   UPDATE history SET payload = '{"order_id": "another"}' WHERE event = 'taskScheduled' AND name = 'reserve_stock_v1'
@@ -10,8 +10,8 @@
 -- witness: {instance_id}: {what} is {found:or}, and must be {wanted:or}.
 WITH orders AS (
     SELECT instance_id, payload
-    FROM history
-    WHERE event = 'executionStarted' AND name IN ('order_v1', 'approve_order_v1', 'orders.OrderV1')
+    FROM inputs
+    WHERE name IN ('order_v1', 'approve_order_v1', 'orders.OrderV1')
 ), other AS (
     -- The input of nearly every task begins with the text of the order. Only that of the others is parsed.
     SELECT

@@ -14,9 +14,9 @@ WITH ended AS (
         instances.instance_id,
         instances.workflow,
         instances.output,
-        history.payload AS given
+        inputs.payload AS given
     FROM instances
-    JOIN history ON history.instance_id = instances.instance_id AND history.event = 'executionStarted'
+    JOIN inputs ON inputs.instance_id = instances.instance_id
     WHERE instances.status = 'COMPLETED'
         AND instances.workflow IN ('series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1')
 ), computed AS (

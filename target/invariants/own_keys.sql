@@ -10,8 +10,7 @@
 -- witness: {instance_id}: {effect} at {source} has the key {key:or}.
 WITH orders AS (
     SELECT instance_id, json_extract_string(payload, '$.sku') AS sku
-    FROM history
-    WHERE event = 'executionStarted'
+    FROM inputs
 )
 SELECT effects.instance_id, effects.effect, effects.source, effects.key, effects.position
 FROM effects

@@ -8,8 +8,7 @@
 -- witness: {instance_id}: {effect} has the quantity {quantity}, but {ordered} were ordered.
 WITH orders AS (
     SELECT instance_id, json_extract(payload, '$.quantity')::DOUBLE AS ordered
-    FROM history
-    WHERE event = 'executionStarted'
+    FROM inputs
 ), quantities AS (
     SELECT instance_id, effect, position, json_extract(attributes, '$.quantity')::DOUBLE AS quantity
     FROM effects

@@ -25,8 +25,7 @@ WITH ended AS (
         instance_id,
         json_extract_string(payload, '$.sku') AS sku,
         json_extract_string(payload, '$.quantity') AS quantity
-    FROM history
-    WHERE event = 'executionStarted'
+    FROM inputs
 ), tasks AS (
     -- Only who was asked to ship has a provider and a price in its input.
     SELECT

@@ -22,14 +22,6 @@ WITH quotes AS (
     FROM history
     JOIN quotes ON quotes.instance_id = history.instance_id AND quotes.task_id = history.task_id
     WHERE history.event = 'taskCompleted'
-), rounds AS (
-    SELECT
-        instance_id,
-        provider,
-        min(price) AS lowest,
-        arg_max(coalesce(answer, 'null'), task_id) AS told
-    FROM answers
-    GROUP BY instance_id, provider
 ), shipped AS (
     SELECT
         effects.instance_id,
@@ -42,31 +34,34 @@ WITH quotes AS (
         shipped.instance_id,
         shipped.provider,
         shipped.price,
-        count_if(rounds.lowest = shipped.price AND rounds.provider = shipped.provider) AS given,
-        count_if(rounds.lowest < shipped.price OR (rounds.lowest = shipped.price AND rounds.provider < shipped.provider)) AS better
+        count_if(answers.price = shipped.price AND answers.provider = shipped.provider) AS given,
+        count_if(answers.price < shipped.price OR (answers.price = shipped.price AND answers.provider < shipped.provider)) AS better
     FROM shipped
-    LEFT JOIN rounds ON rounds.instance_id = shipped.instance_id
+    LEFT JOIN answers ON answers.instance_id = shipped.instance_id
     GROUP BY shipped.instance_id, shipped.provider, shipped.price
+), says AS (
+    SELECT instance_id, json_extract(output, '$.quotes') AS quotes
+    FROM instances
+    WHERE status = 'COMPLETED' AND generation = 1
+), other AS (
+    -- A provider may have answered in an earlier round, too. Only its last answer counts.
+    SELECT
+        answers.instance_id,
+        answers.provider,
+        answers.task_id,
+        coalesce(json_extract_string(says.quotes, '$."' || answers.provider || '"'), 'null') AS told
+    FROM answers
+    JOIN says ON says.instance_id = answers.instance_id
+    WHERE told <> coalesce(answers.answer, 'null')
 ), wrong AS (
     SELECT instance_id, 'was shipped by' AS what, provider, price::VARCHAR AS price
     FROM compared
     WHERE given = 0 OR better > 0 OR price IS NULL OR provider IS NULL
     UNION ALL
-    SELECT instance_id, 'says that it was quoted by', provider, told
-    FROM (
-        SELECT
-            says.instance_id,
-            rounds.provider,
-            rounds.told AS price,
-            coalesce(json_extract_string(says.quotes, '$."' || rounds.provider || '"'), 'null') AS told
-        FROM (
-            SELECT instance_id, json_extract(output, '$.quotes') AS quotes
-            FROM instances
-            WHERE status = 'COMPLETED' AND generation = 1
-        ) AS says
-        JOIN rounds ON rounds.instance_id = says.instance_id
-    ) AS ended
-    WHERE told <> price
+    SELECT other.instance_id, 'says that it was quoted by', other.provider, other.told
+    FROM other
+    ANTI JOIN answers AS later
+        ON later.instance_id = other.instance_id AND later.provider = other.provider AND later.task_id > other.task_id
 ), answered AS (
     SELECT instance_id, string_agg(provider || ' ' || price, ', ' ORDER BY provider, price) AS answers
     FROM answers

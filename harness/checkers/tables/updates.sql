@@ -28,6 +28,11 @@ WITH touched AS (
         status
     FROM api_calls
     WHERE operation IN ('get', 'save', 'delete')
+), last AS (
+    -- No execution that came later can have made a call, or was in progress at one of those that did.
+    SELECT max(coalesce(completed_ns, 9223372036854775807)) AS until_ns
+    FROM deliveries
+    WHERE delivered_ns <= (SELECT max(called_ns) FROM touched)
 ), executed AS (
     SELECT
         node,
@@ -43,7 +48,7 @@ WITH touched AS (
         -- An execution that did not complete has no end.
         SELECT node, delivered_ns, coalesce(completed_ns, 9223372036854775807) AS completed_ns
         FROM deliveries
-        WHERE node IN (SELECT node FROM touched WHERE operation = 'save')
+        WHERE node IN (SELECT node FROM touched WHERE operation = 'save') AND delivered_ns <= (SELECT until_ns FROM last)
     ) AS bounded
 ), periods AS (
     -- A replica executes without a break from begin_ns. If one execution is alone from begin to end, this ends at end_ns.

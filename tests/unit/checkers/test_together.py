@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.checkers.database import Database, UnansweredError, open_database
-from harness.checkers.examining import together
+from harness.checkers.together import together
 from tests.builders.evidence import write_evidence
 
 ENDLESS = "SELECT count(*) FROM range(100000000000) AS a, range(100000) AS b WHERE a.range % 7 = b.range"
