@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,12 +37,13 @@ if TYPE_CHECKING:
 
 class Place(NamedTuple):
     """
-    Where a run is made.
+    Where a run is made. `metrics` is the port of loopback that serves its metrics; None for none.
     """
 
     backend: BackendName = BackendName.PROCESSES
     overlays: tuple[str, ...] = ()
     judged: bool = True
+    metrics: int | None = None
 
 
 class Done(NamedTuple):
@@ -63,6 +65,7 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     user leaves it.
     """
     from harness.load.generators import Attached, Locust
+    from harness.running.metrics import RunMetrics, served
     from harness.running.run import Run
     from harness.running.screen import Screen
 
@@ -70,12 +73,16 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     make_backend = backend_of(plan, place)
     invariants = invariant.besides_general(plan.target)
     of_team = {} if plan.target.known is None else known.load(plan.target.known)
-    folder = rundir.create(runs, plan.scenario.name, plan.seed)
-    folder.save_plan(plan)
-    folder.keep_invariants(invariants)
-    folder.keep_known({name: finding.query for name, finding in of_team.items()})
-    generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
-    with Screen(f"{plan.scenario.name}, seed {plan.seed}", console) as screen:
+    with ExitStack() as exits:
+        registry = None if place.metrics is None else exits.enter_context(served(place.metrics))
+        folder = rundir.create(runs, plan.scenario.name, plan.seed)
+        if registry is not None:
+            registry.register(RunMetrics(folder.journals, folder.progress))
+        folder.save_plan(plan)
+        folder.keep_invariants(invariants)
+        folder.keep_known({name: finding.query for name, finding in of_team.items()})
+        generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
+        screen = exits.enter_context(Screen(f"{plan.scenario.name}, seed {plan.seed}", console))
         screen.say(f"{folder.name}: {' '.join(plan.scenario.claim.split())}")
         screen.say(f"this takes {estimate.told(estimate.expected(plan))}")
         ended = Run(plan, folder, make_backend(folder), generator, screen).execute()

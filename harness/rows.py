@@ -1,7 +1,7 @@
 """
 The rows of the journals, which record a run as it happens: one frozen type for each kind of row.
 
-Writers, readers and the exporter (compose/exporter.py) share these types. Times are integer nanoseconds since the
+Writers, readers and metrics share these types. Times are integer nanoseconds since the
 epoch, UTC. A row may have more fields than its type, for example in an application's attempts file. These are ignored.
 docs/run-directory.md lists all rows.
 """

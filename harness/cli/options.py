@@ -45,6 +45,17 @@ StateStore = Annotated[
 
 Backend = Annotated[BackendName, typer.Option("--backend", help="where the system runs")]
 
+Metrics = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics",
+        metavar="PORT",
+        min=1,
+        max=65535,
+        help="serve the run's metrics for Prometheus at 127.0.0.1:PORT/metrics (docs/metrics.md)",
+    ),
+]
+
 Overlays = Annotated[
     list[str] | None,
     typer.Option("--overlay", metavar="NAME", help="also what compose.NAME.yaml holds; only with --backend compose"),

@@ -17,6 +17,7 @@ from harness.cli.options import (
     DaprVersion,
     Defect,
     Duration,
+    Metrics,
     Name,
     Out,
     Overlays,
@@ -46,6 +47,7 @@ def run(
     store: StateStore = None,
     backend: Backend = BackendName.PROCESSES,
     overlays: Overlays = None,
+    metrics: Metrics = None,
     runs: Out = Path("runs"),
     *,
     repeat: Annotated[int, typer.Option(min=1, help="number of runs, with the seeds from --seed on")] = 1,
@@ -61,7 +63,7 @@ def run(
     last.forget(runs)
     request = Request(scenario, target, dapr_version, defect, tuple(settings or ()), rate, duration, store)
     plans = [request.plan(number) for number in range(seed, seed + repeat)]
-    place = Place(backend, tuple(overlays or ()))
+    place = Place(backend, tuple(overlays or ()), metrics=metrics)
     raise typer.Exit(_execute(plans[0], runs, place, attached=attached) if repeat == 1 else _repeat(plans, runs, place))
 
 

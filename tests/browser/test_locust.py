@@ -13,7 +13,7 @@ from tests.builders.command import BIN, ROOT, left, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
 
-SCENARIO = "tests/browser/slow_store.yaml"
+SCENARIO = "tests/e2e/slow_store.yaml"
 FORM = {"user_count": 1, "spawn_rate": 1, "host": ""}
 
 

@@ -22,6 +22,7 @@ from harness.evidence.schema import TABLES
 from harness.faults import BUILT_IN
 from harness.model import verdict
 from harness.planning import scenario, suite, target
+from harness.running.metrics import METRICS
 from tests.builders.command import ROOT
 
 Rows = Iterable[Sequence[str]]
@@ -44,6 +45,7 @@ def written() -> dict[Path, str]:
         ("run-directory.md", _evidence()),
         ("writing-a-fault.md", _powers()),
         ("locust.md", _flags()),
+        ("metrics.md", _metrics()),
     ):
         text = (docs / page).read_text()
         for heading, head, rows in tables:
@@ -76,6 +78,14 @@ def _invariants() -> Iterator[tuple[str, Sequence[str], Rows]]:
     for heading, folder in _FOLDERS.items():
         texts = invariant.load(folder)
         yield heading, ("invariant", "claim"), [(f"`{n}`", invariant.parse(t).claim) for n, t in texts.items()]
+
+
+def _metrics() -> Iterator[tuple[str, Sequence[str], Rows]]:
+    rows = [
+        (f"`{told.name}`", told.kind, ", ".join(f"`{label}`" for label in told.labels), told.meaning)
+        for told in METRICS
+    ]
+    yield "The metrics", ("metric", "type", "labels", "meaning"), rows
 
 
 def _flags() -> Iterator[tuple[str, Sequence[str], Rows]]:
