@@ -7,7 +7,9 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -55,8 +57,7 @@ def named(folder: Path) -> list[str]:
 
 def find(folder: Path, what: str, name: str) -> Path:
     """
-    Return the YAML file of this name in `folder`, or else in the current folder. If `name` is a path, return it as it
-    is.
+    Return the YAML file of this name in `folder`, or else in the current folder. A path is returned as it is.
 
     Raises UsageError, which calls the file a `what`, if there is none; the message says which there are.
     """
@@ -71,8 +72,7 @@ def find(folder: Path, what: str, name: str) -> Path:
 
 def with_record(gate: object, folder: Path) -> object:
     """
-    Return the values of a gate with the path of its recorded rates made absolute, if it has one. It is relative to
-    `folder`.
+    Return the values of a gate; the path of its recorded rates, which is relative to `folder`, is made absolute.
     """
     if isinstance(gate, Mapping) and isinstance(gate.get("recorded"), str):
         return {**gate, "recorded": str((folder / gate["recorded"]).resolve())}
@@ -128,21 +128,18 @@ class Document:
 
     def finish(self, model: Model | None) -> Model:
         """
-        Return what `validate` returned, if no problem was noted. Else raise UsageError with every problem, in the order
-        of lines.
+        Return what `validate` returned, if no problem was noted. Else raise UsageError with every problem, by line.
         """
         if self.problems:
             # One mistake can break several members of a union. Each message is given once.
-            lines = dict.fromkeys(message for _, message in sorted(self.problems))
-            raise UsageError("\n".join(lines))
+            raise UsageError("\n".join(dict.fromkeys(message for _, message in sorted(self.problems))))
         if model is None:
             raise AssertionError(self.file)  # `validate` notes a problem whenever it returns None
         return model
 
     def validate(self, model: type[Model], data: Mapping[str, object], at: Location = ()) -> Model | None:
         """
-        Return `data`, which is at `at` in the file, as a `model`. If it is not valid, note the problems and return
-        None.
+        Return `data`, which is at `at` in the file, as a `model`. If it is not valid, note the problems; return None.
         """
         try:
             return model.model_validate(data)
@@ -188,8 +185,7 @@ def _in_file(problem: Mapping[str, Any], data: object) -> str:
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """
-    Return the YAML names of the fields that are allowed at `location` inside `model`; empty if no model is allowed
-    there.
+    Return the YAML names of the fields that are allowed at `location` inside `model`; empty if no model is.
     """
     current = [model]
     for part in location:
@@ -215,14 +211,14 @@ def read(file: Path) -> Document:
     """
     text = _text(file)
     try:
-        data = YAML(typ="rt").load(text)
+        data = deepcopy(_parsed(text))
     except RecursionError as error:
         raise UsageError(f"{file}:1: nested too deep to be read") from error
     except YAMLError as error:
         marked = error if isinstance(error, MarkedYAMLError) else MarkedYAMLError(problem=_first_line(error))
         mark = marked.problem_mark or marked.context_mark
-        line = mark.line + 1 if mark else 1
-        raise UsageError(f"{file}:{line}: not valid YAML: {marked.problem or marked.context}") from error
+        told = f"{mark.line + 1 if mark else 1}: not valid YAML: {marked.problem or marked.context}"
+        raise UsageError(f"{file}:{told}") from error
     except _NOT_ITS_TAG as error:
         raise UsageError(f"{file}:1: not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, CommentedMap):
@@ -230,6 +226,14 @@ def read(file: Path) -> Document:
     document = Document(file, data)
     _refuse_unreadable(document)
     return document
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """
+    Return what a text of YAML says, which nobody may change. A suite reads the same few files for each of its runs.
+    """
+    return YAML(typ="rt").load(text)
 
 
 def _text(file: Path) -> str:
@@ -282,8 +286,7 @@ def _refuse_unreadable(document: Document) -> None:
 
 def _is_no_text(text: str) -> bool:
     """
-    Return whether a text has NUL, which ends a text of the operating system, or half of a surrogate pair, which no
-    encoding has.
+    Return whether a text has NUL, which no path can have, or half of a surrogate pair, which no encoding has.
     """
     return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
 
