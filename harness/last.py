@@ -60,11 +60,13 @@ def _told(root: Path) -> Iterator[None]:
 def load(root: Path) -> LastCommand:
     """
     Return what the last command made below `root`; where no command of this version left that, `latest` is its only
-    run. Raises EvidenceError if the file cannot be used.
+    run. Raises EvidenceError if the file cannot be used, UsageError if `root` is no folder.
     """
     try:
         return LastCommand.model_validate_json(read_up_to(BY_HARNESS, root / FILE))
     except FileNotFoundError:
         return LastCommand(asked=1, runs=(rundir.LATEST,))
+    except NotADirectoryError as error:
+        raise UsageError(f"{root} is not a folder; --out names the folder of the runs") from error
     except (OSError, ValidationError) as error:
         raise EvidenceError(f"{root / FILE} was not written by this version of the harness; name the runs") from error

@@ -90,7 +90,8 @@ def _of_target(folder: Path, taken: Collection[str], defects: Collection[str]) -
     try:
         found = load(folder, strict=True)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{folder}: the invariants cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{folder}: the invariants cannot be read: {why}") from error
     for name, text in found.items():
         file = folder / f"{name}.sql"
         if name in taken:

@@ -164,7 +164,7 @@ def pack(
     runs: Out = Path("runs"),
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="FILE", help="the archive; default: packed.tar.gz in --out"),
+        typer.Option("--to", metavar="FILE", help="the archive, or a folder for it; default: packed.tar.gz in --out"),
     ] = None,
     limit: Annotated[float, typer.Option(metavar="MB", min=0.1, help="the largest that it may be")] = 5.0,
 ) -> None:
@@ -183,11 +183,14 @@ def pack(
     if not names and is_there(runs / rundir.LATEST / "plan.json"):  # also a run that failed, for its logs
         newest = rundir.find(runs, rundir.LATEST)
         folders[newest.path] = newest
-    file = to or runs / "packed.tar.gz"
+    to = runs if to is None else to
+    file = to / "packed.tar.gz" if to.is_dir() else to
+    if not file.parent.is_dir():
+        raise UsageError(f"{file} cannot be made: {file.parent} is not a folder; --to names a file in one, or one")
     try:
         packed = packing.pack(runs, list(folders.values()), file, round(limit * 1_000_000))
     except OSError as error:
-        raise EvidenceError(f"{file} cannot be made: {error}") from error
+        raise EvidenceError(f"{file} cannot be made: {error.filename}: {error.strerror}") from error
     say(f"{packed.file}: {packed.size / 1_000_000:.2f} MB, {words.count(len(folders), 'run')}")
     if packed.left_out:
         named = ", ".join(map(str, packed.left_out[:3]))

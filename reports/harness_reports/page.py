@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import jinja2
 
+from harness.errors import UsageError
 from harness.files import write_whole
 from harness.model import Value
 from harness_reports import words
@@ -43,19 +45,35 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_told,
     )
+    templates.filters["in_words"] = in_words
     # Bokeh's documents refer back to what came before in them.
     templates.policies["json.dumps_kwargs"] = {"sort_keys": False}
     return templates
 
 
+def in_words(proof: Mapping[str, object]) -> Sequence[tuple[str, str]]:
+    """
+    Return what a fault's proof says, as names and texts.
+    """
+    words_of = {None: "not told", True: "yes", False: "no"}
+    return [
+        (name.replace("_", " "), words_of[value] if value is None or isinstance(value, bool) else str(value))
+        for name, value in proof.items()
+    ]
+
+
 def write(folder: Path, data: tuple[str, Value], page: tuple[str, str]) -> Path:
     """
     Write a value as JSON and its page into `folder`, which is made if it is not there; each as (file name, content),
-    and each completely or not at all. Return the page's path.
+    and each completely or not at all. Return the page's path. Raises UsageError if the folder cannot have them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / data[0], data[1].model_dump_json(indent=2) + "\n")
-    write_whole(folder / page[0], page[1])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / data[0], data[1].model_dump_json(indent=2) + "\n")
+        write_whole(folder / page[0], page[1])
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        why = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise UsageError(f"{folder} cannot have {page[0]}: {why}; give another folder with --out") from error
     return folder / page[0]
 
 

@@ -150,6 +150,33 @@ def test_where_there_is_nothing_to_pack_this_is_told(tmp_path, capsys):
         call(capsys, "pack", "--out", tmp_path)
 
 
+def test_an_archive_is_written_into_a_folder_that_is_named(made, tmp_path, capsys):
+    made(shop.verdict())
+    (tmp_path / "kept").mkdir()
+
+    _, printed = call(capsys, "pack", "--out", tmp_path / "runs", "--to", tmp_path / "kept")
+
+    assert "plan.json" in {name.split("/")[-1] for name in names(tmp_path / "kept/packed.tar.gz")}
+    assert "packed.tar.gz: " in printed.replace("\n", "")
+
+
+@pytest.mark.parametrize("where", ["no/such/folder/a.tar.gz", "file/a.tar.gz"])
+def test_an_archive_that_no_folder_can_have_is_wrong_usage(made, tmp_path, capsys, where):
+    made(shop.verdict())
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match="is not a folder; --to names a file in one"):
+        call(capsys, "pack", "--out", tmp_path / "runs", "--to", tmp_path / where)
+
+
+@pytest.mark.parametrize("command", ["pack", "gate"])
+def test_a_folder_of_runs_that_is_a_file_is_wrong_usage(tmp_path, capsys, command):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match="file is not a folder; --out names the folder of the runs"):
+        call(capsys, command, "--out", tmp_path / "file")
+
+
 def test_a_run_that_does_not_fit_is_told(made, tmp_path, capsys):
     run = made(shop.verdict(), noise=300_000)
 

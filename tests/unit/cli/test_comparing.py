@@ -95,3 +95,16 @@ def test_a_folder_of_which_no_run_can_be_read_says_why(sides):
 
     with pytest.raises(EvidenceError, match=r"none of the 3 runs in .* the first: .* has no verdict yet"):
         call("history", sides[0])
+
+
+@pytest.mark.parametrize("command", ["compare", "history"])
+def test_a_page_that_its_folder_cannot_have_is_wrong_usage(sides, tmp_path, command):
+    (tmp_path / "file").touch()
+    of = sides if command == "compare" else sides[:1]
+
+    for where in (tmp_path / "file", tmp_path / "file/inner"):
+        with pytest.raises(UsageError, match=r"cannot have \w+\.html: .*; give another folder with --out"):
+            call(command, *of, "--out", where)
+    (tmp_path / "taken" / ("comparison.html" if command == "compare" else "history.html")).mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"\.html: Is a directory; give another"):
+        call(command, *of, "--out", tmp_path / "taken")

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from harness_reports import html, palette
 
-from harness.model import Result, Stall, Stuck, Witness
+from harness.model import NotApplicable, Result, Stall, Stuck, Witness
 from harness.rundir import RunDir
 from tests.builders import shop
 from tests.builders.shop import finding
@@ -69,6 +69,61 @@ def test_every_link_inside_the_page_leads_somewhere_and_no_id_is_given_twice(run
     inside = {attributes["href"][1:] for tag, attributes in page.tags if tag == "a"}
     assert inside <= set(page.ids)
     assert "witness-1" in inside
+
+
+STALL = Stall(
+    at_ns=shop.LOAD_START_NS + 60_000_000_000,
+    phase="settle",
+    after=15.2,
+    waiting=3,
+    workers={"sidecar-0": "1 connected"},
+    instances=(Stuck(instance_id=shop.EVIL, status="RUNNING", why="timer 7 has not fired"),),
+)
+SECTION = re.compile(r'<section id="([^"]+)"')
+NAVIGATION = re.compile(r'<nav aria-label="Sections">.*?</nav>', re.DOTALL)
+
+
+def sections(file):
+    """The sections of a page, and what its navigation leads to, both in order."""
+    text = file.read_text(encoding="utf-8")
+    return SECTION.findall(text), re.findall(r'href="#([^"]+)"', NAVIGATION.search(text)[0])
+
+
+def test_the_navigation_leads_to_every_section_in_order(tmp_path):
+    made = shop.evidence()
+    verdict = shop.violated(made)
+    unknown = finding("lost", Result.UNKNOWN, reason="there was nothing to examine")
+    left = NotApplicable(invariants=("body_ran", "result_after_body"), lacking="which bodies ran", give="a tap")
+    verdict = verdict.model_copy(
+        update={
+            "findings": (*verdict.findings, unknown),
+            "known": shop.explained()[0].known,
+            "notes": ("a note",),
+            "not_applicable": (left,),
+        }
+    )
+    made.write(tmp_path / "evidence")
+    RunDir(tmp_path).save_stall(STALL)
+    plain = tmp_path / "plain"
+    shop.evidence(20).write(plain / "evidence")
+
+    there, led_to = sections(html.write(shop.plan(), verdict, tmp_path, shop.DECISION))
+
+    assert there == led_to
+    assert {"known", "notes", "violated", "undecided", "stall", "not-applicable"} <= set(there)
+    there, led_to = sections(html.write(shop.plan(), shop.verdict(), plain, shop.DECISION))
+    assert there == led_to == ["ran", "instances", "faults", "time", "invariants", "meaning"]
+
+
+def test_a_proof_says_in_words_what_is_not_told(tmp_path):
+    proof = {"point": "after_return", "attempt": None, "recorded": False, "alive": True, "effects": 0}
+    fault = shop.fault_findings()[0].model_copy(update={"proof": proof})
+    shop.evidence(20).write(tmp_path / "evidence")
+
+    page = Page(html.write(shop.plan(), shop.verdict(faults=(fault,)), tmp_path, shop.DECISION).read_text("utf-8"))
+
+    assert "point after_return attempt not told recorded no alive yes effects 0" in page.text
+    assert "None" not in page.text
 
 
 def test_every_table_has_a_caption_and_scoped_headers(run):
@@ -229,12 +284,7 @@ def test_no_two_light_colours_are_the_same():
 def test_what_stood_still_is_told_and_an_id_from_outside_does_nothing(tmp_path):
     made = shop.evidence(50)
     made.write(tmp_path / "evidence")
-    stuck = Stuck(instance_id=shop.EVIL, status="RUNNING", why="timer 7 has not fired")
-    at_ns = shop.LOAD_START_NS + 60_000_000_000
-    workers = {"sidecar-0": "1 connected"}
-    RunDir(tmp_path).save_stall(
-        Stall(at_ns=at_ns, phase="settle", after=15.2, waiting=3, workers=workers, instances=(stuck,))
-    )
+    RunDir(tmp_path).save_stall(STALL)
 
     text = html.write(shop.plan(), shop.verdict(), tmp_path, shop.DECISION).read_text(encoding="utf-8")
 
