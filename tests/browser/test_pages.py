@@ -78,7 +78,7 @@ def _index(tmp_path, reports):
     (tmp_path / "<img src=x onerror=alert(1)>").mkdir()
     (tmp_path / "<img src=x onerror=alert(1)>" / "plan.json").touch()
     with Server(tmp_path) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server.address
         server.shutdown()

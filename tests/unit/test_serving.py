@@ -25,7 +25,7 @@ def _server(tmp_path):
     (tmp_path / "outside.json").write_text("secret")
     (folder.path / "summary.md").symlink_to(tmp_path / "outside.json")
     with Server(tmp_path / "runs") as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()

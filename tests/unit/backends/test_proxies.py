@@ -45,7 +45,7 @@ class Api(http.server.BaseHTTPRequestHandler):
 def _api():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
         server.heard, server.answer = [], (200, {})
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()

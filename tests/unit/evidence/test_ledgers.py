@@ -111,7 +111,7 @@ class Bank(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(name="bank")
 def _bank():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bank)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

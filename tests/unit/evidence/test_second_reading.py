@@ -43,7 +43,7 @@ def _sidecar():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield Address(host="127.0.0.1", port=server.server_address[1]), answers
         server.shutdown()
 

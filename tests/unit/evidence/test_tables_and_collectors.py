@@ -419,7 +419,7 @@ class Ledger(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(name="service")
 def _service():
     server = http.server.HTTPServer(("127.0.0.1", 0), Ledger)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()
