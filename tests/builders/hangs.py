@@ -133,6 +133,7 @@ def in_engine(folder: Path) -> list[str]:
 def _may_stop(run: Path, helper: str, phase: str) -> bool:
     """
     Has the phase begun, and does the helper run? The phase `down` has no row: it begins when `collect` has ended.
+    Locust comes up when all nodes are up, so its `up` lasts until its load begins.
     """
     rows = lines.read(run / "journal/phases.jsonl")
     if phase == "down":
@@ -142,7 +143,9 @@ def _may_stop(run: Path, helper: str, phase: str) -> bool:
     if phase == "load":  # a toxic is on
         faults = lines.read(run / "journal/faults.jsonl")
         return any(row["event"] == "felt" for row in faults)
-    return helper in ("locust", DOCKER) or bool(_of(run.resolve().parent, HELPERS[helper]))
+    if helper == DOCKER or (helper == "locust" and phase != "up"):
+        return True
+    return bool(_of(run.resolve().parent, HELPERS[helper]))
 
 
 def _of(folder: Path, words: str) -> list[psutil.Process]:
