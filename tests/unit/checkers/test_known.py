@@ -30,6 +30,7 @@ KNOWN = known.load()
 
 SEEN = {
     "canceled_turn_answered": {"canceled_turn_answered": {"lost_answer-000071"}},
+    "event_taken_twice": {"event_taken_twice": {"approval-000177"}},
     "half_written_after_cancel": {"half_written_after_cancel": {"refused-000181"}},
     "half_written_after_cancel_same_turn": {"half_written_after_cancel": {"plain-000125"}},
     "half_written_inbox": {"half_written_inbox": {"plain-000554"}, "half_written_save": {"plain-000554"}},
@@ -84,7 +85,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 12))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 13))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -314,7 +315,21 @@ def started_again(rows):
     rows["faults"].append(fault("kill", "sidecar-1", begun, started + 1000 * MS))
 
 
+def taken_twice(rows):
+    """A later turn of `d` takes its event in again, the same to the nanosecond, after a sidecar was killed."""
+    end = events(rows, "d")[-1]
+    turn = {"instance_id": "d", "event_id": -1, "at_ns": end["at_ns"], "position": end["position"]}
+    rows["history"].append(turn | {"event": "workflowStarted"})
+    rows["history"].append(
+        {**one(rows, "history", instance_id="d", event="eventRaised"), "position": turn["position"] + 1}
+    )
+    end["position"] += 2
+    counted(rows, "d")
+    rows["faults"].append(fault("kill", "sidecar-0", T0, T0 + 1000 * MS))
+
+
 CAUSES = {
+    "event_taken_twice": [taken_twice],
     "start_repeated": [started_again],
     "sidecar_hosts_nothing": [hosts_nothing],
     "result_discarded": [discarded, result_in_front],
