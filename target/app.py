@@ -22,7 +22,7 @@ from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowR
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from target import approval, defects, patterns, workflows
+from target import approval, defects, monitor, patterns, workflows
 from target.activities import Activities, register
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
@@ -118,6 +118,7 @@ def build(environment: Environment) -> FastAPI:
     )
     runtime.register_workflow(_planted(workflows.order_v1, planted), name=workflows.NAME)
     runtime.register_workflow(_planted(approval.approve_order_v1, planted), name=approval.NAME)
+    runtime.register_workflow(_planted(monitor.watch_shipment_v1, planted), name=monitor.NAME)
     runtime.register_workflow(_planted(patterns.parallel_v1, planted), name=patterns.PARALLEL)
     for name, workflow in patterns.WORKFLOWS.items():
         runtime.register_workflow(workflow, name=name)
@@ -125,7 +126,11 @@ def build(environment: Environment) -> FastAPI:
     inventory = Inventory(client, environment.state_store, guarded=planted != defects.LOST_UPDATE)
     logistics = Logistics(environment.provider_url, same_key=planted != defects.DOUBLE_SHIP)
     activities = Activities(inventory, logistics, releases=planted != defects.SKIP_RELEASE)
-    bodies = {**activities.bodies, **patterns.Values(client, environment.state_store).bodies}
+    bodies = {
+        **activities.bodies,
+        monitor.POLL: monitor.poll,
+        **patterns.Values(client, environment.state_store).bodies,
+    }
     register(runtime, bodies, Attempts(environment.attempts, environment.node), points)
     orders = Orders(DaprWorkflowClient(), early=planted == defects.EARLY_ACK)
     sidecar = httpx.AsyncClient(base_url=environment.sidecar_url, timeout=1)

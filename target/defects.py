@@ -29,6 +29,9 @@ FORGOTTEN_PART = "forgotten_part"
 TIMEOUT_IGNORED = "timeout_ignored"
 """approve_order_v1 processes an order that has timed out, too."""
 
+EARLY_POLL = "early_poll"
+"""watch_shipment_v1 waits half as long between two polls."""
+
 RANDOM_NUMBER = "random_number"
 """The workflow's code takes a random number into what it orders."""
 
@@ -51,4 +54,4 @@ MARKS: Mapping[str, Callable[[], object]] = {
 }
 """What these four take, each time that the code is executed."""
 
-ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, FORGOTTEN_PART, TIMEOUT_IGNORED, *MARKS)
+ALL = (DOUBLE_SHIP, SKIP_RELEASE, EARLY_ACK, LOST_UPDATE, FORGOTTEN_PART, TIMEOUT_IGNORED, EARLY_POLL, *MARKS)

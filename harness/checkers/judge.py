@@ -48,7 +48,16 @@ _CLASSES = """
     ORDER BY ALL
 """
 _CALLS = "SELECT outcome, count(*) AS calls FROM operations GROUP BY outcome"
-_BODIES = "SELECT coalesce(sum(executions), 0)::BIGINT AS ran, coalesce(sum(tasks), 0)::BIGINT AS tasks FROM bodies"
+_BODIES = """
+    SELECT
+        coalesce(sum(bodies.executions), 0)::BIGINT AS ran,
+        coalesce(
+            sum(CASE WHEN instances.generation > 1 THEN bodies.executions ELSE bodies.tasks END), 0
+        )::BIGINT AS tasks
+    FROM bodies
+    LEFT JOIN instances ON instances.instance_id = bodies.instance_id
+"""
+"""Each generation numbers its tasks anew, so of an instance with several nobody knows which bodies repeat one."""
 _OVERLAPS = """
     SELECT count(*) AS overlaps
     FROM (

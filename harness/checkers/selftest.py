@@ -43,14 +43,14 @@ _VICTIMS = """
                 SELECT instance_id
                 FROM started
                 WHERE class = 'completed' AND told = 'accepted' AND starts = 1
-                ORDER BY unplanned, outcome IS NULL, forwards = 0, uneven, instance_id
+                ORDER BY unplanned, generation > 1, outcome IS NULL, forwards = 0, uneven, instance_id
                 LIMIT 1
             ) AS completed,
             (
                 SELECT instance_id
                 FROM started
                 WHERE class = 'compensated'
-                ORDER BY unplanned, starts > 1, forwards DESC, instance_id
+                ORDER BY unplanned, generation > 1, starts > 1, forwards DESC, instance_id
                 LIMIT 1
             ) AS compensated,
             (SELECT min(instance_id) FROM classes WHERE class = 'rejected') AS rejected
@@ -74,7 +74,8 @@ _VICTIMS = """
 """
 The rows that are changed, and the names that conditions may use: the ids of instances, when the completed one began and
 ended, the outcomes of the completed and of the rejected one, and an effect pair. The instances are those in which most
-can be seen: started by the plan (no canary, no child), with a word for their end and effects, and no body that failed.
+can be seen: started by the plan (no canary, no child), in their first generation (so with their whole history), with a
+word for their end and effects, and no body that failed.
 """
 
 _VICTIM_TYPES = {

@@ -1,6 +1,6 @@
--- claim: Shipments that were not cancelled belong to completed orders, one to each, and to no others.
+-- claim: Shipments that were not cancelled belong to completed orders and delivered shipments, one to each, and to no others.
 -- layer: app
--- workflows: order_v1, orders.OrderV1
+-- workflows: order_v1, approve_order_v1, watch_shipment_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
 -- plants: DELETE FROM effects WHERE effect = 'cancel'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'cancel')
@@ -14,5 +14,5 @@ FROM effects
 JOIN instances USING (instance_id)
 WHERE effects.effect IN ('ship', 'cancel') AND instances.status = 'COMPLETED'
 GROUP BY effects.instance_id
-HAVING shipped - cancelled <> CASE WHEN any_value(instances.outcome) = 'completed' THEN 1 ELSE 0 END
+HAVING shipped - cancelled <> CASE WHEN any_value(instances.outcome) IN ('completed', 'delivered') THEN 1 ELSE 0 END
 ORDER BY effects.instance_id
