@@ -47,6 +47,7 @@ SEEN = {
     "sidecar_hosts_nothing": {"sidecar_hosts_nothing": {"flaky-000424"}},
     "start_never_run": {"start_never_run": {"lost_answer-000569"}},
     "start_repeated": {"start_repeated": {"good-000025"}},
+    "timer_of_later_generation": {"timer_of_later_generation": {"lost-000062"}},
 }
 """Sighting -> what each finding that recognises it names there; none else may."""
 
@@ -85,7 +86,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 13))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 14))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -328,7 +329,20 @@ def taken_twice(rows):
     rows["faults"].append(fault("kill", "sidecar-0", T0, T0 + 1000 * MS))
 
 
+def timer_ignored(rows):
+    """The timer of `e`, in its second generation, never fires, and no job is left for it; a sidecar was killed."""
+    timer = one(rows, "history", instance_id="e", event="timerCreated")
+    for event in events(rows, "e"):
+        if event["position"] > timer["position"]:
+            rows["history"].remove(event)
+    running = {"status": "RUNNING", "outcome": None, "output": None, "completed_ns": None, "generation": 2}
+    change(rows, "instances", running, instance_id="e")
+    counted(rows, "e")
+    rows["faults"].append(fault("kill", "sidecar-0", timer["at_ns"], timer["at_ns"] + 1000 * MS))
+
+
 CAUSES = {
+    "timer_of_later_generation": [timer_ignored],
     "event_taken_twice": [taken_twice],
     "start_repeated": [started_again],
     "sidecar_hosts_nothing": [hosts_nothing],
