@@ -52,7 +52,8 @@ class Endpoints(Value):
     `apps`, `sidecars` and `services` map a node to its address. Clients reach the main application alone, so `apps` and
     `sidecars` have its replicas, and `others` has the apps and sidecars of the further applications. `store` and
     `scheduler` are the addresses of the programs themselves, not of their listeners at Toxiproxy: evidence is read
-    there directly. `links` maps a link to its listener at Toxiproxy.
+    there directly. `links` maps a link to its listener at Toxiproxy, `metrics` a node to what it tells Prometheus of
+    itself.
     """
 
     backend: str = "processes"
@@ -63,6 +64,7 @@ class Endpoints(Value):
     store: StoreAddress
     scheduler: Address
     links: Mapping[str, Address]
+    metrics: Mapping[str, Address] = {}
     points: Address | None = None
     """
     The address at which the harness takes announcements of activity points; None if no step of the plan aims at one.

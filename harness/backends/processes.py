@@ -57,7 +57,7 @@ class Processes(wired.Wired[Child], Wipes, Fills):
         except BaseException:
             self.down()
             raise
-        return self._endpoints("processes", topology.points)
+        return self._endpoints("processes", topology.points, topology.metrics)
 
     @override
     def quiesce(self) -> None:

@@ -58,6 +58,7 @@ class Topology:
         self.points = take() if any(step.aim is not None for step in plan.steps) else None
         self._sidecar_http = {str(names.sidecar_of(app)): take() for app in self._apps}
         self._taps = Taps(plan, run, take, self.points)
+        self.metrics: dict[str, Address] = {}
         self.probes = {node: self._probe(node) for node in plan.nodes}
         self.links = {name: self._link(name) for name in plan.links}
 
@@ -192,6 +193,7 @@ class Topology:
         name, app_id = str(node), self._plan.target.app_ids[node.application]
         acting = self._taps.acting(name)
         http, grpc, internal, metrics = self._sidecar_http[name], self._at[name], self._take(), self._take()
+        self.metrics[name] = metrics
         command = (
             *self._taps.words(name, grpc),
             str(self._binaries["daprd"]),

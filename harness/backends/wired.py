@@ -113,7 +113,9 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
         self._probes: Mapping[str, tuple[Address, Probe]] = {}
         self._proxies: Proxies | None = None
 
-    def _endpoints(self, backend: str, points: Address | None) -> Endpoints:
+    def _endpoints(
+        self, backend: str, points: Address | None, metrics: Mapping[str, Address] | None = None
+    ) -> Endpoints:
         """
         Return the addresses at which clients and collectors reach the system.
         """
@@ -132,6 +134,7 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
             scheduler=direct[str(Node(names.SCHEDULER, 0))],
             links={name: way.listen for name, way in self._links.items()},
             points=points,
+            metrics=metrics or {},
         )
 
     @override

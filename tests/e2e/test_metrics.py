@@ -1,6 +1,7 @@
 """`harness run --metrics PORT` on a real run: what Prometheus gets while it goes on."""
 
 import itertools
+import json
 import os
 import socket
 import subprocess
@@ -16,12 +17,15 @@ from tests.builders.command import BIN, ROOT
 pytestmark = pytest.mark.e2e
 
 
-def scrape(port):
+def raw(port):
     try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+        return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     except httpx.TransportError:
-        return {}
-    families = text_string_to_metric_families(text)
+        return ""
+
+
+def scrape(port):
+    families = text_string_to_metric_families(raw(port))
     return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
 
 
@@ -31,11 +35,15 @@ def test_a_run_is_scraped_while_a_fault_is_in_force_and_after_it(tmp_path):
         command = [BIN / "harness", "run", "tests/e2e/slow_store.yaml", "--metrics", str(port), "--out", tmp_path]
         with (tmp_path / "out").open("w") as out:
             process = subprocess.Popen(command, cwd=ROOT, env={**os.environ}, stdout=out, stderr=subprocess.STDOUT)
-        scrapes = []
+        scrapes, sidecars = [], set()
         while process.poll() is None:
             scrapes.append(scrape(port))
+            for file in tmp_path.glob("*/endpoints.json"):
+                of_dapr = json.loads(file.read_text())["metrics"]
+                sidecars |= {node for node, at in of_dapr.items() if ("dapr_runtime_workflow" in raw(at["port"]))}
             time.sleep(0.25)
     assert process.returncode == 0, (tmp_path / "out").read_text()
+    assert sidecars == {"sidecar-0", "sidecar-1"}
     seen = [each for each in scrapes if each]
     windows = [each[key] for each in seen for key in each if key[:2] == ("harness_fault_in_force", "latency")]
     assert {0, 1} <= set(windows)
