@@ -86,6 +86,9 @@ def _init(environment: Environment, **_: Any) -> None:
     with _usage_errors_end_locust():
         flags.refuse(options, environment.user_classes)
         ours.wanted(options).plan()
+        # Loading us and planning take a while in which gevent's clock stands still, and Locust's `-t` would count from
+        # before: on a busy machine the load was over when it began.
+        gevent.get_hub().loop.update_now()
         if isinstance(runner, MasterRunner):
             for user in environment.user_classes:
                 user.fixed_count = ours.shares(options)  # one user per worker
