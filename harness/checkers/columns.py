@@ -21,7 +21,7 @@ import duckdb
 
 from harness.checkers import invariant, recovery, sufficiency
 from harness.checkers.changing import Copied, copied
-from harness.checkers.database import UnansweredError
+from harness.checkers.database import UnansweredError, derived
 from harness.checkers.invariant import Invariant
 from harness.checkers.offers import offered
 from harness.evidence.columns import Column, Free, Table
@@ -169,13 +169,18 @@ def tried(plan: Plan, evidence: Path, texts: Mapping[str, str], made: Iterable[C
 class _Trial:
     """
     The copy of a run, whose tables change. Only the invariants are asked that a change concerns, until one names it:
-    those first that rest on the fewest tables.
+    those first for which the fewest tables must be derived again, and then those that rest on the fewest.
     """
 
     def __init__(self, copy: Copied, plan: Plan, asked: Mapping[str, Invariant]) -> None:
         self._copy = copy
         self._plan = plan
-        self._asked = dict(sorted(asked.items(), key=lambda item: (len(copy.basis(item[1])), item[0])))
+        made = derived().keys()
+        basis = {name: copy.basis(each) for name, each in asked.items()}
+        self._asked = {
+            name: asked[name]
+            for name in sorted(asked, key=lambda name: (len(basis[name] & made), len(basis[name]), name))
+        }
         self._before = {name: self._count(each) for name, each in self._asked.items()}
         self._lacking = set(self._reasons())
 

@@ -24,7 +24,7 @@ def segments():
 
 def test_the_reference_target_holds_on_postgres(harness, out):
     """Nothing is broken, so nothing that Dapr is known to do under faults can be met."""
-    short = ("--duration", "12s", "--set", "checks.minimum={instances: 50}")
+    short = ("--duration", "8s", "--set", "checks.minimum={instances: 50}")
     finished = replace(harness("run", "baseline", "--store", "postgres", *short, "--out", out, check=0), runs=out)
 
     assert finished.holds(), finished.out

@@ -20,7 +20,7 @@ SCENARIO = "tests/targets/payments_sidecar_kill.yaml"
 def _started(pytestconfig, tmp_path):
     """A run whose fault is in force."""
     process = subprocess.Popen(
-        [BIN / "harness", "run", SCENARIO, "--set", "faults.0.for=8s", "--out", tmp_path],
+        [BIN / "harness", "run", SCENARIO, "--rate", "5", "--set", "faults.0.for=8s", "--out", tmp_path],
         cwd=pytestconfig.rootpath,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

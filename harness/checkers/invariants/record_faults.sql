@@ -2,7 +2,7 @@
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM faults) + (SELECT count(*) FROM phases)
 -- catches: fault_late, fault_out_of_order, fault_too_short, fault_duplicated, fault_unproved
--- source: harness/running/controller.py. A fault begins at its time, or within 3 s, when enough is in flight; 10 s are allowed. One that is aimed begins when an execution is held at its point. In a load that was cut short faults are healed early.
+-- source: harness/running/controller.py. A fault begins at its time, or within 3 s, when enough is in flight; 10 s are allowed. One that is aimed begins when an execution is held at its point. In a load that was cut short faults are healed early. What could not be applied says why, and is healed all the same.
 -- witness: {fault} of {node} (step {step}): {what}.
 WITH origin AS (
     SELECT min(operations.intended_ns - arrivals.at_ns) AS origin_ns
@@ -40,7 +40,8 @@ WITH origin AS (
             WHEN begun_ns < planned_ns THEN 'it began before its time'
             WHEN aim IS NULL AND begun_ns - planned_ns > 10000000000 THEN 'it began more than 10 s after its time'
             WHEN applied_ns < begun_ns OR (begun_ns IS NULL AND applied_ns < planned_ns) THEN 'it was in force before it began'
-            WHEN applied_ns IS NULL AND (felt_ns IS NOT NULL OR healed_ns IS NOT NULL) THEN 'it was felt or healed, and never in force'
+            WHEN applied_ns IS NULL AND (felt_ns IS NOT NULL OR (healed_ns IS NOT NULL AND coalesce(proof, '') NOT LIKE '%"reason"%'))
+                THEN 'it was felt or healed, and never in force'
             WHEN felt_ns < applied_ns THEN 'it was felt before it was in force'
             WHEN healed_ns < applied_ns THEN 'it was healed before it was in force'
             WHEN felt_ns > healed_ns THEN 'it was felt after it was healed'

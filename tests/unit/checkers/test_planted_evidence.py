@@ -17,7 +17,7 @@ from harness.planning import target
 from harness.runtime import shipped
 from tests.builders import literal
 from tests.builders.literal import change, sound
-from tests.builders.record_lies import RECORD_LIES
+from tests.builders.record_lies import RECORD_LIES, fault
 
 LIES = literal.LIES | RECORD_LIES
 
@@ -112,6 +112,18 @@ def test_what_an_invariant_plants_itself_is_caught_by_it(truth, copy, name, plan
         found = examine(copy.database, Telling(0), name, TEXTS[name], "general")
 
     assert found.violations > 0, found.reason
+
+
+@pytest.mark.parametrize(
+    ("proof", "violations"),
+    [('{"reason": "provider-0 wrote nothing in 5 s"}', 0), ("{}", 1), (None, 1)],
+    ids=["it says why", "it does not say why", "nothing is told"],
+)
+def test_a_fault_that_could_not_be_applied_says_why_and_may_be_healed_all_the_same(told, proof, violations):
+    with told(lambda rows: fault(rows, applied_ns=None, felt_ns=None, proof=proof)) as database:
+        found = examine(database, Telling(0), "record_faults", TEXTS["record_faults"], "general")
+
+    assert found.violations == violations, found.reason
 
 
 def test_every_lie_is_named_by_some_invariant_and_every_invariant_can_fail():
