@@ -65,7 +65,7 @@ def changed(evidence, table, about, change):
 
 
 def test_evidence_that_is_changed_by_hand_is_never_judged_to_hold(harness):
-    finished = harness.run("baseline", "--duration", "12s", "--set", "checks.minimum={instances: 50}", check=0)
+    finished = harness.run("baseline", "--duration", "8s", "--set", "checks.minimum={instances: 50}", check=0)
     plan = Plan.model_validate_json((finished.run / "plan.json").read_bytes())
     replayed = harness("replay-code", finished.run, check=0)  # while its evidence is as the run left it
     assert "histories were replayed; the code orders something else in 0\n" in replayed.out

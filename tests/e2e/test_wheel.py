@@ -111,8 +111,8 @@ def test_a_run_in_containers(place, harness_settings):
 
 @pytest.fixture(name="harness_settings")
 def _harness_settings():
-    """A baseline of ten seconds."""
-    return ("--duration", "10s", "--set", "checks.minimum={instances: 50}")
+    """A short baseline."""
+    return ("--duration", "8s", "--set", "checks.minimum={instances: 50}")
 
 
 def test_a_stranger_s_target_reads_nothing_of_the_checkout(place):
