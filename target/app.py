@@ -22,7 +22,7 @@ from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowR
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from target import approval, defects, monitor, patterns, workflows
+from target import approval, defects, granularity, monitor, patterns, workflows
 from target.activities import Activities, register
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
@@ -120,16 +120,18 @@ def build(environment: Environment) -> FastAPI:
     runtime.register_workflow(_planted(approval.approve_order_v1, planted), name=approval.NAME)
     runtime.register_workflow(_planted(monitor.watch_shipment_v1, planted), name=monitor.NAME)
     runtime.register_workflow(_planted(patterns.parallel_v1, planted), name=patterns.PARALLEL)
-    for name, workflow in patterns.WORKFLOWS.items():
+    for name, workflow in {**patterns.WORKFLOWS, **granularity.WORKFLOWS}.items():
         runtime.register_workflow(workflow, name=name)
     client = DaprClient()
-    inventory = Inventory(client, environment.state_store, guarded=planted != defects.LOST_UPDATE)
+    store = environment.state_store
+    inventory = Inventory(client, store, guarded=planted != defects.LOST_UPDATE)
     logistics = Logistics(environment.provider_url, same_key=planted != defects.DOUBLE_SHIP)
     activities = Activities(inventory, logistics, releases=planted != defects.SKIP_RELEASE)
     bodies = {
         **activities.bodies,
         monitor.POLL: monitor.poll,
-        **patterns.Values(client, environment.state_store).bodies,
+        **patterns.Values(client, store).bodies,
+        **granularity.Work(client, store).bodies,
     }
     register(runtime, bodies, Attempts(environment.attempts, environment.node), points)
     orders = Orders(DaprWorkflowClient(), early=planted == defects.EARLY_ACK)

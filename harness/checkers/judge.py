@@ -18,6 +18,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from harness.checkers import invariant, levels, recovery, sufficiency
+from harness.checkers.costs import costs
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
@@ -128,6 +129,7 @@ def judge(
         counted = _answered(database, _CLASSES)
         kinds = _counts(counted, "kind")
         classes = _classes(kinds)
+        taken = costs(database, plan)
         faults, thin, missed = _circumstances(database, plan, classes)
         calls = {row["outcome"]: row["calls"] for row in _answered(database, _CALLS)}
         bodies = _answered(database, _BODIES) or [{"ran": 0, "tasks": 0}]
@@ -151,6 +153,7 @@ def judge(
         classes=classes,
         kinds=kinds,
         workflows=_counts(counted, "workflow"),
+        costs=taken,
         operations={outcome: calls.get(outcome, 0) for outcome in _OUTCOMES},
         attempts=bodies[0]["ran"],
         repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],

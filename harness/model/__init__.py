@@ -64,6 +64,7 @@ from harness.model.verdict import (
     Result,
     Verdict,
     Witness,
+    WorkflowCost,
     worst,
 )
 
@@ -132,6 +133,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "Workflow",
+    "WorkflowCost",
     "seconds",
     "worst",
 ]

@@ -106,6 +106,20 @@ class NotApplicable(Value):
     give: str = Field(description="what the target must give, so that they are judged too")
 
 
+class WorkflowCost(Value):
+    """
+    What the instances of one workflow took that a client asked for and that ended.
+    """
+
+    instances: int = Field(description="how many these are")
+    median: float = Field(description="seconds from when the start was due to the instance's end, the median")
+    p99: float = Field(description="the same, the 99th percentile")
+    history_rows: float = Field(description="rows of an instance's history in the state store, the mean")
+    payload_bytes: float = Field(description="bytes of inputs, results and outputs in these rows, the mean")
+    attempts: int = Field(description="executions of its activities' bodies")
+    repeated_attempts: int = Field(description="of these, executions beyond the first of a task; allowed")
+
+
 class FaultFinding(Value):
     """
     One fault on one node: whether it was felt, when, and how long until the system was well again.
@@ -153,6 +167,9 @@ class Verdict(Value):
     kinds: Mapping[str, Mapping[str, int]] = Field(description="kind -> end class -> instances")
     workflows: Mapping[str, Mapping[str, int]] = Field(
         default={}, description="workflow that was asked for -> end class -> instances"
+    )
+    costs: Mapping[str, WorkflowCost] = Field(
+        default={}, description="workflow -> what its instances took, of a load of several workflows"
     )
     operations: Mapping[str, int] = Field(description="client outcome -> calls")
     attempts: int = Field(description="executions of activity bodies")

@@ -162,6 +162,7 @@ def _figures(plan: Plan, verdict: Verdict) -> Iterator[str]:
                 (f"of {_text(workflow)}", f"{sum(classes.values()):,}: {_text(words.counts(classes))}")
                 for workflow, classes in (verdict.workflows if plan.scenario.load.workflows else {}).items()
             ),
+            *((f"{_text(workflow)} took", words.cost(each)) for workflow, each in verdict.costs.items()),
             ("client calls", f"{sum(verdict.operations.values()):,}: {_text(words.counts(verdict.operations))}"),
             (
                 "repeated attempts, which are allowed",

@@ -24,8 +24,9 @@ _MOST_LEVELS = 2
 _MOST_KNOWN = 2
 _MOST_NOTES = 2
 _MOST_FAULTS = 5
+_MOST_WORKFLOWS = 3
 _MOST_FINDINGS = 3
-_MOST_NOT_APPLICABLE = 5
+_MOST_NOT_APPLICABLE = 4
 _MOST_COMMAND = 500
 _ONE_LINE = 84
 _TWO_LINES = 150
@@ -69,6 +70,8 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
     yield "calls", _counted(verdict.operations)
     repeated = f"{verdict.repeated_attempts:,} of them repeated (allowed){words.overlapping(verdict)}"
     yield "attempts", Text(f"{verdict.attempts:,}, {repeated}")
+    costs = (Text(f"{words.shortened(name, 24)}: {words.cost(each)}") for name, each in verdict.costs.items())
+    yield from _listed("took", costs, _MOST_WORKFLOWS)
     yield "faults", Text(words.faults_felt(verdict))
     yield from _listed("", map(_fault, verdict.faults), _MOST_FAULTS)
     held = words.by_result(verdict, Result.HOLDS)

@@ -1,13 +1,13 @@
 -- claim: A workflow of one pattern ends with what its input gives, and so does each of its tasks: the sum, the bytes, the seconds; a batch with how its orders ended, and after them.
 -- layer: app
--- workflows: series_v1, parallel_v1, wide_v1, delay_v1, payload_v1, batch_v1
+-- workflows: series_v1, parallel_v1, wide_v1, delay_v1, payload_v1, batch_v1, work_whole_v1, work_steps_v1, work_split_v1
 -- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED'
---   AND workflow IN ('series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1')
+--   AND workflow IN ('series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1', 'work_whole_v1', 'work_steps_v1', 'work_split_v1')
 -- plants: UPDATE instances SET output = '0' WHERE instance_id = (SELECT min(instance_id) FROM instances
 --   WHERE status = 'COMPLETED' AND workflow <> 'order_v1');
 --   UPDATE history SET payload = '0' WHERE event = 'taskCompleted' AND instance_id = (SELECT min(instance_id) FROM instances
 --   WHERE status = 'COMPLETED' AND workflow IN ('series_v1', 'parallel_v1'))
--- source: target/patterns.py. The two clocks of a batch and its orders are those of two sidecars on one machine, so a difference of one millisecond is allowed.
+-- source: target/patterns.py, target/granularity.py. The two clocks of a batch and its orders are those of two sidecars on one machine, so a difference of one millisecond is allowed.
 -- witness: {instance_id} ({workflow}): {what} is {found:or}, and must be {wanted:or}.
 WITH ended AS (
     SELECT
@@ -18,7 +18,10 @@ WITH ended AS (
     FROM instances
     JOIN inputs ON inputs.instance_id = instances.instance_id
     WHERE instances.status = 'COMPLETED'
-        AND instances.workflow IN ('series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1')
+        AND instances.workflow IN (
+            'series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1', 'work_whole_v1', 'work_steps_v1',
+            'work_split_v1'
+        )
 ), computed AS (
     SELECT
         *,

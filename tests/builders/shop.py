@@ -12,10 +12,13 @@ from harness.checkers import invariant
 from harness.checkers.gate import Decision, decide
 from harness.errors import Exit
 from harness.evidence import schema, tables
-from harness.model import FaultFinding, Finding, Known, Plan, Result, Share, Verdict, Witness, worst
+from harness.model import FaultFinding, Finding, Known, Plan, Result, Share, Verdict, Witness, WorkflowCost, worst
 
 DECISION = Decision(Exit.HOLDS)
 """Of a gate that has nothing to say."""
+COST = WorkflowCost(
+    instances=114, median=0.466, p99=1.28, history_rows=48, payload_bytes=1400, attempts=1590, repeated_attempts=12
+)
 LOAD_START_NS = 1_795_478_190_000_000_000
 RUN = "20261123T235630Z-demo-7"
 EVIL = 'shop-<script>document.title="owned"</script>-"&\x1b[31m'

@@ -39,6 +39,7 @@ def run(text):
         notes=(text,),
         classes={text: 3},
         workflows={text: {text: 3}},
+        costs={text: shop.COST},
         operations={text: 3},
         known=(known,),
         expect={"violated": ["lost"], "upstream": f"https://{text}".encode(errors="replace").decode().ljust(10)},
@@ -86,4 +87,4 @@ def test_a_terminal_is_told_nothing_but_what_it_shows(tmp_path, text):
 
     printed = screen.getvalue()
     assert all(sign == "\n" or sign.isprintable() for sign in printed)
-    assert len(printed.splitlines()) <= 46, "40, and a command of 500 letters"
+    assert len(printed.splitlines()) <= 47, "40, one for a workflow of several, and a command of 500 letters"

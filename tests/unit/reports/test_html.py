@@ -235,13 +235,16 @@ def test_the_longest_recovery_is_not_told_without_those_that_are_unknown(tmp_pat
 
 def test_a_load_of_several_workflows_is_shown_workflow_by_workflow(tmp_path):
     plan = shop.starting(shop.plan(), ("order_v1", "parcel_v1"))
-    verdict = shop.verdict(workflows={"order_v1": {"completed": 358}, "parcel_v1": {"rejected": 114}})
+    verdict = shop.verdict(
+        workflows={"order_v1": {"completed": 358}, "parcel_v1": {"rejected": 114}}, costs={"parcel_v1": shop.COST}
+    )
 
     text = Page(html.write(plan, verdict, tmp_path, shop.DECISION).read_text(encoding="utf-8")).text
 
     assert "load order_v1 (1 of 3) and parcel_v1 (2 of 3) for 40 s" in text
     assert "mix order_v1: plain 60, scarce 20, refused 20; parcel_v1: plain 60, scarce 20, refused 20" in text
     assert "workflow completed compensated rejected refused all order_v1 358 · · · 358 parcel_v1 · · 114 · 114" in text
+    assert "rows payload attempts repeated parcel_v1 114 466 ms 1.28 s 48 1.4 kB 1,590 12" in text
 
 
 def test_a_run_without_any_evidence_has_a_page_that_says_what_is_missing(tmp_path):
