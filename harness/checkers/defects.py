@@ -46,6 +46,7 @@ class Defect:
 
 
 _COMPLETED = "instance_id = completed"
+_WITH_OUTCOME = f"{_COMPLETED} AND completing IS NOT NULL"
 _UNDONE = "instance_id = compensated AND effect = compensation"
 _LAST = "at_ns = max(at_ns) OVER (PARTITION BY instance_id) AND at_ns > min(at_ns) OVER (PARTITION BY instance_id)"
 _OF_RETRY = "count(call_id) OVER (PARTITION BY instance_id, task_id) > 0"
@@ -70,7 +71,9 @@ DEFECTS: Mapping[str, Defect] = {
         EFFECTS, f"{_COMPLETED} AND position < max(position) OVER (PARTITION BY source)", gone=True
     ),
     "forward_duplicated": Defect(EFFECTS, _COMPLETED, twice=True),
-    "forward_given_away": Defect(EFFECTS, _COMPLETED, new={"instance_id": "compensated"}),
+    "forward_given_away": Defect(
+        EFFECTS, f"{_COMPLETED} AND compensated IS NOT NULL", new={"instance_id": "compensated"}
+    ),
     "compensation_deleted": Defect(EFFECTS, _UNDONE, gone=True),
     "compensation_duplicated": Defect(EFFECTS, _UNDONE, twice=True),
     "compensation_first": Defect(EFFECTS, _UNDONE, new={"at_ns": "1"}),
@@ -114,7 +117,9 @@ DEFECTS: Mapping[str, Defect] = {
     "instance_start_shifted": Defect(INSTANCES, _COMPLETED, new={"created_ns": "created_ns - 1"}),
     "parent_invented": Defect(INSTANCES, _COMPLETED, new={"parent_id": "'nobody'", "root_id": "'nobody'"}),
     "parent_invented/root": Defect(INSTANCES, _COMPLETED, new={"root_id": "'nobody'"}),
-    "parent_invented/other": Defect(INSTANCES, _COMPLETED, new={"parent_id": "rejected", "root_id": "rejected"}),
+    "parent_invented/other": Defect(
+        INSTANCES, f"{_COMPLETED} AND rejected IS NOT NULL", new={"parent_id": "rejected", "root_id": "rejected"}
+    ),
     "instance_renamed": Defect(INSTANCES, _COMPLETED, new={"workflow": "'no such workflow'"}),
     "status_failed": Defect(INSTANCES, _COMPLETED, new={"status": "'FAILED'"}),
     "status_failed/canceled": Defect(INSTANCES, _COMPLETED, new={"status": "'CANCELED'"}),
@@ -127,11 +132,13 @@ DEFECTS: Mapping[str, Defect] = {
     "balance_began_elsewhere": Defect(BALANCES, "TRUE", new={"began": "began + 1"}),
     "move_invented": Defect(MOVES, f"{_COMPLETED} AND amount <> 0", twice=True),
     "move_changed": Defect(MOVES, f"{_COMPLETED} AND amount <> 0", new={"amount": "amount + 1"}),
-    "outcome_undeclared": Defect(INSTANCES, _COMPLETED, new={"outcome": "'no such outcome'"}),
+    "outcome_undeclared": Defect(INSTANCES, _WITH_OUTCOME, new={"outcome": "'no such outcome'"}),
     "outcome_flipped": Defect(INSTANCES, f"{_COMPLETED} AND rejecting IS NOT NULL", new={"outcome": "rejecting"}),
-    "outcome_flipped/completed": Defect(INSTANCES, "instance_id = compensated", new={"outcome": "completing"}),
-    "output_changed": Defect(INSTANCES, _COMPLETED, new={"output": "'{}'"}),
-    "output_changed/lost": Defect(INSTANCES, _COMPLETED, new={"output": "NULL"}),
+    "outcome_flipped/completed": Defect(
+        INSTANCES, "instance_id = compensated AND completing IS NOT NULL", new={"outcome": "completing"}
+    ),
+    "output_changed": Defect(INSTANCES, _WITH_OUTCOME, new={"output": "'{}'"}),
+    "output_changed/lost": Defect(INSTANCES, _WITH_OUTCOME, new={"output": "NULL"}),
     "generation_raised": Defect(INSTANCES, _COMPLETED, new={"generation": "generation + 100"}),
     "metadata_changed": Defect(INSTANCES, _COMPLETED, new={"history_length": "history_length + 1"}),
     "metadata_changed/rows": Defect(
@@ -154,7 +161,9 @@ DEFECTS: Mapping[str, Defect] = {
     "history_deleted/moved": Defect(HISTORY, f"{_COMPLETED} AND position = 3", new={"position": "1000"}),
     "history_duplicated": Defect(HISTORY, f"{_COMPLETED} AND position = 3", twice=True),
     "history_given_away": Defect(
-        HISTORY, f"{_COMPLETED} AND event = 'taskCompleted'", new={"instance_id": "compensated"}
+        HISTORY,
+        f"{_COMPLETED} AND event = 'taskCompleted' AND compensated IS NOT NULL",
+        new={"instance_id": "compensated"},
     ),
     "history_given_away/to_nobody": Defect(
         HISTORY, f"{_COMPLETED} AND event = 'taskCompleted'", new={"instance_id": "'of nobody'"}

@@ -1,6 +1,7 @@
 """The self-test catches every defect with the invariants as they are, and says so when one of them is blind."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -50,6 +51,15 @@ def only(monkeypatch, *names):
     for among in ("DEFECTS", "HARMLESS"):
         every = getattr(selftest, among)
         monkeypatch.setattr(selftest, among, {name: every[name] for name in every if name in names})
+
+
+def test_a_defect_that_takes_a_value_from_another_instance_is_planted_only_where_there_is_one():
+    """A load of workflows without an outcome, or of which none is compensated, has none of these values."""
+    victims = r"\b(compensated|rejected|completing|rejecting|forward|compensation)\b"
+
+    for name, defect in {**defects.DEFECTS, **defects.HARMLESS}.items():
+        taken = {word for value in defect.new.values() for word in re.findall(victims, value)}
+        assert taken <= set(re.findall(victims, defect.about)), name
 
 
 def test_what_is_changed_is_a_start_of_the_plan_and_no_canary(run, monkeypatch):
