@@ -1,5 +1,7 @@
 """
 The defects that the self-test plants, and the harmless changes: each is a change of one row of one table.
+
+Longer than most modules, because it is one list.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ class Defect:
 
 _COMPLETED = "instance_id = completed"
 _WITH_OUTCOME = f"{_COMPLETED} AND completing IS NOT NULL"
+_AND_COMPENSATED = f"{_COMPLETED} AND compensated IS NOT NULL"
+_AND_REJECTED = f"{_COMPLETED} AND rejected IS NOT NULL"
 _UNDONE = "instance_id = compensated AND effect = compensation"
 _LAST = "at_ns = max(at_ns) OVER (PARTITION BY instance_id) AND at_ns > min(at_ns) OVER (PARTITION BY instance_id)"
 _OF_RETRY = "count(call_id) OVER (PARTITION BY instance_id, task_id) > 0"
@@ -71,9 +75,7 @@ DEFECTS: Mapping[str, Defect] = {
         EFFECTS, f"{_COMPLETED} AND position < max(position) OVER (PARTITION BY source)", gone=True
     ),
     "forward_duplicated": Defect(EFFECTS, _COMPLETED, twice=True),
-    "forward_given_away": Defect(
-        EFFECTS, f"{_COMPLETED} AND compensated IS NOT NULL", new={"instance_id": "compensated"}
-    ),
+    "forward_given_away": Defect(EFFECTS, _AND_COMPENSATED, new={"instance_id": "compensated"}),
     "compensation_deleted": Defect(EFFECTS, _UNDONE, gone=True),
     "compensation_duplicated": Defect(EFFECTS, _UNDONE, twice=True),
     "compensation_first": Defect(EFFECTS, _UNDONE, new={"at_ns": "1"}),
@@ -117,9 +119,7 @@ DEFECTS: Mapping[str, Defect] = {
     "instance_start_shifted": Defect(INSTANCES, _COMPLETED, new={"created_ns": "created_ns - 1"}),
     "parent_invented": Defect(INSTANCES, _COMPLETED, new={"parent_id": "'nobody'", "root_id": "'nobody'"}),
     "parent_invented/root": Defect(INSTANCES, _COMPLETED, new={"root_id": "'nobody'"}),
-    "parent_invented/other": Defect(
-        INSTANCES, f"{_COMPLETED} AND rejected IS NOT NULL", new={"parent_id": "rejected", "root_id": "rejected"}
-    ),
+    "parent_invented/other": Defect(INSTANCES, _AND_REJECTED, new={"parent_id": "rejected", "root_id": "rejected"}),
     "instance_renamed": Defect(INSTANCES, _COMPLETED, new={"workflow": "'no such workflow'"}),
     "status_failed": Defect(INSTANCES, _COMPLETED, new={"status": "'FAILED'"}),
     "status_failed/canceled": Defect(INSTANCES, _COMPLETED, new={"status": "'CANCELED'"}),
@@ -161,9 +161,7 @@ DEFECTS: Mapping[str, Defect] = {
     "history_deleted/moved": Defect(HISTORY, f"{_COMPLETED} AND position = 3", new={"position": "1000"}),
     "history_duplicated": Defect(HISTORY, f"{_COMPLETED} AND position = 3", twice=True),
     "history_given_away": Defect(
-        HISTORY,
-        f"{_COMPLETED} AND event = 'taskCompleted' AND compensated IS NOT NULL",
-        new={"instance_id": "compensated"},
+        HISTORY, f"{_AND_COMPENSATED} AND event = 'taskCompleted'", new={"instance_id": "compensated"}
     ),
     "history_given_away/to_nobody": Defect(
         HISTORY, f"{_COMPLETED} AND event = 'taskCompleted'", new={"instance_id": "'of nobody'"}

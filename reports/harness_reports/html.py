@@ -20,7 +20,7 @@ from harness.checkers.gate import Decision
 from harness.files import write_whole
 from harness.model import Plan, Result, Verdict
 from harness.rundir import RunDir
-from harness_reports import acceptance, beside, charts, page, palette, series, stories, words
+from harness_reports import acceptance, beside, charts, costs, page, palette, series, stories, words
 from harness_reports.evidence import Evidence, open_evidence
 from harness_reports.series import Missing, Series
 from harness_reports.stories import Limits
@@ -101,6 +101,7 @@ def _template(
         policy=page.policy(script, library),
         versions=versions,
         words=words,
+        costs=costs,
         Result=Result,
         zip=zip,
     )

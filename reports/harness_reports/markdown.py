@@ -15,7 +15,7 @@ from harness.checkers.repeat import WORST_FIRST
 from harness.errors import Exit
 from harness.files import write_whole
 from harness.model import Finding, Plan, Result, Verdict
-from harness_reports import words
+from harness_reports import costs, words
 from harness_reports.reported import ReportedRun
 
 LARGEST = 900_000
@@ -162,7 +162,7 @@ def _figures(plan: Plan, verdict: Verdict) -> Iterator[str]:
                 (f"of {_text(workflow)}", f"{sum(classes.values()):,}: {_text(words.counts(classes))}")
                 for workflow, classes in (verdict.workflows if plan.scenario.load.workflows else {}).items()
             ),
-            *((f"{_text(workflow)} took", words.cost(each)) for workflow, each in verdict.costs.items()),
+            *((f"{_text(workflow)} took", costs.told(each)) for workflow, each in verdict.costs.items()),
             ("client calls", f"{sum(verdict.operations.values()):,}: {_text(words.counts(verdict.operations))}"),
             (
                 "repeated attempts, which are allowed",

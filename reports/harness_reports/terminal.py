@@ -16,7 +16,7 @@ from harness.checkers.gate import Decision
 from harness.checkers.repeat import Spread
 from harness.model import FaultFinding, Finding, NotApplicable, Plan, Result, Verdict
 from harness.rundir import TRIAL, RunDir
-from harness_reports import words
+from harness_reports import costs, words
 
 _STYLES = {Result.HOLDS: "green", Result.UNKNOWN: "yellow", Result.VIOLATED: "red"}
 _MOST_REASONS = 3
@@ -70,8 +70,8 @@ def _rows(plan: Plan, verdict: Verdict, run: Path, decision: Decision) -> Iterat
     yield "calls", _counted(verdict.operations)
     repeated = f"{verdict.repeated_attempts:,} of them repeated (allowed){words.overlapping(verdict)}"
     yield "attempts", Text(f"{verdict.attempts:,}, {repeated}")
-    costs = (Text(f"{words.shortened(name, 24)}: {words.cost(each)}") for name, each in verdict.costs.items())
-    yield from _listed("took", costs, _MOST_WORKFLOWS)
+    took = (Text(f"{words.shortened(name, 24)}: {costs.told(each)}") for name, each in verdict.costs.items())
+    yield from _listed("took", took, _MOST_WORKFLOWS)
     yield "faults", Text(words.faults_felt(verdict))
     yield from _listed("", map(_fault, verdict.faults), _MOST_FAULTS)
     held = words.by_result(verdict, Result.HOLDS)

@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rich.filesize import decimal
-
 from harness.checkers.gate import Decision, is_as_expected, unexpected
 from harness.errors import Exit
-from harness.model import Asked, FaultFinding, Finding, Known, Plan, Result, SelfTest, Verdict, WorkflowCost
+from harness.model import Asked, FaultFinding, Finding, Known, Plan, Result, SelfTest, Verdict
 from harness.rundir import PROCESSES
 from harness.runtime.versions import DAPR
 
@@ -149,13 +147,6 @@ def took(seconds: float | None) -> str:
     return f"{number:.3g} {unit}" if abs(number) < _LONG else f"{number:,.0f} {unit}"
 
 
-def size(number: float) -> str:
-    """
-    Return a number of bytes with its unit: `512 bytes`, `3.1 kB`.
-    """
-    return decimal(round(number))
-
-
 def at(seconds: float | None) -> str:
     """
     A point in time, in seconds after the load began, to the millisecond.
@@ -168,15 +159,6 @@ def count(number: int, one: str, more: str | None = None) -> str:
     A number with its noun: `1 instance`, `2,000 instances`.
     """
     return f"{number:,} {one if number == 1 else more or one + 's'}"
-
-
-def cost(of: WorkflowCost) -> str:
-    """
-    What the instances of one workflow took, in one line.
-    """
-    stored = f"{of.history_rows:.3g} rows, {size(of.payload_bytes)}"
-    repeated = f", {of.repeated_attempts:,} of {of.attempts:,} attempts repeated" if of.attempts else ""
-    return f"{took(of.median)} (p99 {took(of.p99)}), {stored}{repeated}"
 
 
 def counts(of: Mapping[str, int]) -> str:
