@@ -178,7 +178,7 @@ class RunDir:
         """
         try:
             return str(json.loads(read_up_to(BY_HARNESS, self.path / "endpoints.json")).get("backend", PROCESSES))
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):  # or nested too deep for the parser
             return PROCESSES
 
     def save_plan(self, plan: Plan) -> None:

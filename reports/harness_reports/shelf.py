@@ -259,7 +259,7 @@ def _told(root: Path, parts: tuple[str, ...], files: tuple[str, ...]) -> Run:
 def _backend(root: Path, parts: tuple[str, ...]) -> str:
     try:
         return str(json.loads(_text(root, (*parts, "endpoints.json"))).get("backend", PROCESSES))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return PROCESSES
 
 
