@@ -6,11 +6,12 @@ Only the tables and the JSON Schemas are written. A table stands after its headi
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from harness.running.metrics import METRICS
 from tests.builders.command import ROOT
 
 Rows = Iterable[Sequence[str]]
+DOCS = ROOT / "docs"
 SCHEMAS = {"scenario": scenario.schema, "suite": suite.schema, "target": target.schema, "verdict": verdict.schema}
 _FOLDERS = {
     "The invariants": invariant.GENERAL,
@@ -33,25 +35,40 @@ _FOLDERS = {
 }
 
 
-def written() -> dict[Path, str]:
+def pages() -> list[Path]:
+    """
+    The pages, without their content.
+    """
+    return [*(_schema_of(name) for name in SCHEMAS), *(DOCS / page for page in _tables())]
+
+
+@functools.cache
+def written() -> Mapping[Path, str]:
     """
     The pages as they must be: path -> content.
     """
-    docs = ROOT / "docs"
-    pages = {docs / f"{name}.schema.json": json.dumps(made(), indent=2) + "\n" for name, made in SCHEMAS.items()}
-    for page, tables in (
-        ("verdict.md", _invariants()),
-        ("verdict-json.md", _fields()),
-        ("run-directory.md", _evidence()),
-        ("writing-a-fault.md", _powers()),
-        ("locust.md", _flags()),
-        ("metrics.md", _metrics()),
-    ):
-        text = (docs / page).read_text()
-        for heading, head, rows in tables:
+    found = {_schema_of(name): json.dumps(made(), indent=2) + "\n" for name, made in SCHEMAS.items()}
+    for page, tables in _tables().items():
+        text = (DOCS / page).read_text()
+        for heading, head, rows in tables():
             text = with_table(text, heading, head, rows)
-        pages[docs / page] = text
-    return pages
+        found[DOCS / page] = text
+    return found
+
+
+def _schema_of(name: str) -> Path:
+    return DOCS / f"{name}.schema.json"
+
+
+def _tables() -> Mapping[str, Callable[[], Iterator[tuple[str, Sequence[str], Rows]]]]:
+    return {
+        "verdict.md": _invariants,
+        "verdict-json.md": _fields,
+        "run-directory.md": _evidence,
+        "writing-a-fault.md": _powers,
+        "locust.md": _flags,
+        "metrics.md": _metrics,
+    }
 
 
 def with_table(text: str, heading: str, head: Sequence[str], rows: Rows) -> str:

@@ -69,7 +69,7 @@ def test_writing_a_scenario_names_every_fault_and_every_field():
     assert [name for name in missing if f".{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("page", pages.written(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages.pages(), ids=lambda page: page.name)
 def test_the_page_says_of_the_code_what_the_code_says(page):
     """`make docs` mends it."""
     assert page.read_text() == pages.written()[page]

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from harness_reports import page
 
 from harness import cli
 from harness.errors import EvidenceError, UsageError
@@ -97,14 +98,17 @@ def test_a_folder_of_which_no_run_can_be_read_says_why(sides):
         call("history", sides[0])
 
 
-@pytest.mark.parametrize("command", ["compare", "history"])
-def test_a_page_that_its_folder_cannot_have_is_wrong_usage(sides, tmp_path, command):
+def test_a_page_that_its_folder_cannot_have_is_wrong_usage(sides, tmp_path):
     (tmp_path / "file").touch()
-    of = sides if command == "compare" else sides[:1]
 
-    for where in (tmp_path / "file", tmp_path / "file/inner"):
-        with pytest.raises(UsageError, match=r"cannot have \w+\.html: .*; give another folder with --out"):
-            call(command, *of, "--out", where)
-    (tmp_path / "taken" / ("comparison.html" if command == "compare" else "history.html")).mkdir(parents=True)
-    with pytest.raises(UsageError, match=r"\.html: Is a directory; give another"):
-        call(command, *of, "--out", tmp_path / "taken")
+    with pytest.raises(UsageError, match=r"cannot have history\.html: it is not a folder; give another .* --out"):
+        call("history", sides[0], "--out", tmp_path / "file")
+
+
+@pytest.mark.parametrize("where", ["file", "file/inner", "taken"])
+def test_whatever_a_page_cannot_be_written_to_is_told(tmp_path, where):
+    (tmp_path / "file").touch()
+    (tmp_path / "taken/page.html").mkdir(parents=True)
+
+    with pytest.raises(UsageError, match=r"cannot have page\.html: .*; give another folder with --out"):
+        page.write(tmp_path / where, ("data.json", runs.figures()), ("page.html", "<title>a page</title>"))
