@@ -18,7 +18,7 @@ from tests.builders.command import BIN, ROOT
 
 pytestmark = pytest.mark.e2e
 
-COMMAND = "run chaos/scenarios/baseline.yaml --duration 10s --set 'checks.minimum={instances: 50}'"
+COMMAND = "run chaos/scenarios/baseline.yaml --duration 8s --set 'checks.minimum={instances: 50}'"
 ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text())
 
 
@@ -142,7 +142,7 @@ def test_a_test_of_pytest_is_green_on_the_good_target_and_red_on_the_defective_o
     (repository / "test_chaos.py").write_text("""
 import pytest
 
-SHORT = {"load.duration": "10s", "checks.minimum": {"instances": 50}}
+SHORT = {"load.duration": "8s", "checks.minimum": {"instances": 50}}
 
 
 @pytest.mark.chaos("chaos/scenarios/baseline.yaml", settings=SHORT)
