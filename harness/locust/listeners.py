@@ -86,6 +86,9 @@ def _init(environment: Environment, **_: Any) -> None:
     with _usage_errors_end_locust():
         flags.refuse(options, environment.user_classes)
         ours.wanted(options).plan()
+        if options.run_time and not options.host:
+            # The load ends when the plan does. Locust's own timer begins before the load, and would cut off its end.
+            options.duration, options.run_time = f"{options.run_time}s", None
         # Loading us and planning take a while in which gevent's clock stands still, and Locust's `-t` would count from
         # before: on a busy machine the load was over when it began.
         gevent.get_hub().loop.update_now()

@@ -176,6 +176,8 @@ class Run:
             lacking = f"{times.dropped} arrivals were dropped: too many were in flight"
             self._screen.say(lacking)
             self._lookout.note(lacking)
+        if cut := _cut_short(times, began_ns, self._plan.scenario.load.duration):
+            self._lookout.note(cut)
 
     def _begin(self, times: LoadTimes, interruption: Interruption) -> int | None:
         """
@@ -266,3 +268,14 @@ class Run:
             told = f"{', '.join(halted)} was stopped by a signal that is not the run's"
             self._screen.say(told)
             self._lookout.note(told)
+
+
+def _cut_short(times: LoadTimes, began_ns: int, duration: float) -> str | None:
+    """
+    Return why a load did not last its `duration` (seconds): somebody stopped the generator, in Locust's page or from
+    outside. None if it did.
+    """
+    if times.ended_ns is None:
+        return "the load generator ended and did not say so"
+    lasted = (times.ended_ns - began_ns) / 1e9
+    return f"the load was stopped after {lasted:.1f} s of {duration:g} s" if lasted < duration else None

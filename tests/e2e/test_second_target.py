@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from tests.builders import lines
+
 pytestmark = pytest.mark.e2e
 
 SCENARIO = "tests/targets/payments_sidecar_kill.yaml"
@@ -111,6 +113,10 @@ def test_locust_in_charge_does_the_same_run_and_its_exit_code_is_the_verdicts(ha
 
     assert "VIOLATED" in finished.out
     assert "Shutting down (exit code 1)" in finished.out
+    began, ended = lines.read(tmp_path / "runs/latest/journal/load.jsonl")
+    assert ended["at_ns"] - began["at_ns"] >= 6 * 10**9, (
+        "Locust's own timer begins before the load, and would cut it off"
+    )
 
 
 def test_several_applications_are_judged_together_and_faults_name_them(harness):

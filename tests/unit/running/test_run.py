@@ -30,10 +30,13 @@ KILL = "faults=[{fault: kill, on: sidecar-0, at: 100ms, for: 100ms}]"
 
 
 class Load:
-    """A load of three starts, which are answered at once. `until` it returns true the load goes on."""
+    """
+    A load of three starts, which are answered at once. `until` it returns true the load goes on; then it says that it
+    `lasted` so many seconds, or nothing.
+    """
 
-    def __init__(self, run, until=lambda: True, *, dropped=0, begins=True):
-        self.run, self.until, self.dropped, self.begins = run, until, dropped, begins
+    def __init__(self, run, until=lambda: True, *, dropped=0, begins=True, lasted=1.0):
+        self.run, self.until, self.dropped, self.begins, self.lasted = run, until, dropped, begins, lasted
         self.ended = False
 
     def start(self):
@@ -46,7 +49,8 @@ class Load:
                 journal.write(Invoked(**call, **about, node="app-0", attempt=1, intended_ns=time.time_ns()))
                 journal.write(Completed(**call, outcome="ok", status=202, detail=None))
         with Journal(self.run.journals.load) as journal:
-            journal.write(LoadBegan(at_ns=time.time_ns()))
+            self.began_ns = time.time_ns()
+            journal.write(LoadBegan(at_ns=self.began_ns))
 
     def alive(self):
         if self.begins and not self.ended and self.until():
@@ -56,8 +60,10 @@ class Load:
     def stop(self):
         if self.begins and not self.ended:
             self.ended = True
+            if self.lasted is None:
+                return
             with Journal(self.run.journals.load) as journal:
-                journal.write(LoadEnded(at_ns=time.time_ns(), dropped=self.dropped))
+                journal.write(LoadEnded(at_ns=self.began_ns + round(self.lasted * 1e9), dropped=self.dropped))
 
 
 class Witnesses:
@@ -239,6 +245,18 @@ def test_a_run_that_stands_still_is_given_up_with_the_reason(made, monkeypatch):
     assert "nothing moved for" in phases(folder)["load"]
     assert witnesses.asked[2] == "load"
     assert "given up: nothing moved for" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("lasted", "told"),
+    [(0.4, "the load was stopped after 0.4 s of 1 s"), (None, "the load generator ended and did not say so")],
+)
+def test_a_load_that_somebody_stopped_is_told_in_the_phase(made, lasted, told):
+    run, folder, _, _, _ = made(lasted=lasted)
+
+    run.execute()
+
+    assert phases(folder)["load"] == told
 
 
 def test_arrivals_that_were_dropped_are_told_in_the_phase(made):
