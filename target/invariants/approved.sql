@@ -2,7 +2,6 @@
 -- layer: app
 -- workflows: approve_order_v1
 -- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED' AND workflow = 'approve_order_v1'
--- catches: timeout_ignored
 -- plants: UPDATE instances SET outcome = 'timed_out' WHERE instance_id = (SELECT min(instance_id) FROM instances
 --   WHERE workflow = 'approve_order_v1' AND outcome = 'completed');
 --   UPDATE instances SET outcome = 'completed' WHERE instance_id = (SELECT min(instance_id) FROM instances

@@ -2,7 +2,6 @@
 -- layer: app
 -- workflows: watch_shipment_v1
 -- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED' AND workflow = 'watch_shipment_v1'
--- catches: early_poll
 -- plants: UPDATE instances SET outcome = 'lost' WHERE instance_id = (SELECT min(instance_id) FROM instances
 --   WHERE workflow = 'watch_shipment_v1' AND outcome = 'delivered');
 --   UPDATE instances SET generation = generation + 3 WHERE instance_id = (SELECT min(instance_id) FROM instances

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from harness.checkers import invariant
 from harness.planning.target import load
 from tests.builders.command import ROOT
 
@@ -32,6 +33,14 @@ def test_what_is_promised_is_what_the_reference_promises(language):
     # The workflows of one pattern each are in the reference target alone.
     assert described.retries == {name: REFERENCE.retries[name] for name in other.activities}
     assert not described.attempts
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_invariants_of_the_reference_are_usable_for_it(language):
+    """None of them may name a defect of the reference alone: a run of another target would be refused."""
+    described = load(ROOT / f"target/{language}/target.yaml")
+
+    assert invariant.besides_general(described) == invariant.besides_general(REFERENCE)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
