@@ -37,7 +37,7 @@ _COSTS = """
         count(*) AS instances,
         quantile_disc(ended.took, 0.5) AS median,
         quantile_disc(ended.took, 0.99) AS p99,
-        avg(ended.history_rows) AS history_rows,
+        avg(coalesce(ended.history_rows, 0)) AS history_rows,
         avg(coalesce(sizes.payload_bytes, 0)) AS payload_bytes,
         coalesce(sum(ended.executions), 0)::BIGINT AS attempts,
         coalesce(sum(ended.executions - ended.tasks), 0)::BIGINT AS repeated_attempts

@@ -112,8 +112,10 @@ class WorkflowCost(Value):
     """
 
     instances: int = Field(description="how many these are")
-    median: float = Field(description="seconds from when the start was due to the instance's end, the median")
-    p99: float = Field(description="the same, the 99th percentile")
+    median: float | None = Field(
+        description="seconds from when the start was due to the instance's end, the median; null if that is not known"
+    )
+    p99: float | None = Field(description="the same, the 99th percentile")
     history_rows: float = Field(description="rows of an instance's history in the state store, the mean")
     payload_bytes: float = Field(description="bytes of inputs, results and outputs in these rows, the mean")
     attempts: int = Field(description="executions of its activities' bodies")
