@@ -6,6 +6,7 @@ Tests marked `compose` need a Docker engine with our images; where there is none
 
 import functools
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -59,3 +60,13 @@ def pytest_runtest_setup(item):
         if os.environ.get("HARNESS_REQUIRE_COMPOSE") == "1":
             pytest.fail(f"HARNESS_REQUIRE_COMPOSE is set, and there is {reason}", pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """
+    A test may run the command line in this process, and that ignores Ctrl-C at its end. The next test must hear it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
