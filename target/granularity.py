@@ -1,7 +1,7 @@
 """
 The same work in three granularities: one activity for all of it, one for each step, or three for each step (get, update
-and save apart). What is coarse writes the fewest rows and repeats the most after a crash; what is fine, the other way
-round.
+and save apart). The coarsest writes the fewest rows and repeats the most after a crash. The finest writes the most rows
+and repeats the least.
 
 The work is to add up the numbers from 1 to `number` in five steps. A document in the state store says which step was
 done last, and the sum so far. It is saved only over the version that was read, and a step that it says is done is not

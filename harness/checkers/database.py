@@ -191,9 +191,7 @@ class Database:
         try:
             bases = self._bases(sandbox.tables_of(sql))
             for name in [each for each in self._derivable if each in bases]:
-                reason = self.derive_one(name, self._derivable.pop(name))
-                if reason is not None:
-                    self.missing = {**self.missing, name: reason}
+                self._miss(name, self.derive_one(name, self._derivable.pop(name)))
             lacking = sorted(bases & self.missing.keys())
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
@@ -232,8 +230,7 @@ class Database:
             for name, reason in zip(names, together(self, makings), strict=True):
                 number += 1
                 progress(f"table {name}", number, len(queries))
-                if reason is not None:
-                    self.missing = {**self.missing, name: reason}
+                self._miss(name, reason)
             order.done(*names)
 
     def changed(self, tables: Collection[str]) -> None:
@@ -250,6 +247,13 @@ class Database:
         Return the tables that a query reads, and all from which they are made.
         """
         return self._bases(sandbox.tables_of(sql))
+
+    def _miss(self, name: str, reason: str | None) -> None:
+        """
+        Add a table that cannot be made to `missing`, with the reason; nothing if it was made (None).
+        """
+        if reason is not None:
+            self.missing = {**self.missing, name: reason}
 
     def derive_one(self, name: str, sql: str) -> str | None:
         """
