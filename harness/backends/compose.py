@@ -90,7 +90,6 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
                 container.kill()
 
     @override
-    @containers.answering()
     def down(self) -> None:
         """
         Stop everything that `up` started. The logs of the containers are kept; everything else of them is removed.
@@ -98,7 +97,8 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         if self._engine is None:
             return
         try:
-            containers.end_run(self._engine, self._run.path)
+            with containers.answering(self._project, self._nodes or (TOXIPROXY, *self._plan.nodes)):
+                containers.end_run(self._engine, self._run.path)
         finally:
             self._nodes.clear()
             self._engine = None

@@ -12,10 +12,15 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO, Any
+
+import psutil
 
 from harness import names
 from harness.backends import guard
@@ -37,6 +42,11 @@ _PORT = re.compile(r"\bHARNESS_PORT_[A-Z0-9_]+")
 _UNJUDGED = re.compile(r"""^x-unjudged: ["']?(.*?)["']?$""", re.MULTILINE)
 _AS_THEY_ARE = ("--no-build", "--pull", "never")
 """Compose must neither build nor pull. `containers.have_images` has done that before, with a better error message."""
+_SILENT_FOR = 60.0
+"""
+Seconds that Compose may take from one line to the next: as long as a node may take until it is ready. Compose itself
+waits for the engine without any limit.
+"""
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,8 @@ class Command:
 
     def _run(self, *arguments: str, say: Say = _silent) -> str:
         """
-        Run the command and return what it prints. Raises NodeError, with the last error messages, if it fails.
+        Run the command and return what it prints. Raises NodeError, with the last error messages, if it fails, or if it
+        says nothing for too long, because the engine does not answer it. It is ended then.
         """
         started = re.compile(rf"Container {re.escape(self._project)}-(.+)-\d+\s+Started")
         files = [word for path in self._files.paths for word in ("--file", str(path))]
@@ -169,14 +180,56 @@ class Command:
                 raise NodeError(f"`docker` cannot be started: {error}; install it with its Compose plugin") from error
             complaints = []
             with process:
-                for line in process.stderr or ():
-                    complaints.append(line)
-                    if found := started.search(line):
-                        say(f"started {found[1]}")
+                try:
+                    for line in _lines(process.stderr):
+                        complaints.append(line)
+                        if found := started.search(line):
+                            say(f"started {found[1]}")
+                except BaseException as error:  # Ctrl-C, too
+                    _kill(process)
+                    if isinstance(error, Empty):
+                        raise NodeError(_hung(arguments[0], complaints)) from None
+                    raise
             if process.returncode:
                 raise NodeError(_complaint(arguments[0], complaints))
             printed.seek(0)
             return printed.read()
+
+
+def _lines(source: IO[str] | None) -> Iterator[str]:
+    """
+    Yield the lines of a pipe as they come. Raises Empty if the next one does not come in time.
+    """
+    lines: Queue[str | None] = Queue()
+
+    def read() -> None:
+        for line in source or ():
+            lines.put(line)
+        lines.put(None)
+
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    while (line := lines.get(timeout=_SILENT_FOR)) is not None:
+        yield line
+    reader.join()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """
+    Kill `docker` and its plugin, which has a process group of its own.
+    """
+    with suppress(psutil.NoSuchProcess):
+        docker = psutil.Process(process.pid)
+        for each in (*docker.children(recursive=True), docker):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+
+
+def _hung(command: str, said: Sequence[str]) -> str:
+    last = f"; the last was: {said[-1].strip()}" if said else ""
+    return (
+        f"`docker compose {command}` said nothing for {_SILENT_FOR:g} s, so the Docker engine no longer answers{last}"
+    )
 
 
 def _complaint(command: str, said: Sequence[str]) -> str:

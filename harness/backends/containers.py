@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from ipaddress import ip_network
@@ -43,6 +44,8 @@ _ANSWERS_WITHIN = 30
 _RETURNS_WITHIN = 600.0
 """Seconds for which the guard tries to remove what a run left, if the engine does not answer."""
 _RETRIED_EVERY = 5.0
+_PULLED_WITHIN = 900.0
+"""Seconds for one image, over a slow line."""
 _IN_FLIGHT = 1.0
 """Seconds after which the engine has done, or dropped, every request of a client that does not exist any more."""
 _TRIES = 20
@@ -79,15 +82,19 @@ def connect() -> DockerEngine:
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def answering(project: str = "", nodes: Collection[str] = ()) -> Iterator[None]:
     """
-    Raise NodeError if the engine does not answer inside the `with` block, or with an error.
+    Raise NodeError if the engine does not answer inside the `with` block, or with an error. It names `nodes`, which may
+    be left in the engine as containers of the Compose project `project`, and the command that removes them.
     """
     try:
         yield
     except ENGINE_ERRORS as error:
+        left = f" ({', '.join(nodes)})" if nodes else ""
+        by_hand = f", or by `docker compose --project-name {project} down --volumes --timeout 0`" if project else ""
         raise NodeError(
-            f"the Docker engine no longer answers ({error}); what the run left in it is removed once it does"
+            f"the Docker engine no longer answers ({error}); what the run left in it{left} is removed once it does, if "
+            f"that is within {_RETURNS_WITHIN / 60:.0f} minutes; later by `harness down --all`{by_hand}"
         ) from error
 
 
@@ -135,9 +142,9 @@ def save_log(container: Any, logs: Path) -> None:
     """
     if not logs.is_dir():
         return
+    printed = container.logs()  # in one piece, as the SDK takes away the time limit of a stream
     with (logs / f"{container.labels.get(NODE, container.name)}.log").open("ab") as file:
-        for chunk in container.logs(stream=True):
-            file.write(chunk)
+        file.write(printed)
 
 
 def reachable(engine: DockerEngine, run: Path, network: str, port: int) -> str:
@@ -188,10 +195,17 @@ def have_images(engine: DockerEngine, wanted: Mapping[str, str], say: Say) -> No
             if policy in _NEVER_PULLED:
                 raise NodeError(f"the image {image} is not here; {way_out}") from None
             say(f"pulling {image}")
-            try:
-                engine.images.pull(image)
-            except ENGINE_ERRORS as error:
-                raise NodeError(f"the image {image} cannot be pulled ({error}); {way_out}") from error
+            try:  # by the command, as the SDK waits for a pull without any limit
+                subprocess.run(
+                    ("docker", "pull", "--quiet", image),  # noqa: S607 - the docker that the user has on the PATH
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                    timeout=_PULLED_WITHIN,
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                said = (getattr(error, "stderr", None) or str(error)).strip()
+                raise NodeError(f"the image {image} cannot be pulled ({said}); {way_out}") from error
 
 
 def _of(engine: DockerEngine, run: Path) -> Iterator[list[Any]]:

@@ -133,7 +133,8 @@ def in_engine(folder: Path) -> list[str]:
 def _may_stop(run: Path, helper: str, phase: str) -> bool:
     """
     Has the phase begun, and does the helper run? The phase `down` has no row: it begins when `collect` has ended.
-    Locust comes up when all nodes are up, so its `up` lasts until its load begins.
+    Locust comes up when all nodes are up, so its `up` lasts until its load begins. The engine is stopped in `up` when
+    it has a container: Compose is the one that asks it then.
     """
     rows = lines.read(run / "journal/phases.jsonl")
     if phase == "down":
@@ -143,7 +144,9 @@ def _may_stop(run: Path, helper: str, phase: str) -> bool:
     if phase == "load":  # a toxic is on
         faults = lines.read(run / "journal/faults.jsonl")
         return any(row["event"] == "felt" for row in faults)
-    if helper == DOCKER or (helper == "locust" and phase != "up"):
+    if helper == DOCKER:
+        return phase != "up" or bool(in_engine(run.resolve().parent))
+    if helper == "locust" and phase != "up":
         return True
     return bool(_of(run.resolve().parent, HELPERS[helper]))
 

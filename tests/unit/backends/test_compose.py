@@ -2,12 +2,15 @@
 
 import io
 import os
+import re
 import signal
 import socket
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
 from requests.exceptions import ReadTimeout
@@ -483,6 +486,34 @@ def test_what_compose_complains_of_is_told(tmp_path, monkeypatch, complaint, tol
         docker(tmp_path, monkeypatch, f'echo "{complaint}" >&2; exit 1').services()
 
 
+def test_a_compose_command_that_hangs_is_ended_with_its_plugin_and_a_sentence(tmp_path, monkeypatch):
+    # The plugin has a process group of its own, as the docker command starts it.
+    monkeypatch.setattr(composefile, "_SILENT_FOR", 0.5)
+    command = docker(
+        tmp_path, monkeypatch, f'echo " Network Creating" >&2; setsid sleep 60 & echo $! >{tmp_path}/plugin; wait'
+    )
+
+    with pytest.raises(NodeError, match=r"`docker compose up` said nothing for 0\.5 s.*the last was: Network Creating"):
+        command.create("app-0")
+
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int((tmp_path / "plugin").read_text())).wait(5)
+
+
+def test_ctrl_c_ends_a_compose_command_at_once(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    command = docker(
+        tmp_path, monkeypatch, f'echo $$ >{tmp_path}/pid; echo " Container harness-a-b-app-0-1  Started" >&2; sleep 60'
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        command.up(["app-0"], interrupt)
+
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
 def test_without_the_docker_command_the_way_out_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -503,9 +534,14 @@ def test_an_engine_that_hangs_fails_the_run_with_a_sentence(tmp_path, monkeypatc
     backend = Compose(made(), rundir.create(tmp_path, "x", 1), composefile.Files((tmp_path / "compose.yaml",)))
     backend._engine = engine
 
-    for asked in (backend.deaths, backend.down):
-        with pytest.raises(NodeError, match=r"the Docker engine no longer answers \(read timed out\)"):
-            asked()
+    with pytest.raises(NodeError, match=r"the Docker engine no longer answers \(read timed out\)"):
+        backend.deaths()
+    with pytest.raises(
+        NodeError,
+        match=r"what the run left in it \(toxiproxy, .*sidecar-0.*\) is removed once it does, if that is within 10 "
+        r"minutes; later by `harness down --all`, or by `docker compose --project-name harness-\S+ down --volumes",
+    ):
+        backend.down()
     backend.down()  # there is no engine to ask any more
 
 
@@ -695,32 +731,43 @@ def test_a_network_without_the_runs_label_is_told():
 
 
 class Images:
-    def __init__(self, *, pulls):
-        self.pulls = pulls
-
     def get(self, image):
         raise ImageNotFound(image)
 
-    def pull(self, image):
-        if not self.pulls:
-            raise APIError("no route to host")
 
-
-def test_an_image_that_is_not_here_is_pulled_where_that_is_allowed():
+def test_an_image_that_is_not_here_is_pulled_where_that_is_allowed(tmp_path, monkeypatch):
+    docker(tmp_path, monkeypatch, f'echo "$*" >>{tmp_path}/asked')
     engine, said = Engine(), []
-    engine.images = Images(pulls=True)
+    engine.images = Images()
 
     containers.have_images(engine, {"redis:7": "missing"}, said.append)
 
     assert said == ["pulling redis:7"]
+    assert (tmp_path / "asked").read_text() == "pull --quiet redis:7\n"
 
 
 @pytest.mark.parametrize(
-    ("image", "policy"), [("redis:7", "missing"), ("ours:local", "never"), ("ours:local", "build")]
+    ("image", "policy", "why"),
+    [
+        ("redis:7", "missing", "cannot be pulled (no route to host)"),
+        ("ours:local", "never", "is not here"),
+        ("ours:local", "build", "is not here"),
+    ],
 )
-def test_an_image_that_cannot_be_had_is_told_with_the_way_out(image, policy):
+def test_an_image_that_cannot_be_had_is_told_with_the_way_out(image, policy, why, tmp_path, monkeypatch):
+    docker(tmp_path, monkeypatch, 'echo "no route to host" >&2; exit 1')
     engine = Engine()
-    engine.images = Images(pulls=False)
+    engine.images = Images()
 
-    with pytest.raises(NodeError, match=f"the image {image} (.|\n)*`harness images build`"):
+    with pytest.raises(NodeError, match=f"the image {image} {re.escape(why)}; `harness images build`"):
         containers.have_images(engine, {image: policy}, print)
+
+
+def test_a_pull_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
+    docker(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr(containers, "_PULLED_WITHIN", 0.2)
+    engine = Engine()
+    engine.images = Images()
+
+    with pytest.raises(NodeError, match=r"redis:7 cannot be pulled \(.*timed out after 0\.2 seconds"):
+        containers.have_images(engine, {"redis:7": "missing"}, print)
