@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 
+# Where it is set, as in many images, each of the thousand processes that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup provision images targets demo test test-fast spark-test lint format docs bench lock clean
 
 setup: .venv/.ready

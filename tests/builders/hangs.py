@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -46,7 +46,10 @@ LIMIT = 300.0
 
 @dataclass(frozen=True)
 class Cell:
-    """How a run ended, the seconds from the moment at which its helper was stopped, and what of it is left."""
+    """
+    How a run ended, the seconds from the moment at which its helper was stopped, and what of it is left. If that is in
+    an engine that hangs, `gone` is the seconds in which it is gone once the engine answers again.
+    """
 
     helper: str
     phase: str
@@ -54,10 +57,12 @@ class Cell:
     seconds: float
     left: tuple[str, ...]
     said: str
+    gone: float | None = None
 
     def __str__(self) -> str:
         ended = "never" if self.code is None else f"exit {self.code} after {self.seconds:.0f} s"
-        return f"{self.helper:10} {self.phase:8} {ended}; left: {', '.join(self.left) or 'nothing'}"
+        gone = "" if self.gone is None else f"; gone {self.gone:.0f} s after the engine answers"
+        return f"{self.helper:10} {self.phase:8} {ended}; left: {', '.join(self.left) or 'nothing'}{gone}"
 
 
 def fill(helper: str, phase: str, folder: Path, *, signals: int = 0) -> Cell:
@@ -67,7 +72,11 @@ def fill(helper: str, phase: str, folder: Path, *, signals: int = 0) -> Cell:
     """
     if helper == DOCKER:
         with _relay(folder) as relay:
-            return _fill(helper, phase, folder, signals, relay)
+            cell = _fill(helper, phase, folder, signals, relay)
+            relay.send_signal(signal.SIGCONT)
+            began = time.monotonic()
+            until(lambda: not in_engine(folder), LIMIT)
+            return replace(cell, gone=time.monotonic() - began)
     return _fill(helper, phase, folder, signals)
 
 
@@ -102,7 +111,8 @@ def _fill(helper: str, phase: str, folder: Path, signals: int, relay: psutil.Pro
 @contextmanager
 def _relay(folder: Path) -> Iterator[psutil.Process]:
     """
-    A relay before the engine. In the end everything that runs in `folder` left in the engine is removed.
+    A relay before the engine. In the end everything that runs in `folder` left in the engine is removed, even if their
+    guard failed to.
     """
     command = [sys.executable, "-m", "tests.builders.relay", _socket(folder), ENGINE]
     with psutil.Popen(command, cwd=ROOT) as process:

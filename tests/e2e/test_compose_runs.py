@@ -11,6 +11,7 @@ import pytest
 from harness.backends import containers
 from tests.builders import lines
 from tests.builders.command import BIN, ROOT, left, until
+from tests.builders.hangs import fill
 
 pytestmark = pytest.mark.compose
 
@@ -60,6 +61,17 @@ def test_nothing_is_left_in_the_engine_after_an_end_in_the_middle(number, tmp_pa
 
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), printed
     until(lambda: not ours() and not left(tmp_path), 30)
+
+
+def test_ctrl_c_ends_a_run_whose_engine_hangs_while_compose_starts_the_system(tmp_path):
+    cell = fill("docker", "up", tmp_path, signals=1)  # fails unless the guard removes all once the engine answers
+
+    assert cell.code in (70, 130), cell.said
+    assert cell.seconds < 90
+    told = cell.said.partition("what the run left in it (")[2]
+    assert cell.left
+    assert set(cell.left) <= set(told.partition(")")[0].split(", "))
+    assert "docker compose --project-name" in told
 
 
 def test_a_system_that_is_left_up_answers_and_is_ended_by_down(harness, ours, tmp_path):

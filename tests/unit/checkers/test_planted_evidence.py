@@ -21,17 +21,15 @@ from tests.builders.record_lies import RECORD_LIES, fault
 
 LIES = literal.LIES | RECORD_LIES
 
+REFERENCE = target.load(shipped.TARGET)
 OF_TARGET = {
     name: text
-    for name, text in invariant.load(target.load(shipped.TARGET).invariants).items()
+    for name, text in invariant.load(REFERENCE.invariants).items()
     if not (about := invariant.parse(text).workflows) or "order_v1" in about  # the run has orders alone
 }
 TEXTS = invariant.load(invariant.GENERAL) | OF_TARGET
 PAIRS = [
-    (name, lie)
-    for name, text in TEXTS.items()
-    for lie in invariant.parse(text).catches
-    if lie not in target.load(shipped.TARGET).defects
+    (name, lie) for name, text in TEXTS.items() for lie in invariant.parse(text).catches if lie not in REFERENCE.defects
 ]
 PLANTS = [(name, plant) for name, text in TEXTS.items() for plant in invariant.parse(text).plants]
 
