@@ -37,6 +37,15 @@ class Store(StrEnum):
     POSTGRES = "postgres"
 
 
+class BackendName(StrEnum):
+    """
+    Where the system runs (`harness/backends/`).
+    """
+
+    PROCESSES = "processes"
+    COMPOSE = "compose"
+
+
 RESERVED = frozenset(
     {APP, SIDECAR, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, SERVICES, STORE, *map(str, Store), "toxiproxy"}
 )

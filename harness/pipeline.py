@@ -19,14 +19,14 @@ from harness_reports.reported import ReportedRun
 from rich.console import Console, RenderableType
 
 from harness import last, rundir
-from harness.backends.base import Backend, BackendName
+from harness.backends.base import Backend
 from harness.checkers import invariant, known, rates
 from harness.checkers.database import Opening, Progress, open_database, silent
 from harness.checkers.gate import Decision, decide, over_runs, refuse_unusable, unexplained
 from harness.checkers.judge import judge
 from harness.errors import Exit, HarnessError, LeftError, UsageError, interruptible
 from harness.model import Plan, Verdict
-from harness.names import Store
+from harness.names import BackendName, Store
 from harness.planning import estimate
 from harness.rundir import RunDir
 from harness.runtime import shipped

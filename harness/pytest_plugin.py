@@ -79,8 +79,8 @@ def chaos_run(request: pytest.FixtureRequest) -> ReportedRun:
     from rich.console import Console
 
     from harness import pipeline
-    from harness.backends.base import BackendName
     from harness.errors import Exit, HarnessError
+    from harness.names import BackendName
 
     marker = request.node.get_closest_marker(_MARK)
     if marker is None:

@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from harness.backends.base import BackendName
 from harness.checkers.gate import Decision
 from harness.checkers.repeat import worst
 from harness.errors import EvidenceError, Exit, HarnessError, LeftError, UsageError
 from harness.files import BY_HARNESS, read_up_to
 from harness.model import Plan, Result, Value, Verdict
+from harness.names import BackendName
 from harness.planning.estimate import expected
 from harness.planning.suite import Suite
 from harness.rundir import RunDir

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
 from harness.backends.endpoints import Endpoints, StoreAddress
+from harness.names import BackendName
 
 Say = Callable[[str], None]
 """Takes one line of progress for the user."""
@@ -302,15 +302,6 @@ class Links(Protocol):
         Open a connection through the link, end our side of it, and return the seconds until the other side ends its
         side. Raises as `probe`.
         """
-
-
-class BackendName(StrEnum):
-    """
-    The backends.
-    """
-
-    PROCESSES = "processes"
-    COMPOSE = "compose"
 
 
 POWERS: Mapping[BackendName, tuple[type, ...]] = {

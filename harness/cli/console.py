@@ -16,7 +16,6 @@ import webbrowser
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from harness_reports import words
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.status import Status
@@ -43,6 +42,8 @@ class Safe(Console):
             if segment.control or segment.text.replace("\n", "").isprintable():
                 yield segment
             else:
+                from harness_reports import words
+
                 lines = "\n".join(map(words.printable, segment.text.split("\n")))
                 yield Segment(lines, segment.style)
 

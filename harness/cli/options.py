@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.backends.base import BackendName
-from harness.names import Store
+from harness.names import BackendName, Store
 
 Name = Annotated[str, typer.Argument(metavar="SCENARIO", help="a named scenario, or the path of a YAML file")]
 

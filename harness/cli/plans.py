@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from harness.backends.base import BackendName
 from harness.cli.console import out, say, say_json
 from harness.cli.options import Backend, DaprVersion, Name, Seed, Settings, StateStore, TargetFile
+from harness.names import BackendName
 
 
 def list_scenarios(

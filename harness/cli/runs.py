@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.backends.base import BackendName
 from harness.cli.console import err, out, say
 from harness.cli.options import (
     Backend,
@@ -29,6 +28,7 @@ from harness.cli.options import (
     TargetFile,
 )
 from harness.errors import Exit, HarnessError, LeftError, NodeError, UsageError
+from harness.names import BackendName
 
 if TYPE_CHECKING:
     from harness.model import Plan

@@ -12,10 +12,9 @@ from typing import TypeVar
 
 from locust.argument_parser import LocustArgumentParser
 
-from harness.backends.base import BackendName
 from harness.errors import UsageError
 from harness.model import Plan
-from harness.names import Store
+from harness.names import BackendName, Store
 from harness.planning import scenario
 from harness.planning.powers import refuse_unservable
 from harness.planning.request import Request

@@ -5,11 +5,11 @@ Whether a backend can serve a plan. This is checked before anything starts.
 from __future__ import annotations
 
 from harness.backends import components
-from harness.backends.base import POWERS, BackendName
+from harness.backends.base import POWERS
 from harness.errors import UsageError
 from harness.faults import make
 from harness.model import CallsLedger, Plan
-from harness.names import Store
+from harness.names import BackendName, Store
 
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from harness.backends.base import BackendName
 from harness.model import Seconds, Value
 from harness.model.values import JSON_SCHEMA_DRAFT, one_or_more
+from harness.names import BackendName
 from harness.planning import yamlfile
 from harness.planning.request import Request
 from harness.planning.yamlfile import Document, read, with_record

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from harness import rundir
 from harness import suite as suites
-from harness.backends.base import BackendName
 from harness.checkers.gate import Decision
 from harness.errors import EvidenceError, Exit, LeftError, NodeError, UsageError
 from harness.model import Result
+from harness.names import BackendName
 from harness.planning import scenario
 from harness.planning import suite as reading
 from harness.suite import Case, Made, SuiteRun

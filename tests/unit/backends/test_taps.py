@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from harness.backends.base import BackendName
 from harness.backends.endpoints import Address
 from harness.backends.taps import Taps
 from harness.errors import UsageError
 from harness.model import Aim, Step
+from harness.names import BackendName
 from harness.planning.powers import refuse_unservable
 from harness.rundir import RunDir
 from tests.builders import tutorial

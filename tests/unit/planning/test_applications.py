@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.backends.base import BackendName
 from harness.errors import UsageError
 from harness.model import FaultEntry
+from harness.names import BackendName
 from harness.planning import plan, scenario, target
 from harness.planning.powers import refuse_unservable
 

@@ -3,11 +3,10 @@
 import pytest
 
 from harness import names
-from harness.backends.base import BackendName
 from harness.errors import UsageError
 from harness.faults import families
 from harness.model import FaultEntry
-from harness.names import Store
+from harness.names import BackendName, Store
 from harness.planning import plan, scenario, target
 from harness.planning.powers import refuse_unservable
 from harness.planning.request import Request
