@@ -46,10 +46,18 @@ class BackendName(StrEnum):
     COMPOSE = "compose"
 
 
-RESERVED = frozenset(
-    {APP, SIDECAR, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, SERVICES, STORE, *map(str, Store), "toxiproxy"}
-)
-"""The roles of the system itself. A service of a target must not have one of these names."""
+ENGINE = "engine"
+MACHINE = "machine"
+HARNESS = "harness"
+GENERATOR = "generator"
+"""Of what there are samples besides nodes: all instances, the machine, the harness itself, what makes the load."""
+TAP = ".tap"
+"""What stands before a node is measured under the node's name with this behind it, which no node can have."""
+_MEASURED = frozenset({ENGINE, MACHINE, HARNESS, GENERATOR})
+RESERVED = _MEASURED | {
+    *(APP, SIDECAR, PLACEMENT, SCHEDULER, CLIENT, ALL_SIDECARS, SERVICES, STORE, *map(str, Store), "toxiproxy"),
+}
+"""The roles of the system itself, and what is measured. A service of a target must not have one of these names."""
 
 _ARROW = "->"
 _ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*")
@@ -151,7 +159,7 @@ def is_reserved(text: str) -> bool:
     Is this a role of the system's own, or does it begin like the name of one of its nodes?
     """
     longer = (PLACEMENT, SCHEDULER, SIDECAR)
-    with_number = RESERVED - {STORE, Store.POSTGRES}
+    with_number = RESERVED - _MEASURED - {STORE, Store.POSTGRES}
     return text in RESERVED or text.startswith((*(f"{role}-" for role in with_number), *longer))
 
 

@@ -89,7 +89,8 @@ class Backend(Protocol):
 
     def usage(self) -> Mapping[str, tuple[float, int]]:
         """
-        Return, for each node that runs: (CPU since the last call in percent of one core, resident memory in bytes).
+        Return, for each node that runs: (CPU since the last call in percent of one core, resident memory in bytes). A
+        tap before a node is measured under the name of the node and `names.TAP`, where the backend can tell it apart.
         """
 
 

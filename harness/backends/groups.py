@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 import psutil
@@ -41,6 +42,33 @@ def lives(group: int) -> bool:
     except ProcessLookupError:
         return False
     return any(_is_of(process, group) for process in psutil.process_iter())
+
+
+def others(leaders: Collection[int]) -> Mapping[int, list[psutil.Process]]:
+    """
+    Return the processes of these process groups without their leaders, by the leader's pid. They are the same objects
+    at each call, so that each measures its CPU from one call to the next.
+    """
+    found: dict[int, list[psutil.Process]] = {leader: [] for leader in leaders}
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            group = os.getpgid(process.pid)
+            if group in found and group != process.pid:
+                found[group].append(process)
+    return found
+
+
+def used(processes: Iterable[psutil.Process]) -> tuple[float, int]:
+    """
+    Return the CPU of these processes since the last call in percent of one core, and their resident memory in bytes.
+    One that has just ended, or that was not measured before, counts as 0.
+    """
+    cpu, memory = 0.0, 0
+    for process in processes:
+        with suppress(psutil.Error):
+            cpu += process.cpu_percent()
+            memory += process.memory_info().rss
+    return cpu, memory
 
 
 def _is_of(process: psutil.Process, group: int) -> bool:

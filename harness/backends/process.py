@@ -39,7 +39,7 @@ class Spec:
 
     `ready` returns at once whether the node is ready. It may raise OSError, for example when the connection is refused;
     this counts as not ready. `asked` says in words what the node answers when it is asked. `patience` is how many
-    seconds the node has to become ready.
+    seconds the node has to become ready. `tapped`: the other processes of its group are a tap.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Spec:
     ready: Callable[[], bool]
     asked: Callable[[], str] | None = None
     patience: float = 60.0
+    tapped: bool = False
 
 
 class Child(Controlled):
@@ -302,10 +303,17 @@ class Child(Controlled):
         """
         return self._meter is not None and groups.halted(self._meter.pid)
 
+    @property
+    def pid(self) -> int | None:
+        """
+        The pid of the process that was started last, which leads its process group; None if none was.
+        """
+        return None if self._process is None else self._process.pid
+
     def usage(self) -> tuple[float, int] | None:
         """
-        Return (CPU in percent of one core since the last call, resident memory in bytes); None if the process does not
-        run.
+        Return (CPU in percent of one core since the last call, resident memory in bytes) of the process itself, without
+        the others of its group; None if it does not run.
         """
         if self._meter is None:
             return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from harness import names
-from harness.backends import guard, ports, sockets, wired
+from harness.backends import groups, guard, ports, sockets, wired
 from harness.backends.base import Death, Fills, Say, Wipes
 from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.backends.postgresnode import PostgresNode
@@ -85,7 +85,17 @@ class Processes(wired.Wired[Child], Wipes, Fills):
 
     @override
     def usage(self) -> Mapping[str, tuple[float, int]]:
-        return {node: usage for node, child in self._nodes.items() if (usage := child.usage()) is not None}
+        groups_of = groups.others([child.pid for child in self._nodes.values() if child.pid is not None])
+        found: dict[str, tuple[float, int]] = {}
+        for node, child in self._nodes.items():
+            own, others = child.usage(), groups.used(groups_of.get(child.pid or 0, ()))
+            if own is None:
+                continue
+            if child.spec.tapped:
+                found |= {node: own, node + names.TAP: others}
+            else:  # a node that is a wrapper (`npm start`) does its work in the others
+                found[node] = (own[0] + others[0], own[1] + others[1])
+        return found
 
     # --- Kills ---
 

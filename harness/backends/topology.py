@@ -112,6 +112,7 @@ class Topology:
             log=self._run.logs / f"{name}.log",
             ready=ready,
             asked=asked,
+            tapped=self._taps.entrance(name) is not None,
         )
 
     @property

@@ -441,11 +441,22 @@ PHASES = Table(
 
 SAMPLES = Table(
     "samples",
-    "one reading of one node during the run",
+    "one reading of one node, or of what is around the nodes, during the run",
     (
         Column("at_ns", "BIGINT", "when it was read", free=(_MEASURED,)),
-        Column("node", "VARCHAR", "the node; `engine` for counts over all instances"),
-        Column("metric", "VARCHAR", "cpu_percent (of one core), rss_bytes, in_flight (instances)", free=(_MEASURED,)),
+        Column(
+            "node",
+            "VARCHAR",
+            "the node; `NODE.tap`: the tap before it; `machine`, `harness`, `generator` (what makes the load); "
+            "`engine` for counts over all instances",
+        ),
+        Column(
+            "metric",
+            "VARCHAR",
+            "cpu_percent (of one core), rss_bytes; in_flight (instances); of the machine: cores, iowait_percent (of "
+            "one core)",
+            free=(_MEASURED,),
+        ),
         Column("value", "DOUBLE", "the reading", free=(_MEASURED,)),
     ),
     free=(_MEASURED,),

@@ -45,6 +45,12 @@ class Generator(Protocol):
         End the load now, in an orderly way. Must be safe to call twice.
         """
 
+    @property
+    def pid(self) -> int | None:
+        """
+        The process that makes the load; None if it does not run on this machine, or not yet.
+        """
+
 
 class LoadTimes:
     """
@@ -125,6 +131,11 @@ class Locust(Generator):
             self._process.kill()
             self._process.wait()
 
+    @property
+    @override
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
 
 class Attached(Generator):
     """
@@ -154,3 +165,8 @@ class Attached(Generator):
         """
         Do nothing: the Locust that started this harness ends the load itself.
         """
+
+    @property
+    @override
+    def pid(self) -> int | None:
+        return os.getppid()

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import structlog
 
+from harness import names
 from harness.backends.base import Backend
 from harness.errors import EvidenceError
 from harness.files import write_whole
@@ -19,6 +20,7 @@ from harness.model import Limit, Progress, Step
 from harness.rows import Applied, FaultRow, Sample
 from harness.rundir import RunDir
 from harness.running.controller import Active
+from harness.running.meters import Meters
 from harness.running.screen import Screen
 from harness.running.watch import Watch
 
@@ -30,8 +32,8 @@ _TELL_EVERY = 1.0
 
 class Observer:
     """
-    Observes a run each time `look` is called. It journals what nodes use, once per second, and each node that ended by
-    itself.
+    Observes a run each time `look` is called. It journals what nodes and the machine use, once per second, and each
+    node that ended by itself.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Observer:
         samples: Journal[Sample],
         faults: Journal[FaultRow],
         screen: Screen,
+        meters: Meters,
     ) -> None:
         self._run = run
         self._backend = backend
@@ -49,6 +52,7 @@ class Observer:
         self._samples = samples
         self._faults = faults
         self._screen = screen
+        self._meters = meters
         self._sampled = 0.0
         self._told = 0.0
         self._dead: set[str] = set()
@@ -112,13 +116,13 @@ class Observer:
 
     def _sample(self) -> None:
         """
-        Record what each node uses, and how many instances run.
+        Record what each node, the machine, the harness and its load use, and how many instances run.
         """
         if time.monotonic() - self._sampled < _SAMPLE_EVERY:
             return
         self._sampled = time.monotonic()
         at_ns = time.time_ns()
-        readings = [("engine", "in_flight", float(self._watch.running))]
+        readings = [(names.ENGINE, "in_flight", float(self._watch.running)), *self._meters.read()]
         for node, (cpu, rss) in self._backend.usage().items():
             readings += [(node, "cpu_percent", cpu), (node, "rss_bytes", float(rss))]
         for node, metric, value in readings:

@@ -24,6 +24,7 @@ from harness.running import canary
 from harness.running.aim import Announcements
 from harness.running.controller import HEALS_WITHIN, Controller
 from harness.running.interruption import Interruption
+from harness.running.meters import Meters
 from harness.running.observer import Observer
 from harness.running.safety import Lookout
 from harness.running.screen import Screen
@@ -99,7 +100,8 @@ class Run:
                 watch = Watch(self._run.journals, witnesses, self._plan.target.workflows)
                 ended = canary.release(self._plan, self._run, endpoints, watch, witnesses)
                 self._screen.say(f"ready: {ended} canary instances ended")
-            observer = Observer(self._run, self._backend, watch, self._samples, self._faults, self._screen)
+            meters = Meters(self._generator)
+            observer = Observer(self._run, self._backend, watch, self._samples, self._faults, self._screen, meters)
             announcements = self._announcements(endpoints, witnesses)
             least = self._plan.scenario.checks.minimum.in_flight
             controller = Controller(

@@ -90,6 +90,7 @@ RECORD_LIES = {
     "reading_duplicated": lambda r: twice(r, "readings", instance_id="a"),
     "reading_answered_first": lambda r: moved(r, "readings", "answered_ns", -5_000 * MS, instance_id="a"),
     "reading_half_told": lambda r: change(r, "readings", {"updated_ns": T0}, instance_id="u"),
+    "sample_of_strange_tap": lambda r: r["samples"].append(sample(node="app-7.tap")),
     "sample_of_stranger": lambda r: r["samples"].append(sample(node="app-7")),
     "sample_duplicated": lambda r: r["samples"].extend([sample(), sample(value=2.0)]),
     "journal_unknown": lambda r: r["journals"].append({"file": "diary.txt", "bytes": 1, "torn": 0}),

@@ -1,16 +1,20 @@
--- claim: Each sample is of a node of the run, and each node and journal is told of once at a time.
+-- claim: Each sample is of a node of the run, its tap, the machine, the harness or its load, and each node and journal is told of once at a time.
 -- severity: unknown
 -- examined: SELECT (SELECT count(*) FROM samples) + (SELECT count(*) FROM journals)
--- catches: sample_of_stranger, sample_duplicated, journal_unknown
--- source: harness/running/observer.py and harness/journal.py.
+-- catches: sample_of_stranger, sample_of_strange_tap, sample_duplicated, journal_unknown
+-- source: harness/running/observer.py, meters.py and harness/journal.py.
 -- witness: {what} {name:or} {fault}.
 SELECT 'a sample of' AS what, node AS name, 'is of nothing that is measured: ' || coalesce(metric, 'nothing') AS fault
 FROM samples
 WHERE metric IS NULL
     OR node IS NULL
-    OR metric NOT IN ('cpu_percent', 'rss_bytes', 'in_flight')
+    OR metric NOT IN ('cpu_percent', 'rss_bytes', 'in_flight', 'cores', 'iowait_percent')
     OR (metric = 'in_flight') <> (node = 'engine')
-    OR (node NOT IN ('engine', 'toxiproxy') AND node NOT IN (SELECT node FROM nodes))
+    OR (metric IN ('cores', 'iowait_percent') AND node <> 'machine')
+    OR (
+        node NOT IN ('engine', 'machine', 'harness', 'generator', 'toxiproxy')
+        AND regexp_replace(node, '\.tap$', '') NOT IN (SELECT node FROM nodes)
+    )
 UNION ALL
 SELECT 'the node', node, 'was measured ' || count(*) || ' times at once (' || metric || ')'
 FROM samples

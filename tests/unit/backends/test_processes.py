@@ -133,6 +133,31 @@ def test_what_a_wrapper_has_started_is_paused_with_it(wrapped):
     until(lambda: worker.status() != psutil.STATUS_STOPPED)
 
 
+BUSY = """
+import os, sys, time
+if not os.fork():
+    while True: pass
+print("up", flush=True); time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("tapped", "name"), [(False, "app-0"), (True, "app-0.tap")])
+def test_what_the_others_of_its_group_use_is_the_node_s_or_its_tap_s(tmp_path, tapped, name):
+    child = Child(spec(tmp_path, (sys.executable, "-c", BUSY), tapped=tapped))
+    child.spawn()
+    backend = Processes.__new__(Processes)
+    backend._nodes = {"app-0": child}
+    try:
+        until(lambda: backend.usage().get(name, (0.0, 0))[0] > 30)
+        used = backend.usage()
+        assert sorted(used) == sorted({"app-0", name})
+        assert used[name][1] > 0
+        assert not tapped or used["app-0"][0] < 30
+    finally:
+        child.end()
+    assert backend.usage() == {}
+
+
 def test_a_dead_node_cannot_be_killed_again(child):
     child.kill()
 

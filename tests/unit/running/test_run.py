@@ -52,6 +52,8 @@ class Load:
             self.began_ns = time.time_ns()
             journal.write(LoadBegan(at_ns=self.began_ns))
 
+    pid = None
+
     def alive(self):
         if self.begins and not self.ended and self.until():
             self.stop()
