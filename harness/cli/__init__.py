@@ -15,7 +15,7 @@ from typing import NoReturn
 import structlog
 import typer
 
-from harness.cli import comparing, judging, machine, plans, replaying, runs, selftesting, suites, targets
+from harness.cli import capacity, comparing, judging, machine, plans, replaying, runs, selftesting, suites, targets
 from harness.cli.console import err, in_github_actions, make_harmless
 from harness.errors import Exit, HarnessError, interruptible
 
@@ -30,6 +30,7 @@ app.command()(plans.plan)
 app.command()(runs.run)
 app.command()(runs.replay)
 app.command()(runs.sweep)
+app.command()(capacity.capacity)
 app.command()(suites.suite)
 app.command()(judging.check)
 app.command()(judging.gate)

@@ -128,19 +128,22 @@ def _describe() -> None:
 
 class Schema(StrEnum):
     """
-    The files that people write, and the one that programs read.
+    The files that people write, and those that programs read.
     """
 
     SCENARIO = "scenario"
     TARGET = "target"
     VERDICT = "verdict"
     SUITE = "suite"
+    CAPACITY = "capacity"
 
 
 def schema(of: Annotated[Schema, typer.Argument(help="of what")] = Schema.SCENARIO) -> None:
     """
-    Print the JSON Schema of a scenario, a target.yaml or a suite, for editors, or of a verdict.json, for programs.
+    Print the JSON Schema of a scenario, a target.yaml or a suite, for editors, or of a verdict.json or a capacity.json,
+    for programs.
     """
+    from harness.capacity import result as capacities
     from harness.model import verdict
     from harness.planning import scenario as scenarios
     from harness.planning import suite as suites
@@ -151,5 +154,6 @@ def schema(of: Annotated[Schema, typer.Argument(help="of what")] = Schema.SCENAR
         Schema.TARGET: targets.schema,
         Schema.SUITE: suites.schema,
         Schema.VERDICT: verdict.schema,
+        Schema.CAPACITY: capacities.schema,
     }
     say_json(json.dumps(made[of](), indent=2))

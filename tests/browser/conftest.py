@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from harness_reports import capacity as capacity_drawing
 from harness_reports import html
 from harness_reports import suite as suite_drawing
 from harness_reports import sweep as drawing
@@ -15,6 +16,8 @@ from playwright.sync_api import sync_playwright
 
 from harness import suite as suites
 from harness import sweep as sweeps
+from harness.capacity import series
+from harness.capacity.result import Curve
 from harness.checkers.gate import Decision
 from harness.errors import Exit, NodeError
 from harness.model import INTERRUPTED, Result
@@ -23,6 +26,7 @@ from harness.planning.suite import Suite
 from harness.runtime import shipped
 from harness.suite import Case, SuiteRun
 from harness.sweep import Outcome
+from tests.builders import capacity as capacities
 from tests.builders import hostile_run as hostile
 from tests.builders import shop
 from tests.builders.hostile_run import TEXTS
@@ -141,6 +145,18 @@ def _sweep(folder):
     return folder / drawing.PAGE
 
 
+def _capacity(folder):
+    """Both curves with a run of each kind; what came from outside is hostile."""
+    curves = []
+    for faults, most in ((False, 50), (True, 30)):
+        curve = Curve(faults=faults)
+        for number, rate in enumerate((5, 10, 20, 40, 80, 56.6)):
+            told = {"violated": TEXTS[:2], "reasons": TEXTS[:9]} if number % 3 else {}
+            curve = series.with_step(curve, capacities.step(rate, capacity=most, code=number % 3, **told))
+        curves.append(curve)
+    return capacity_drawing.write(capacities.capacity(*curves, target=TEXTS[0], scenario=TEXTS[1]), folder)
+
+
 def _suite(folder):
     """A run of each kind, and one that failed; what came from outside is hostile."""
     described = Suite(name="mine", claim=TEXTS[0], budget=600, runs=({"scenario": "a", "seeds": [1, 2, 3, 4]},))
@@ -174,6 +190,7 @@ def _reports(tmp_path_factory):
         "long": _long,
         "sweep": _sweep,
         "suite": _suite,
+        "capacity": _capacity,
     }
     return {name: make(tmp_path_factory.mktemp(name)) for name, make in runs.items()}
 

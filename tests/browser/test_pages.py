@@ -1,4 +1,4 @@
-"""Every page of ours: explained, gated, interrupted and hostile runs, a sweep, a suite, and the index of a folder."""
+"""Every page of ours: runs of each kind, also hostile ones, a sweep, a suite, a capacity, and the index of a folder."""
 
 import itertools
 import shutil
@@ -12,7 +12,7 @@ from tests.builders import shop
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("explained", "missed", "interrupted", "hostile", "sweep", "suite")
+PAGES = ("explained", "missed", "interrupted", "hostile", "sweep", "suite", "capacity")
 
 
 @pytest.mark.parametrize("page", PAGES)

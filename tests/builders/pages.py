@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.backends import base
+from harness.capacity import result as capacity
 from harness.checkers import invariant
 from harness.evidence.schema import TABLES
 from harness.faults import BUILT_IN
@@ -28,7 +29,13 @@ from tests.builders.command import ROOT
 
 Rows = Iterable[Sequence[str]]
 DOCS = ROOT / "docs"
-SCHEMAS = {"scenario": scenario.schema, "suite": suite.schema, "target": target.schema, "verdict": verdict.schema}
+SCHEMAS = {
+    "scenario": scenario.schema,
+    "suite": suite.schema,
+    "target": target.schema,
+    "verdict": verdict.schema,
+    "capacity": capacity.schema,
+}
 _FOLDERS = {
     "The invariants": invariant.GENERAL,
     "The invariants of the reference target": ROOT / "target/invariants",

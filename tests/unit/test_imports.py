@@ -26,7 +26,7 @@ LAYERS = [
     {"harness.planning"},
     {"harness.load", "harness.evidence"},
     {"harness.checkers", "harness.running"},
-    {"harness.sweep", "harness.suite", "harness.comparing", "harness.replaying"},
+    {"harness.sweep", "harness.capacity", "harness.suite", "harness.comparing", "harness.replaying"},
     {"harness_reports"},
     {"harness.pipeline", "harness.serving"},
     {"harness.cli", "harness.locust"},
