@@ -114,9 +114,13 @@ class _Answers(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # many starts at once wait for no second SYN
+
+
 @pytest.fixture(name="app")
 def _app():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+    with _Server(("127.0.0.1", 0), _Answers) as server:
         server.starts = []
         server.url = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -124,10 +128,10 @@ def _app():
         server.shutdown()
 
 
-def locust(folder, *arguments, env=None):
-    """A Locust with a locustfile of the user's own, to its end."""
+def locust(folder, *arguments, env=None, more=""):
+    """A Locust with a locustfile of the user's own, to its end; `more` is what the file has besides."""
     (folder / "mine.py").write_text(
-        "from harness.locust import ArrivalUser\n\nclass Mine(ArrivalUser):\n    '''The load.'''\n"
+        f"from harness.locust import ArrivalUser\n\nclass Mine(ArrivalUser):\n    '''The load.'''\n{more}"
     )
     return subprocess.run(
         [sys.executable, "-m", "locust", "-f", "mine.py", *arguments],
@@ -161,6 +165,35 @@ def test_three_lines_of_ones_own_with_flags_files_and_variables(tmp_path, app):
     assert "<html" in (tmp_path / "out/3.html").read_text().lower()
     assert len((tmp_path / "out/load_stats_history.csv").read_text().splitlines()) > 2
     assert "Starting Locust" in (tmp_path / "out.log").read_text()
+
+
+STANDS_STILL = """
+import time
+from locust import events
+
+seen = []
+
+@events.request.add_listener
+def stand_still(**_):
+    seen.append(None)
+    until = time.time() + 2 if len(seen) == 5 else 0
+    while time.time() < until:  # not asleep: then Locust would go on
+        pass
+"""
+
+
+def test_locusts_statistics_count_from_when_a_start_was_due(tmp_path, app):
+    flags = ("--headless", "--rate", "20", "-t", "5s", "--host", app.url, "--only-summary", "--json")
+    done = locust(tmp_path, *flags, more=STANDS_STILL)
+
+    assert done.returncode == 0, done.stderr
+    late = sum(
+        number
+        for of in json.loads(done.stdout)
+        for time, number in of["response_times"].items()
+        if float(time) > 500  # ms
+    )
+    assert late >= 15, "30 starts were due in the first 1.5 s of the standstill, and sent after it"
 
 
 def test_processes_share_the_schedule(tmp_path, app):
