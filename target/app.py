@@ -22,7 +22,7 @@ from dapr.ext.workflow import DaprWorkflowClient, DaprWorkflowContext, WorkflowR
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from target import approval, defects, granularity, monitor, patterns, workflows
+from target import approval, defects, granularity, monitor, patterns, versions, workflows
 from target.activities import Activities, register
 from target.contract import Attempts, Environment
 from target.inventory import Inventory
@@ -122,6 +122,7 @@ def build(environment: Environment) -> FastAPI:
     runtime.register_workflow(_planted(patterns.parallel_v1, planted), name=patterns.PARALLEL)
     for name, workflow in {**patterns.WORKFLOWS, **granularity.WORKFLOWS}.items():
         runtime.register_workflow(workflow, name=name)
+    versions.register(runtime)
     client = DaprClient()
     store = environment.state_store
     inventory = Inventory(client, store, guarded=planted != defects.LOST_UPDATE)
@@ -130,6 +131,7 @@ def build(environment: Environment) -> FastAPI:
     bodies = {
         **activities.bodies,
         monitor.POLL: monitor.poll,
+        versions.CONFIRM: versions.confirm,
         **patterns.Values(client, store).bodies,
         **granularity.Work(client, store).bodies,
     }

@@ -65,15 +65,34 @@ def order_v1(ctx: DaprWorkflowContext, order: Order, defect: str | None = None) 
     """
     mark = defects.MARKS.get(defect or "")
     asked = order if mark is None else {**order, "mark": mark()}
+    ended = yield from reserve(ctx, order)
+    if ended is not None:
+        return ended
+    quotes = yield from ask(ctx, asked)
+    provider = cheapest(quotes)
+    if provider is None:
+        yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
+        return result(order, "compensated", quotes, reason="no provider answered")
+    return (yield from ship(ctx, order, quotes, provider))
+
+
+def reserve(ctx: DaprWorkflowContext, order: Order) -> Generator[Any, Any, dict[str, Any] | None]:
+    """
+    Reserve the stock. Return how the order ended; None if it goes on.
+    """
     try:
         reserved = yield ctx.call_activity(RESERVE, input=order, retry_policy=STORE)
     except TaskFailedError:
         # A try whose answer was lost may still have reserved the stock.
         yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
         return result(order, "compensated", reason="given up on the stock")
-    if not reserved:
-        return result(order, "rejected", reason="insufficient stock")
+    return None if reserved else result(order, "rejected", reason="insufficient stock")
 
+
+def ask(ctx: DaprWorkflowContext, asked: Order) -> Generator[Any, Any, Quotes]:
+    """
+    Ask all providers at once, and again while none answers. Return what they answered the last time.
+    """
     quotes: Quotes = {}
     for round_number in range(ROUNDS):
         if round_number:
@@ -82,11 +101,13 @@ def order_v1(ctx: DaprWorkflowContext, order: Order, defect: str | None = None) 
         quotes = dict(zip(PROVIDERS, answers, strict=True))
         if cheapest(quotes) is not None:
             break
-    provider = cheapest(quotes)
-    if provider is None:
-        yield ctx.call_activity(RELEASE, input=order, retry_policy=COMPENSATION)
-        return result(order, "compensated", quotes, reason="no provider answered")
+    return quotes
 
+
+def ship(ctx: DaprWorkflowContext, order: Order, quotes: Quotes, provider: str) -> Generator[Any, Any, dict[str, Any]]:
+    """
+    Ship an order whose stock is reserved with a provider; if that fails for good, compensate what was done.
+    """
     shipping = {**order, "provider": provider, "price": quotes[provider]}
     reason = "refused by the provider"
     try:

@@ -119,6 +119,25 @@ class Kills(Protocol):
 
 
 @runtime_checkable
+class Upgrades(Kills, Protocol):
+    """
+    Power to start a node again as another version of its program (`versions` in target.yaml).
+    """
+
+    def become(self, node: str, version: str) -> None:
+        """
+        Start the node as this version from its next start on, whoever starts it.
+        """
+
+    def version(self, node: str) -> tuple[int, str | None]:
+        """
+        Return (pid of the node's process, the version as which it runs): what its own environment and command line say,
+        not what was asked for. The version is None if they are those of no version. Raises NodeError if the node does
+        not run.
+        """
+
+
+@runtime_checkable
 class Store(Protocol):
     """
     Power to connect to the state store itself.
@@ -306,7 +325,7 @@ class Links(Protocol):
 
 
 POWERS: Mapping[BackendName, tuple[type, ...]] = {
-    BackendName.PROCESSES: (Wipes, Misbehaves, Pauses, Starves, Fills, Links),
+    BackendName.PROCESSES: (Wipes, Misbehaves, Upgrades, Pauses, Starves, Fills, Links),
     BackendName.COMPOSE: (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
 }
 """

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing_extensions import override
 
 from harness import names
-from harness.backends.base import Backend, Death, Kills, Links, Pauses, Say, Toxic
+from harness.backends.base import Backend, Death, Links, Pauses, Say, Toxic, Upgrades
 from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.errors import NodeError
 from harness.model import Plan
@@ -26,7 +26,7 @@ _ANSWER = 0.001
 """Seconds that an undisturbed node or link takes to answer."""
 
 
-class Memory(Backend, Kills, Pauses, Links):
+class Memory(Backend, Upgrades, Pauses, Links):
     """
     Every node and link of a plan, in memory. `did` lists what was done, in order: the method, and its node or link.
 
@@ -39,6 +39,8 @@ class Memory(Backend, Kills, Pauses, Links):
         self._paused: set[str] = set()
         self._disabled: set[str] = set()
         self._toxics: dict[str, dict[str, Toxic]] = {link: {} for link in plan.links}
+        self._lives: dict[str, int] = dict.fromkeys(plan.nodes, 1)
+        self._version: dict[str, str] = {}
         self._server: ThreadingHTTPServer | None = None
         self._lock = threading.Lock()
         self.did: list[tuple[str, str]] = []
@@ -115,7 +117,22 @@ class Memory(Backend, Kills, Pauses, Links):
     @override
     def start(self, node: str) -> None:
         self._note("start", node)
+        if node in self._dead:
+            self._lives[node] += 1
         self._dead.discard(node)
+
+    # --- Upgrades ---
+
+    @override
+    def become(self, node: str, version: str) -> None:
+        self._note("become", node)
+        self._version[node] = version
+
+    @override
+    def version(self, node: str) -> tuple[int, str | None]:
+        if node in self._dead:
+            raise NodeError(f"{node} does not run")
+        return self._lives[node], self._version.get(node)
 
     # --- Pauses ---
 
@@ -188,7 +205,7 @@ class Memory(Backend, Kills, Pauses, Links):
             raise NodeError(f"{node} does not run")
         self._note(how, node)
         self._dead.add(node)
-        return Death(pid=1, started=0.0, status=status)
+        return Death(pid=self._lives[node], started=0.0, status=status)
 
     def _note(self, what: str, where: str) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,24 @@ class Child(Controlled):
         self._asked: subprocess.Popen[bytes] | None = None  # the process whose end is expected
         self._throttle: Throttle | None = None
         self._born = 0.0
+
+    def become(self, spec: Spec) -> None:
+        """
+        Start the node as `spec` says from its next start on.
+        """
+        self.spec = spec
+
+    def told(self) -> tuple[int, Mapping[str, str], Sequence[str]]:
+        """
+        Return (pid, environment, command line) of the process, as the kernel tells them. Raises NodeError if it does
+        not run.
+        """
+        process, _ = self._running()
+        try:
+            of = psutil.Process(process.pid)
+            return process.pid, of.environ(), of.cmdline()
+        except psutil.Error as error:
+            raise NodeError(f"{self.spec.name} ended") from error
 
     def spawn(self) -> None:
         """

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from harness import names
-from harness.backends import groups, guard, ports, sockets, wired
-from harness.backends.base import Death, Fills, Say, Wipes
+from harness.backends import groups, guard, ports, running, sockets, wired
+from harness.backends.base import Death, Fills, Say, Upgrades, Wipes
 from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.backends.postgresnode import PostgresNode
 from harness.backends.process import Child, Spec
@@ -24,7 +24,7 @@ from harness.names import Store
 from harness.rundir import RunDir
 
 
-class Processes(wired.Wired[Child], Wipes, Fills):
+class Processes(wired.Wired[Child], Wipes, Upgrades, Fills):
     """
     The whole system as processes of this machine.
 
@@ -37,6 +37,7 @@ class Processes(wired.Wired[Child], Wipes, Fills):
         self._run = run
         self._binaries = binaries
         self._store: StoreAddress | None = None
+        self._versions: Mapping[str, Mapping[str, Spec]] = {}
 
     # --- Backend ---
 
@@ -52,6 +53,7 @@ class Processes(wired.Wired[Child], Wipes, Fills):
             self._launch(stores, say)
             self._store = topology.store
             self._make_links(topology)
+            self._versions = topology.versions()
             for stage in others:
                 self._launch(stage, say)
         except BaseException:
@@ -104,6 +106,17 @@ class Processes(wired.Wired[Child], Wipes, Fills):
         if not self._nodes[node].runs():
             self._nodes[node].spawn()
         self._nodes[node].await_ready()
+
+    # --- Upgrades ---
+
+    @override
+    def become(self, node: str, version: str) -> None:
+        self._nodes[node].become(self._versions[node][version])
+
+    @override
+    def version(self, node: str) -> tuple[int, str | None]:
+        pid, environment, command = self._nodes[node].told()
+        return pid, running.version(self._versions[node], environment, command)
 
     # --- Wipes ---
 

@@ -12,7 +12,7 @@ from harness.backends import probe, store
 from harness.backends.endpoints import Address, StoreAddress
 from harness.errors import EvidenceError, NodeError
 from harness.model import Program
-from harness.model.target import PORT, WORKERS
+from harness.model.program import PORT, WORKERS
 
 _TIMEOUT = 2.0
 

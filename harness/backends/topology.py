@@ -78,6 +78,19 @@ class Topology:
             tuple(self._app(app) for app in self._apps),
         )
 
+    def versions(self) -> Mapping[str, Mapping[str, Spec]]:
+        """
+        Return node -> version -> how the node is started as that version, for each node whose program has versions.
+        """
+        return {
+            str(node): {version: self._versioned(node, version) for version in versions}
+            for node in map(names.node, self._plan.nodes)
+            if (versions := self._plan.target.versions(node))
+        }
+
+    def _versioned(self, node: Node, version: str) -> Spec:
+        return self._app(node, version) if node.role == names.APP else self._service(node.role, version)
+
     def _probe(self, node: str) -> tuple[Address, Probe]:
         """
         Return the address at which a node is probed, and the probe.
@@ -218,10 +231,10 @@ class Topology:
             env={**self._connection(node), "APP_ID": app_id},
         )
 
-    def _service(self, name: str) -> Spec:
-        return self._program(str(Node(name, 0)), self._plan.target.services[name], {})
+    def _service(self, name: str, version: str | None = None) -> Spec:
+        return self._program(str(Node(name, 0)), self._plan.target.services[name].as_version(version), {})
 
-    def _app(self, app: Node) -> Spec:
+    def _app(self, app: Node, version: str | None = None) -> Spec:
         sidecar, target = names.sidecar_of(app), self._plan.target
         services = {
             f"{service.upper().replace('-', '_')}_URL": self.links[str(Link(app, Node(service, 0)))].listen.url
@@ -233,7 +246,8 @@ class Topology:
             "DAPR_GRPC_PORT": str(self.links[str(Link(app, sidecar))].listen.port),
         }
         env = {**services, **dapr, **self._announcing()}
-        return self._program(str(app), target.program(app.application), env, self._sidecar_http[str(sidecar)])
+        program = target.program(app.application).as_version(version)
+        return self._program(str(app), program, env, self._sidecar_http[str(sidecar)])
 
     def _announcing(self) -> Mapping[str, str]:
         """

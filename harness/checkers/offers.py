@@ -16,6 +16,7 @@ ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file",
 DETERMINISM, REQUESTS = "determinism", "requests"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
+VERSIONS = "versions"
 
 _WORKFLOWS = "SELECT DISTINCT workflow FROM instances WHERE workflow IS NOT NULL ORDER BY workflow"
 _ANY_EFFECT = "SELECT count(*) > 0 FROM (SELECT effect FROM effects LIMIT 1) AS first"
@@ -27,6 +28,7 @@ _ANY_ACTIVITY = """
 """
 _ANY_ATTEMPT = "SELECT count(*) > 0 FROM (SELECT attempt_id FROM attempts LIMIT 1) AS first"
 _ANY_UPDATE = "SELECT count(*) > 0 FROM (SELECT key FROM updates LIMIT 1) AS first"
+_ANY_VERSION = "SELECT count(*) > 0 FROM (SELECT version FROM history WHERE version IS NOT NULL LIMIT 1) AS first"
 _ANY_CALL_ID = """
     SELECT
         EXISTS (SELECT 1 FROM history WHERE event = 'taskScheduled' AND call_id IS NOT NULL)
@@ -85,6 +87,10 @@ OFFERS: Mapping[str, Offer] = {
         "a run with the tap of an application that does so by gRPC, and of whose calls it can be told which execution "
         "makes them (docs/tap.md)",
     ),
+    VERSIONS: Offer(
+        "as which version of its workflow an instance runs",
+        "workflows with named versions (Dapr's versioning of workflows), and a load that starts one",
+    ),
     CALL_IDS: Offer(
         "which tries belong to one call", "an SDK that gives all tries of a call one id (taskExecutionId), as Python's"
     ),
@@ -135,6 +141,7 @@ def offered(plan: Plan, database: Database) -> Offered:
         CALLS: bool(target.called),
         UPDATES: plan.tap and _has(database, _ANY_UPDATE, untold=True),
         CALL_IDS: _has(database, _ANY_CALL_ID, untold=True),
+        VERSIONS: _has(database, _ANY_VERSION, untold=True),
     }
     return Offered(
         frozenset(name for name, is_offered in found.items() if is_offered),

@@ -4,11 +4,12 @@ Decoding what the engine stored: durabletask's messages into rows of the evidenc
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dapr.ext.workflow._durabletask.internal import backend_service_pb2
+from dapr.ext.workflow._durabletask.internal import backend_service_pb2, orchestration_pb2
 
 from harness.evidence.columns import NEVER_NS
 
@@ -48,11 +49,11 @@ def status(started: Any, ended: Any, events: list[Any]) -> str:
         return "PENDING"
     if ended is not None:
         return STATUS[ended.executionCompleted.workflowStatus]
+    if events[-1].HasField("executionStalled"):  # it went on if anything came after that
+        return "STALLED"
     suspended = False
     for event in events:
         kind = event.WhichOneof("eventType")
-        if kind == "executionStalled":
-            return "STALLED"
         suspended = kind == "executionSuspended" or (suspended and kind != "executionResumed")
     return "SUSPENDED" if suspended else "RUNNING"
 
@@ -90,7 +91,7 @@ def history_row(instance: str, position: int, event: Any, call: int | None = Non
     payload = next(
         (getattr(body, name) for name in ("result", "input") if name in fields and body.HasField(name)), None
     )
-    failed = "failureDetails" in fields and body.HasField("failureDetails")
+    version = body.version if kind == "workflowStarted" else None
     return {
         "instance_id": instance,
         "position": position,
@@ -102,8 +103,21 @@ def history_row(instance: str, position: int, event: Any, call: int | None = Non
         "call_id": call,
         "fire_at_ns": nanoseconds(body.fireAt) if "fireAt" in fields else None,
         "payload": payload.value if payload is not None else None,
-        "error": f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}" if failed else None,
+        "error": _error(kind, body, fields),
+        "version": version.name or None if version else None,
+        "patches": json.dumps(list(version.patches)) if version and version.patches else None,
     }
+
+
+def _error(kind: str, body: Any, fields: set[str]) -> str | None:
+    """
+    Return the failure that an event tells of, or why the engine stalled the instance; None if it tells of neither.
+    """
+    if kind == "executionStalled":
+        return f"{orchestration_pb2.StalledReason.Name(body.reason)}: {body.description}"
+    if "failureDetails" in fields and body.HasField("failureDetails"):
+        return f"{body.failureDetails.errorType}: {body.failureDetails.errorMessage}"
+    return None
 
 
 def calls(events: Sequence[tuple[int, Any]]) -> dict[int, int | None]:

@@ -354,7 +354,28 @@ HISTORY = Table(
             free=(Free("after a crash a timer may be ordered anew, due at another time", ("less", "more", "swapped")),),
         ),
         Column("payload", "VARCHAR", "input or result, JSON as stored; NULL if the event has none", free=_OWN),
-        Column("error", "VARCHAR", "the failure in words; NULL if the event is none", free=_WORDS),
+        Column(
+            "error",
+            "VARCHAR",
+            "the failure in words, or why the engine stalled the instance; NULL if the event is neither",
+            free=_WORDS,
+        ),
+        Column(
+            "version",
+            "VARCHAR",
+            "of workflowStarted: the version of the workflow (Dapr's named versions) as which the turn was executed; "
+            "NULL if it has none, and for other events",
+            later=True,
+            free=(Free("of a turn that is saved as two only the first has the version", ("empty",)),),
+        ),
+        Column(
+            "patches",
+            "VARCHAR",
+            "of workflowStarted: JSON list of the patches that the turn was the first to apply; NULL if there are "
+            "none, and for other events",
+            later=True,
+            free=_OWN,
+        ),
     ),
 )
 

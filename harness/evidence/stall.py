@@ -87,7 +87,7 @@ def _stuck(
         jobs = None if waking is None else waking.get(name, ())
         yield Stuck(
             instance_id=name,
-            status="PENDING" if last is None else "RUNNING",
+            status=_status(last),
             last_event=None if last is None else _event(last),
             last_at_ns=None if last is None else last["at_ns"],
             history_length=row["history_length"],
@@ -98,13 +98,21 @@ def _stuck(
         )
 
 
+def _status(last: Row | None) -> str:
+    if last is None:
+        return "PENDING"
+    return "STALLED" if last["event"] == "executionStalled" else "RUNNING"
+
+
 def _why(row: Row, last: Row | None, attempt: Row | None) -> str:
-    if row["inbox_length"]:
+    if row["inbox_length"] and (last is None or last["event"] != "executionStalled"):
         return f"{row['inbox_length']} events wait in its inbox for the workflow to take them"
     if last is None:
         return "its first event was never taken"
     if last["event"] == "taskScheduled":
         return f"task {last['task_id']} {_task(last, attempt)}"
+    if last["event"] == "executionStalled":
+        return f"the engine stalled it: {last['error']}"
     if last["event"] == "timerCreated":
         return f"timer {last['task_id']} has not fired"
     return f"nothing followed its last event, {last['event']}"

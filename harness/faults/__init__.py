@@ -21,11 +21,13 @@ from harness.faults.provider import Misbehave
 from harness.faults.slow_links import Bandwidth, Latency, Slicer, SlowClose
 from harness.faults.starvation import DiskFull, Starve
 from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
+from harness.faults.upgrade import Upgrade
 
 BUILT_IN: Mapping[str, type[Fault[Any]]] = MappingProxyType(
     {
         "kill": Kill,
         "stop": Stop,
+        "upgrade": Upgrade,
         "pause": Pause,
         "isolate": Isolate,
         "latency": Latency,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import tenacity
 from pydantic import JsonValue
 
-from harness.model import Value
+from harness.model import Target, Value
 
 Proof = Mapping[str, JsonValue]
 """What shows that a fault was felt, as plain JSON. It is measured, never assumed."""
@@ -61,6 +61,12 @@ class Fault(Value, ABC, Generic[Applied]):
     needs: ClassVar[type]
     not_on: ClassVar[Mapping[str, str]] = {}
     """The nodes of the system itself that it cannot hit, each with the reason."""
+
+    def refusal(self, target: Target, node: str) -> str | None:  # noqa: ARG002 - a fault may ask the target
+        """
+        Return why the fault cannot hit a node of a run with this target; None if it can.
+        """
+        return self.not_on.get(node)
 
     @abstractmethod
     def apply(self, system: Any, node: str) -> Applied:

@@ -19,6 +19,7 @@ from harness.model.ledgers import (
 )
 from harness.model.load import ClientRequest, Load, Share
 from harness.model.plan import Aim, Asked, Plan, Step
+from harness.model.program import Application, Program, Version
 from harness.model.progress import Limit, Progress
 from harness.model.scenario import (
     ActivityPoint,
@@ -41,14 +42,12 @@ from harness.model.selftest import Cell, Planted, SelfTest
 from harness.model.stall import Stall, Stuck
 from harness.model.target import (
     Activity,
-    Application,
     DaprStart,
     EffectPair,
     Ending,
     HttpStart,
     Kind,
     Outcome,
-    Program,
     Retry,
     Target,
     Workflow,
@@ -131,6 +130,7 @@ __all__ = [
     "Topology",
     "Value",
     "Verdict",
+    "Version",
     "Witness",
     "Workflow",
     "WorkflowCost",

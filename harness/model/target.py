@@ -12,13 +12,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
+from harness import names
 from harness.model.ledgers import AnyLedger, Balance, CalledLedger, sources
+from harness.model.program import Application, Program, Version
 from harness.model.values import EndClass, Point, Seconds, Value
+from harness.names import Node
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 """A value that each start fills in, in the body that is sent."""
-WORKERS, PORT = "workers", "port"
-"""What `health` of a program may be in place of a route."""
 
 
 def _words(value: object) -> object:
@@ -29,34 +30,6 @@ def _words(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     return {json.dumps(key) if isinstance(key, bool | int | float) else key: of for key, of in value.items()}
-
-
-class Program(Value):
-    """
-    How one replica of a process of the target is started.
-
-    The process gets its settings from environment variables, which docs/target-contract.md lists (PORT, NODE, ...).
-    """
-
-    command: tuple[str, ...] = Field(min_length=1)
-    workdir: Path = Path()
-    health: str = Field(
-        default="/healthz",
-        pattern=rf"^(/.*|{WORKERS}|{PORT})$",
-        description="ready when this route answers 2xx; `workers`: when its sidecar has a workflow worker; `port`: "
-        "when its port is open",
-    )
-    env: Mapping[str, str] = {}
-    misbehave: str | None = Field(default=None, description="route by which a service can be told to misbehave")
-
-
-class Application(Program):
-    """
-    A further application, whose activities and workflows those of the others call by its app id.
-    """
-
-    app_id: str | None = Field(default=None, description="Dapr app id; default: the name of the application")
-    replicas: int = Field(default=1, ge=1, le=8)
 
 
 class Kind(Value):
@@ -136,6 +109,10 @@ class Activity(Value):
     effect: str | None = Field(default=None, description="the effect that it makes; none if it makes no effect")
 
 
+CodeAt = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
+"""`module:function`."""
+
+
 class Ending(Value):
     """
     What the end of a workflow means. Without `outcome`, the status in which the engine ends an instance is all that
@@ -152,11 +129,10 @@ class Ending(Value):
     statuses: Mapping[Literal["COMPLETED", "FAILED", "TERMINATED"], Outcome] = Field(
         default={}, description="a status in which the engine may rightly end an instance -> what it means"
     )
-    code: str | None = Field(
+    code: CodeAt | Annotated[Mapping[str, CodeAt], Field(min_length=1)] | None = Field(
         default=None,
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
         description="`module:function` of the workflow's code in Python, found from the app's `workdir`, for `harness "
-        "replay-code`",
+        "replay-code`; of a workflow with named versions: version -> its code, the latest last",
     )
 
     def meanings(self) -> Mapping[tuple[str, str | None], Outcome]:
@@ -278,6 +254,15 @@ class Target(Value):
         Return how a replica of an application is started; None is the main application.
         """
         return self.app if application is None else self.apps[application]
+
+    def versions(self, node: Node) -> Mapping[str, Version]:
+        """
+        Return the versions of the program that a node runs, by name; none if it has only one, or is of the system.
+        """
+        if node.role == names.APP:
+            return self.program(node.application).versions
+        service = self.services.get(node.role)
+        return {} if service is None else service.versions
 
     def ending(self, workflow: str | None) -> Ending | None:
         """

@@ -34,7 +34,7 @@ def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     for step in plan.steps:
         fault = make(step.fault, step.settings)
         for node in step.nodes:
-            if (why := fault.not_on.get(node)) is not None:
+            if (why := fault.refusal(plan.target, node)) is not None:
                 raise UsageError(f"fault {step.fault} cannot hit {node}: {why}")
         needs = fault.needs
         if not any(issubclass(power, needs) for power in POWERS[backend]):

@@ -9,8 +9,9 @@ from typing import Any
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import Ending, HttpStart, Target, Workflow
-from harness.model.target import WORKERS, placeholders
+from harness.model import Ending, HttpStart, Program, Target, Workflow
+from harness.model.program import WORKERS
+from harness.model.target import placeholders
 from harness.model.values import JSON_SCHEMA_DRAFT
 from harness.planning import ledgers
 from harness.planning.yamlfile import Document, Location, did_you_mean, read
@@ -73,6 +74,7 @@ def _check(document: Document, target: Target) -> None:
     _check_effects(document, target)
     _check_services(document, target)
     _check_apps(document, target)
+    _check_versions(document, target)
     ledgers.check(document, target)
     for name, balance in target.balances.items():
         for field in ("value", "key", "amount"):
@@ -159,6 +161,24 @@ def _check_ends(document: Document, at: Location, ending: Ending, *, effects_nee
             "which effects an instance has that is COMPLETED is missing: `outcome` and `outcomes`, or "
             "`statuses: {COMPLETED: {ends: completed, effects: [...]}}`",
         )
+
+
+def _check_versions(document: Document, target: Target) -> None:
+    """
+    Check that no two versions of a program are started alike: nothing could tell as which a process runs.
+    """
+    programs: list[tuple[Location, Program]] = [(("app",), target.app)]
+    programs += [(("apps", name), app) for name, app in target.apps.items()]
+    programs += [(("services", name), service) for name, service in target.services.items()]
+    for at, program in programs:
+        taken: dict[tuple[object, ...], str] = {}
+        for name in program.versions:
+            of = program.as_version(name)
+            first = taken.setdefault((of.command, tuple(sorted(of.env.items()))), name)
+            if first != name:
+                document.problem(
+                    (*at, "versions", name), f"it is started as {first} is; give it another `env` or `command`"
+                )
 
 
 def _check_services(document: Document, target: Target) -> None:

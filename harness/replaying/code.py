@@ -20,17 +20,25 @@ from dapr.ext.workflow.logger import LoggerOptions
 from harness.errors import UsageError
 from harness.model import Target
 
+Workflow = Callable[..., Any]
+
 
 class Code:
     """
-    The code of a target's workflows. `names` are those that can be replayed.
+    The code of a target's workflows: of each its function, or its named versions, of which the last is the latest.
+    `names` are those that can be replayed.
     """
 
-    def __init__(self, workflows: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(self, workflows: Mapping[str, Workflow | Mapping[str, Workflow]]) -> None:
         self.names = frozenset(workflows)
         runtime = WorkflowRuntime(logger_options=LoggerOptions(log_level="CRITICAL"))  # it connects to nothing
-        for name, function in workflows.items():
-            runtime.register_workflow(_anew(function), name=name)
+        for name, of in workflows.items():
+            if not isinstance(of, Mapping):
+                runtime.register_workflow(_anew(of), name=name)
+                continue
+            for version, function in of.items():
+                latest = version == list(of)[-1]
+                runtime.register_versioned_workflow(_anew(function), name=name, version_name=version, is_latest=latest)
         # The SDK has no public way to its executor. What is taken of it here is held by the tests of this module.
         self._registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined] # noqa: SLF001
         self._log = logging.getLogger("harness.replaying.sdk")
@@ -74,7 +82,14 @@ def load(target: Target) -> Code:
     folder = str(target.app.workdir or Path.cwd())
     sys.path.insert(0, folder)
     try:
-        return Code({name: _imported(name, at, folder) for name, at in named.items()})
+        return Code(
+            {
+                name: _imported(name, at, folder)
+                if isinstance(at, str)
+                else {version: _imported(f"{name} {version}", of, folder) for version, of in at.items()}
+                for name, at in named.items()
+            }
+        )
     finally:
         sys.path.remove(folder)
 

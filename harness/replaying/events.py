@@ -2,12 +2,12 @@
 The history of a saved run, as the events that a workflow's SDK replays.
 
 The evidence holds what the engine stored (table `history`). Here each row becomes an event of durabletask's protocol
-again (orchestrator_service.proto). Not in the evidence, and so not in the events: versions and patches, and whether a
-failure may be retried.
+again (orchestrator_service.proto). Not in the evidence, and so not in the events: whether a failure may be retried.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -116,6 +116,10 @@ def event(row: Row) -> Any:
         if field in fields and row["payload"] is not None:
             getattr(body, field).value = row["payload"]
             break
+    if row.get("version") is not None:
+        body.version.name = row["version"]
+    if row.get("patches") is not None:
+        body.version.patches.extend(json.loads(row["patches"]))
     if "fireAt" in fields and row["fire_at_ns"] is not None:
         body.fireAt.FromNanoseconds(row["fire_at_ns"])
     if "failureDetails" in fields and row["error"] is not None:

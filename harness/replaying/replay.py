@@ -210,8 +210,14 @@ def _of_action(action: Any) -> _Order:
             return _Order(action.id, "child workflow", body.name, _json(body.input.value))
         case "sendEvent":
             return _Order(action.id, "event", body.name)
-        case "completeWorkflow" if body.HasField("failureDetails"):
-            return _Order(action.id, "failure", payload=body.failureDetails.errorType)
+    return _of_end(action, kind, body)
+
+
+def _of_end(action: Any, kind: str, body: Any) -> _Order:
+    if kind == "workflowVersionNotAvailable":
+        return _Order(action.id, "stall for want of the version, as number")
+    if body.HasField("failureDetails"):
+        return _Order(action.id, "failure", payload=body.failureDetails.errorType)
     ends = "continue-as-new" if body.workflowStatus == _AGAIN else "end"
     return _Order(action.id, ends, payload=_json(body.result.value))
 

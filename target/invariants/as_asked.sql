@@ -1,6 +1,6 @@
 -- claim: An order is the one that was asked for, in its own input and in that of each of its tasks: its id, kind, sku and quantity.
 -- layer: app
--- workflows: order_v1, approve_order_v1, orders.OrderV1
+-- workflows: order_v1, versioned_order, patched_order, approve_order_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM inputs
 -- plants: UPDATE history SET payload = '{"order_id": "another"}' WHERE event = 'executionStarted'
 --   AND instance_id = (SELECT min(instance_id) FROM instances WHERE status = 'COMPLETED');
@@ -11,7 +11,7 @@
 WITH orders AS (
     SELECT instance_id, payload
     FROM inputs
-    WHERE name IN ('order_v1', 'approve_order_v1', 'orders.OrderV1')
+    WHERE name IN ('order_v1', 'versioned_order', 'patched_order', 'approve_order_v1', 'orders.OrderV1')
 ), other AS (
     -- The input of nearly every task begins with the text of the order. Only that of the others is parsed.
     SELECT

@@ -1,6 +1,6 @@
 -- claim: Each effect has the idempotency key of its own order: a movement of stock the order and what it was, a shipment and its cancellation the order and the shipment.
 -- layer: app
--- workflows: order_v1, approve_order_v1, orders.OrderV1
+-- workflows: order_v1, versioned_order, patched_order, approve_order_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM effects
 -- plants: UPDATE effects SET key = 'another/' || key WHERE effect = 'ship'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'ship');

@@ -1,6 +1,6 @@
 -- claim: The quantity that was ordered is the same as the quantity that was reserved, released and shipped for the order.
 -- layer: app
--- workflows: order_v1, approve_order_v1, orders.OrderV1
+-- workflows: order_v1, versioned_order, patched_order, approve_order_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM effects WHERE effect IN ('reserve', 'release', 'ship')
 -- plants: UPDATE effects SET attributes = json_merge_patch(attributes, '{"quantity": 99}') WHERE effect = 'reserve'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'reserve')

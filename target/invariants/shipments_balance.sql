@@ -1,6 +1,6 @@
 -- claim: Shipments that were not cancelled belong to completed orders and delivered shipments, one to each, and to no others.
 -- layer: app
--- workflows: order_v1, approve_order_v1, watch_shipment_v1, orders.OrderV1
+-- workflows: order_v1, versioned_order, patched_order, approve_order_v1, watch_shipment_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
 -- plants: DELETE FROM effects WHERE effect = 'cancel'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'cancel')

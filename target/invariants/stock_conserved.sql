@@ -1,6 +1,6 @@
 -- claim: Stock is never negative, and after each movement it is the initial stock, minus what was reserved, plus what was released.
 -- layer: app
--- workflows: order_v1, orders.OrderV1
+-- workflows: order_v1, versioned_order, patched_order, orders.OrderV1
 -- examined: SELECT count(*) FROM effects WHERE effect IN ('reserve', 'release')
 -- plants: UPDATE effects SET attributes = json_merge_patch(attributes, '{"quantity": 99}') WHERE effect = 'reserve'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'reserve')

@@ -1,7 +1,7 @@
 -- claim: What an order says of itself at its end is what its history has: the order, the provider, its price and the shipment; and it goes on only after its stock was reserved.
 -- layer: app
--- workflows: order_v1, approve_order_v1, orders.OrderV1
--- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'approve_order_v1', 'orders.OrderV1')
+-- workflows: order_v1, versioned_order, patched_order, approve_order_v1, orders.OrderV1
+-- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'versioned_order', 'patched_order', 'approve_order_v1', 'orders.OrderV1')
 -- plants: UPDATE instances SET output = (SELECT max(output) FROM instances WHERE outcome = 'completed')
 --   WHERE instance_id = (SELECT min_by(instance_id, output) FROM instances WHERE outcome = 'completed');
 --   UPDATE history SET payload = 'false' WHERE event = 'taskCompleted' AND payload = 'true'
@@ -19,7 +19,7 @@ WITH ended AS (
         json_extract_string(output, '$.provider') AS provider,
         json_extract_string(output, '$.quotes."' || json_extract_string(output, '$.provider') || '"') AS quoted
     FROM instances
-    WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'approve_order_v1', 'orders.OrderV1') AND generation = 1
+    WHERE status = 'COMPLETED' AND workflow IN ('order_v1', 'versioned_order', 'patched_order', 'approve_order_v1', 'orders.OrderV1') AND generation = 1
 ), orders AS (
     SELECT
         instance_id,
@@ -45,6 +45,7 @@ WITH ended AS (
         count_if(name IN ('cancel_shipment_v1', 'release_stock_v1') AND coalesce(answer, 'null') <> 'null') AS too_much,
         count_if(name = 'register_shipment_v1' AND answered AND coalesce(answer, 'null') = 'null') AS refused,
         count_if(name <> 'reserve_stock_v1') AS others,
+        min(CASE WHEN name = 'reserve_stock_v1' THEN tasks.task_id END) AS reserve_id,
         max(CASE WHEN name = 'register_shipment_v1' THEN json_extract_string(answer, '$') END) AS shipment,
         max(provider) AS provider,
         max(price) AS price
@@ -57,13 +58,18 @@ WITH ended AS (
     ) AS results ON results.instance_id = tasks.instance_id AND results.task_id = tasks.task_id
     GROUP BY tasks.instance_id
 ), asked AS (
-    SELECT DISTINCT instance_id
+    -- The second version of an order asks the providers first (target/versions.py): that is no going on.
+    SELECT DISTINCT history.instance_id
     FROM history
-    WHERE event = 'taskScheduled' AND name = 'quote_v1' AND instance_id IN (
-        SELECT instance_id FROM ended WHERE outcome = 'rejected'
-        UNION ALL
-        SELECT instance_id FROM summed WHERE not_reserved > 0
-    )
+    JOIN summed ON summed.instance_id = history.instance_id
+    WHERE history.event = 'taskScheduled'
+        AND history.name = 'quote_v1'
+        AND history.task_id > summed.reserve_id
+        AND history.instance_id IN (
+            SELECT instance_id FROM ended WHERE outcome = 'rejected'
+            UNION ALL
+            SELECT instance_id FROM summed WHERE not_reserved > 0
+        )
 ), wrong AS (
     SELECT
         ended.instance_id,

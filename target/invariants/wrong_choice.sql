@@ -1,6 +1,6 @@
 -- claim: An order is shipped by the cheapest of the providers that answered, at the price that this provider gave, and says at its end what each provider answered.
 -- layer: app
--- workflows: order_v1, approve_order_v1, orders.OrderV1
+-- workflows: order_v1, versioned_order, patched_order, approve_order_v1, orders.OrderV1
 -- examined: SELECT count(*) FROM effects WHERE effect = 'ship'
 -- plants: UPDATE effects SET attributes = json_merge_patch(attributes, '{"price": 1}') WHERE effect = 'ship'
 --   AND instance_id = (SELECT min(instance_id) FROM effects WHERE effect = 'ship');

@@ -2,14 +2,14 @@
 -- layer: engine
 -- examined: SELECT count(*) FROM history
 -- catches: history_moved, timer_fired_early
--- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go (each event gets its time when it is made). A result gets its time from its activity, so it may be older than the events before it, and even older than its own task. A timer gets its time when it fires (Dapr 1.18 orchestrator/run.go, runWorkflow). The scheduler, which is another process, says when that is, so a difference of one millisecond is allowed.
+-- source: durabletask-go backend/orchestration.go and backend/runtimestate/applier.go, and Dapr 1.18 orchestrator/versioning.go for executionStalled (each event gets its time when it is made). A result gets its time from its activity, so it may be older than the events before it, and even older than its own task. A timer gets its time when it fires (Dapr 1.18 orchestrator/run.go, runWorkflow). The scheduler, which is another process, says when that is, so a difference of one millisecond is allowed.
 -- witness: {instance_id}: {event} at position {position} has the time {at_ns:at}, {fault}.
 WITH timed AS (
     SELECT
         *,
         event IN (
             'workflowStarted', 'taskScheduled', 'timerCreated', 'childWorkflowInstanceCreated',
-            'detachedWorkflowInstanceCreated', 'eventSent', 'executionCompleted'
+            'detachedWorkflowInstanceCreated', 'eventSent', 'executionCompleted', 'executionStalled'
         ) AS written
     FROM suspects
 ), lives AS (

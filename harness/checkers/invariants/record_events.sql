@@ -31,7 +31,9 @@ WITH doubted AS (
             WHEN (event IN ('timerCreated', 'timerFired')) <> (fire_at_ns IS NOT NULL) THEN 'has a time to fire, or lacks one'
             WHEN event IN ('workflowStarted', 'timerCreated', 'timerFired', 'taskFailed') AND payload IS NOT NULL THEN 'has a payload'
             WHEN event = 'taskFailed' AND coalesce(error, '') = '' THEN 'has no error'
-            WHEN event NOT IN ('taskFailed', 'executionCompleted', 'childWorkflowInstanceFailed') AND error IS NOT NULL THEN 'has an error'
+            WHEN event NOT IN ('taskFailed', 'executionCompleted', 'childWorkflowInstanceFailed', 'executionStalled') AND error IS NOT NULL
+                THEN 'has an error'
+            WHEN event <> 'workflowStarted' AND (version IS NOT NULL OR patches IS NOT NULL) THEN 'has a version'
         END AS fault
     FROM examples
 )

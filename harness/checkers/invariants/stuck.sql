@@ -2,10 +2,10 @@
 -- layer: not decided
 -- examined: SELECT count(*) FROM classes WHERE stored AND (SELECT settled FROM run)
 -- catches: end_undone, task_forgotten
--- source: if the last task of an instance was executed only before the engine recorded it as scheduled, the engine discarded that result and never asked for another (docs/findings.md, 1); then the layer is engine. Otherwise the evidence does not decide.
+-- source: an instance that the engine stalls has the reason in its history (Dapr 1.18 orchestrator/versioning.go); it goes on once a worker has the version or the patches that it needs. If the last task of an instance was executed only before the engine recorded it as scheduled, the engine discarded that result and never asked for another (docs/findings.md, 1); then the layer is engine. Otherwise the evidence does not decide.
 -- witness: {instance_id} was started at {created_ns:at} and is still {status} after the settle time; the engine's last event is {event} {name:or} at {at_ns:at}{because}; the ledger holds {ledger}.
 WITH waiting AS (
-    SELECT history.instance_id, history.position, history.event, history.name, history.task_id, history.at_ns
+    SELECT history.instance_id, history.position, history.event, history.name, history.task_id, history.at_ns, history.error
     FROM history
     JOIN (SELECT DISTINCT instance_id FROM classes WHERE stuck) AS still ON still.instance_id = history.instance_id
 ), last AS (
@@ -13,6 +13,7 @@ WITH waiting AS (
         waiting.instance_id,
         max(waiting.event) AS event,
         max(waiting.name) AS name,
+        max(CASE WHEN waiting.event = 'executionStalled' THEN waiting.error END) AS stalled,
         max(waiting.at_ns) AS at_ns
     FROM waiting
     JOIN (SELECT instance_id, max(position) AS position FROM waiting GROUP BY instance_id) AS ends
@@ -45,6 +46,7 @@ SELECT
     last.at_ns,
     CASE WHEN forgotten.instance_id IS NULL THEN 'not decided' ELSE 'engine' END AS layer,
     CASE
+        WHEN last.stalled IS NOT NULL THEN ', and it was stalled: ' || last.stalled
         WHEN forgotten.instance_id IS NULL THEN ''
         ELSE ', and task ' || forgotten.task_id || ' was executed only before it was recorded as scheduled'
     END AS because

@@ -10,6 +10,7 @@ from harness import rundir
 from harness.backends.endpoints import Address
 from harness.backends.memory import Memory
 from harness.backends.topology import Topology
+from harness.model import Version
 from harness.planning import plan, scenario, target
 
 
@@ -24,14 +25,33 @@ def _made(pytestconfig):
     return made.model_copy(update={"tap": True})
 
 
-@pytest.fixture(name="specs")
-def _specs(made, tmp_path):
+def topology_of(made, tmp_path):
     ports = count(20000)
     binaries = {name: Path(name) for name in ("daprd", "placement", "scheduler", "toxiproxy-server", "redis-server")}
-    topology = Topology(
+    return Topology(
         made, rundir.create(tmp_path, "made", 1), binaries, lambda: Address(host="127.0.0.1", port=next(ports))
     )
-    return {spec.name: spec for stage in topology.stages() for spec in stage}
+
+
+@pytest.fixture(name="specs")
+def _specs(made, tmp_path):
+    return {spec.name: spec for stage in topology_of(made, tmp_path).stages() for spec in stage}
+
+
+def test_a_program_with_versions_begins_as_the_first_and_is_otherwise_the_same(made, tmp_path):
+    versions = {"old": Version(env={"RELEASE": "1"}), "new": Version(command=("python", "new.py"))}
+    shipping = made.target.apps["shipping"].model_copy(update={"versions": versions})
+    upgradable = made.target.model_copy(update={"apps": {"shipping": shipping}})
+    topology = topology_of(made.model_copy(update={"target": upgradable}), tmp_path)
+    started = {spec.name: spec for stage in topology.stages() for spec in stage}["app-shipping-0"]
+
+    of = topology.versions()
+
+    assert set(of) == {"app-shipping-0", "app-shipping-1"}
+    old, new = of["app-shipping-0"]["old"], of["app-shipping-0"]["new"]
+    assert (old.command, old.env, old.env["RELEASE"]) == (started.command, started.env, "1")
+    assert new.command[1:] == ("new.py",)
+    assert new.env == {name: value for name, value in old.env.items() if name != "RELEASE"}
 
 
 def test_each_sidecar_has_the_app_id_of_its_application(specs):

@@ -45,6 +45,7 @@ SEEN = {
     "result_discarded": {"result_discarded": {"lost_for_good-000123"}},
     "scheduler_waits_for_lease": {"scheduler_waits_for_lease": {None}},
     "sidecar_hosts_nothing": {"sidecar_hosts_nothing": {"flaky-000424"}},
+    "stalled_by_timer": {"stalled_by_timer": {"lost_for_good-000086"}},
     "start_never_run": {"start_never_run": {"lost_answer-000569"}},
     "start_repeated": {"start_repeated": {"good-000025"}},
     "timer_of_later_generation": {"timer_of_later_generation": {"lost-000062"}},
@@ -86,7 +87,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 14))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 15))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -341,7 +342,25 @@ def timer_ignored(rows):
     rows["faults"].append(fault("kill", "sidecar-0", timer["at_ns"], timer["at_ns"] + 1000 * MS))
 
 
+def stalled(rows):
+    """The timer of `e` fires, and its turn is stalled: the firing is counted in the inbox, and is nowhere."""
+    timer = one(rows, "history", instance_id="e", event="timerCreated")
+    for event in events(rows, "e"):
+        if event["position"] > timer["position"]:
+            rows["history"].remove(event)
+    stall = {"event": "executionStalled", "event_id": -1, "task_id": None, "call_id": None, "fire_at_ns": None}
+    late = {"position": timer["position"] + 1, "at_ns": timer["fire_at_ns"] + MS, "error": "PATCH_MISMATCH: no"}
+    rows["history"].append({**timer, **stall, **late})
+    change(rows, "instances", {"status": "STALLED", "outcome": None, "output": None}, instance_id="e")
+    change(rows, "instances", {"completed_ns": None, "inbox_length": 1, "inbox_rows": 0}, instance_id="e")
+    counted(rows, "e")
+    job = {"instance_id": "e", "kind": "workflow", "name": f"timer-{timer['task_id']}", "listed_ns": T0 + 90_000 * MS}
+    rows["jobs"].append(job)
+    return timer
+
+
 CAUSES = {
+    "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
     "event_taken_twice": [taken_twice],
     "start_repeated": [started_again],
@@ -370,6 +389,24 @@ def test_a_cause_is_recognised_as_what_it_is(look, slug, cause):
 
 
 # --- what looks alike ------------------------------------------------------------------------------------------------
+
+
+def stalled_and_stored(rows):
+    """What waits in its inbox is there: it goes on as soon as a worker has its version, and none has."""
+    stalled(rows)
+    change(rows, "instances", {"inbox_rows": 1}, instance_id="e")
+
+
+def stalled_by_another_event(rows):
+    """Its timer was not due yet."""
+    timer = stalled(rows)
+    timer["fire_at_ns"] = T0 + 80_000 * MS
+
+
+def stalled_and_not_woken(rows):
+    """No job of the timer is left: it is not that the timer cannot be taken in."""
+    stalled(rows)
+    rows["jobs"].clear()
 
 
 def never_returned(rows):
@@ -736,6 +773,9 @@ ALIKE = [
     ran_after,
     discarded_and_tried,
     discarded_and_told,
+    stalled_and_stored,
+    stalled_by_another_event,
+    stalled_and_not_woken,
     nothing_ordered,
     raised,
     failed_itself,

@@ -32,7 +32,8 @@ def test_every_defect_is_planted_and_caught_no_harmless_change_is_and_the_eviden
     done = CliRunner().invoke(cli.app, ["selftest", str(run.path)])
 
     assert done.exit_code == 0, done.output
-    plants = sum(len(invariant.parse(text).plants) for text in invariant.load(invariant.GENERAL).values())
+    applicable = {name: of for name, of in invariant.load(invariant.GENERAL).items() if name != "one_version"}
+    plants = sum(len(invariant.parse(text).plants) for text in applicable.values())
     count, harmless = len(defects.DEFECTS) + plants, len(defects.HARMLESS)
     assert f"{count} of {count} planted defects" in done.output
     assert f"0 of {harmless} harmless changes" in done.output

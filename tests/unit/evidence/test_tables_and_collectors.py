@@ -330,6 +330,25 @@ def test_a_timer_that_says_that_it_is_the_workflows_own_is_no_wait(redis_at, pay
     assert history[5]["call_id"] is None
 
 
+def test_the_version_and_the_patches_of_a_turn_are_read_and_why_an_instance_is_stalled(redis_at, paying):
+    at, client = redis_at
+    named, patched = event(-1, "workflowStarted"), event(-1, "workflowStarted")
+    named.workflowStarted.version.name = "payment_v2"
+    patched.workflowStarted.version.patches.extend(["first", "second"])
+    stalled = event(-1, "executionStalled", reason=1, description="Version not available: payment_v2")
+    store_instance(client, "a", [*STARTED, named, patched, stalled])
+
+    ((_, history),) = Engine(at, paying).rows()
+
+    told = [(row["version"], row["patches"], row["error"]) for row in history]
+    assert told == [
+        *[(None, None, None)] * 3,
+        ("payment_v2", None, None),
+        (None, '["first", "second"]', None),
+        (None, None, "VERSION_NOT_AVAILABLE: Version not available: payment_v2"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("events", "status"),
     [
@@ -338,6 +357,7 @@ def test_a_timer_that_says_that_it_is_the_workflows_own_is_no_wait(redis_at, pay
         ([*STARTED, event(-1, "executionSuspended")], "SUSPENDED"),
         ([*STARTED, event(-1, "executionSuspended"), event(-1, "executionResumed")], "RUNNING"),
         ([*STARTED, event(-1, "executionStalled")], "STALLED"),
+        ([*STARTED, event(-1, "executionStalled"), event(-1, "workflowStarted")], "RUNNING"),
         ([*STARTED, event(3, "executionCompleted", workflowStatus=3, failure=("E", "x"))], "FAILED"),
     ],
 )

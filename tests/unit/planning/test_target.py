@@ -74,6 +74,19 @@ OUTCOMES = """    outcome: result
         ([(LEDGER, "{service: bank, path: /x, rows: y, token: z}")], "28: where a page has the token of the next one"),
         ([("start: {dapr: dapr}", "start: {http: /pay, id: '['}")], '12: "[" is not a JMESPath expression'),
         ([("[python, worker.py]", "[python, worker.py]\n  health: sometimes")], "health: string should match pattern"),
+        (
+            [
+                (
+                    "[python, worker.py]",
+                    "[python, worker.py]\n  versions: {a: {}, b: {env: {X: '1'}}, c: {command: [python, worker.py]}}",
+                )
+            ],
+            "8: it is started as a is; give it another `env` or `command`",
+        ),
+        (
+            [("[python, worker.py]", "[python, worker.py]\n  versions: {a: {health: port}}")],
+            '"health" is not known here',
+        ),
     ],
 )
 def test_an_end_is_described_once_and_in_full(pytestconfig, tmp_path, changes, told):

@@ -85,6 +85,47 @@ def test_code_that_goes_on_where_the_history_ends_is_named():
     assert one(longer, trip_rows()).what == "the history has end 7; the code orders task 7 survey"
 
 
+def stays(ctx, given):
+    seat = yield ctx.call_activity("hold", input=given, retry_policy=TWICE)
+    return seat
+
+
+def of_version(name, patches=None):
+    """The rows of a trip, each of whose turns was executed as this version, and the first with these patches."""
+    of = {"version": name, "patches": None}
+    rows = [row | of if row["event"] == "workflowStarted" else row for row in trip_rows()]
+    rows[0] = rows[0] | {"patches": patches}
+    return rows
+
+
+def test_a_history_is_replayed_as_the_version_that_it_has():
+    (as_first,) = replay.replayed(Code({"trip": {"first": trip, "second": stays}}), [history(of_version("first"))])
+    (as_second,) = replay.replayed(Code({"trip": {"first": trip, "second": stays}}), [history(of_version("second"))])
+    (without,) = replay.replayed(Code({"trip": {"first": stays, "last": trip}}), [history(trip_rows())])
+
+    assert as_first.answer is Answer.SAME
+    assert as_second.what == "the history has task 1 book; the code orders task 1 hold"
+    assert without.answer is Answer.SAME, "the last one is the latest"
+
+
+def test_a_version_that_the_code_no_longer_has_is_a_difference():
+    (told,) = replay.replayed(Code({"trip": {"second": trip}}), [history(of_version("first"))])
+
+    assert told.answer is Answer.DIFFERENT
+    assert told.what == "the history has task 1 book; the code orders stall for want of the version, as number 1"
+
+
+def test_a_patch_that_the_history_has_is_applied():
+    def patched(ctx, given):
+        return (yield from (trip(ctx, given) if ctx.is_patched("new") else stays(ctx, given)))
+
+    with_it = history(of_version(None, '["new"]'))
+    (told,) = replay.replayed(Code({"trip": patched}), [with_it])
+    assert told.answer is Answer.SAME
+    (dropped,) = replay.replayed(Code({"trip": stays}), [with_it])
+    assert dropped.what == "the history has task 1 book; the code orders task 1 hold"
+
+
 def test_code_that_raises_is_named_as_a_failure():
     def broken(ctx, given):
         yield ctx.call_activity("book", input=given, retry_policy=TWICE)

@@ -112,6 +112,12 @@ RAN = {"activity": "hold_v1", "task_id": 7, "node": "app-0", "started_ns": 600, 
         (0, TASK, {**RAN, "ended_ns": None}, "task 7 is being executed, or was cut off"),
         (0, TASK, RAN, "task 7 was executed, and its result has not arrived"),
         (0, {**TASK, "event": "timerCreated"}, None, "timer 7 has not fired"),
+        (
+            1,
+            {**TASK, "event": "executionStalled", "error": "PATCH_MISMATCH: history has [a]"},
+            RAN,
+            "the engine stalled it: PATCH_MISMATCH: history has [a]",
+        ),
         (0, {**TASK, "event": "timerFired"}, RAN, "nothing followed its last event, timerFired"),
     ],
 )

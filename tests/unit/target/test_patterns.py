@@ -14,11 +14,11 @@ from harness.model import Retry
 from harness.planning import target
 from harness.planning.request import Request
 from harness.runtime import shipped
-from target import approval, granularity, monitor, patterns
+from target import approval, granularity, monitor, patterns, versions
 from target.workflows import NAME as ORDER
 from tests.builders.evidence import write_evidence
 
-OTHERS = (ORDER, approval.NAME, monitor.NAME, *granularity.WORKFLOWS)
+OTHERS = (ORDER, versions.VERSIONED, versions.PATCHED, approval.NAME, monitor.NAME, *granularity.WORKFLOWS)
 NAME = "as_computed"
 TEXT = invariant.load(target.load(shipped.TARGET).invariants)[NAME]
 T0 = 1_790_000_000 * 1_000_000_000
