@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import duckdb
@@ -78,6 +77,7 @@ class Database:
         self._connection = connection
         self._connections = [connection]
         self._longest = longest
+        self._late = interrupts.Late()
         self.missing = missing
         self._needs: dict[str, frozenset[str]] = {}
         self._queries: dict[str, str] = {}
@@ -91,6 +91,7 @@ class Database:
         self._connections.append(other._connection)
         other._connections = self._connections
         other._needs = self._needs
+        other._late = self._late
         return other
 
     def interrupt(self) -> None:
@@ -186,8 +187,6 @@ class Database:
         Raise UnansweredError if a query needs evidence that is missing, if DuckDB fails inside the `with` block, or if
         that takes too long.
         """
-        late = Timer(self._longest, (connection or self._connection).interrupt)
-        late.daemon = True
         try:
             bases = self._bases(sandbox.tables_of(sql))
             for name in [each for each in self._derivable if each in bases]:
@@ -195,8 +194,7 @@ class Database:
             lacking = sorted(bases & self.missing.keys())
             if lacking:
                 raise UnansweredError("; ".join(self.missing[table] for table in lacking))
-            late.start()
-            with interruptible():
+            with self._late.after(self._longest, (connection or self._connection).interrupt), interruptible():
                 yield
         except RecursionError as error:
             raise UnansweredError("the query is nested too deep") from error
@@ -204,8 +202,6 @@ class Database:
             raise UnansweredError(f"the query took longer than {self._longest:g} s") from error
         except duckdb.Error as error:
             raise UnansweredError(f"the query failed: {error}") from error
-        finally:
-            late.cancel()
 
     def derive(self, queries: Mapping[str, str], progress: Progress | None = silent) -> None:
         """
