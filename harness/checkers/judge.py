@@ -22,6 +22,7 @@ from harness.checkers.costs import costs
 from harness.checkers.database import Database, Opening, Progress, Row, UnansweredError, open_database, silent
 from harness.checkers.examining import examine, unknown
 from harness.checkers.known import Explanations, KnownFinding
+from harness.checkers.latencies import latencies
 from harness.checkers.offers import Offer, Offered, not_applicable, offered, rests_on
 from harness.checkers.telling import Telling
 from harness.checkers.together import together
@@ -130,6 +131,7 @@ def judge(
         kinds = _counts(counted, "kind")
         classes = _classes(kinds)
         taken = costs(database, plan)
+        waited = latencies(database, plan)
         faults, thin, missed = _circumstances(database, plan, classes)
         calls = {row["outcome"]: row["calls"] for row in _answered(database, _CALLS)}
         bodies = _answered(database, _BODIES) or [{"ran": 0, "tasks": 0}]
@@ -154,6 +156,7 @@ def judge(
         kinds=kinds,
         workflows=_counts(counted, "workflow"),
         costs=taken,
+        latencies=waited,
         operations={outcome: calls.get(outcome, 0) for outcome in _OUTCOMES},
         attempts=bodies[0]["ran"],
         repeated_attempts=bodies[0]["ran"] - bodies[0]["tasks"],

@@ -14,8 +14,7 @@ from collections.abc import Iterator, Sequence
 from harness.checkers.database import Database
 from harness.model import FaultFinding, Latency, Percentiles, Plan
 
-_PERCENTILE = """
-    WITH starts AS (
+STARTS = """
         SELECT
             instance_id,
             min(intended_ns) AS due_ns,
@@ -24,6 +23,11 @@ _PERCENTILE = """
         WHERE client <> 'canary'
         GROUP BY instance_id
         HAVING count_if(outcome = 'fail') < count(*)
+"""
+"""Each start that was not refused: when it was due, and when it was accepted; NULL if it never was."""
+_PERCENTILE = """
+    WITH starts AS (
+        {starts}
     ), windows AS (
         SELECT applied_ns, coalesce(healed_ns, 9000000000000000000) AS healed_ns
         FROM faults
@@ -41,7 +45,7 @@ _PERCENTILE = """
     SELECT quantile_disc({measure}_ns, {share}) / 1e9 FROM measured WHERE {which}
 """
 _WINDOWS = {"": "TRUE", "in_faults": "in_fault", "outside_faults": "NOT in_fault"}
-_FOREVER = 9e9
+FOREVER = 9e9
 """Seconds: what counts as infinitely slow."""
 
 _ENDED = """
@@ -89,11 +93,11 @@ def _slow(database: Database, measure: str, latency: Latency) -> Iterator[str]:
             if level is None:
                 continue
             share = float(f"0.{name.removeprefix('p')}")
-            found = database.scalar(_PERCENTILE.format(measure=measure, share=share, which=which))
+            found = database.scalar(_PERCENTILE.format(starts=STARTS, measure=measure, share=share, which=which))
             title = f"{measure} {name}" + (f" {window.replace('_', ' ')}" if window else "")
             if found is None:
                 yield f"{title}: there is no such start that was not refused; the level is {level:g} s"
-            elif found >= _FOREVER:
+            elif found >= FOREVER:
                 never = {"start": "was never accepted", "end": "never ended"}[measure]
                 yield f"{title}: more than {100 * (1 - share):g} % {never}; the level is {level:g} s"
             elif found > level:

@@ -122,6 +122,38 @@ class WorkflowCost(Value):
     repeated_attempts: int = Field(description="of these, executions beyond the first of a task; allowed")
 
 
+class Quantiles(Value):
+    """
+    How long things took, in seconds. A time is null if it is infinite: so many never came to an end.
+    """
+
+    number: int = Field(description="how many these are")
+    p50: float | None = Field(description="the median: at least half took no longer")
+    p95: float | None = Field(description="95 of 100 took no longer")
+    p99: float | None = Field(description="99 of 100 took no longer")
+    longest: float | None = Field(description="what took the longest")
+
+
+class Latencies(Value):
+    """
+    How long one kind of thing took. Where each belongs is decided by when it began.
+    """
+
+    measure: Literal["start", "end", "activity", "turn"] = Field(
+        description="start: from when a start was due until it was accepted; end: until its instance ended; activity: "
+        "from when the engine ordered it until it had its result; turn: from when the engine began a turn of the "
+        "workflow until it had what the turn ordered"
+    )
+    name: str = Field(description="of the activity; of a turn, the workflow; else empty")
+    all: Quantiles = Field(description="in the whole load")
+    in_faults: Quantiles | None = Field(description="while any fault was in force; null if there are none")
+    outside_faults: Quantiles | None = Field(description="while no fault was in force; null if there are none")
+    steps: Mapping[str, Quantiles] = Field(
+        description="number of a step of the plan -> from when it was applied on the first node until it was healed on "
+        "the last"
+    )
+
+
 class FaultFinding(Value):
     """
     One fault on one node: whether it was felt, when, and how long until the system was well again.
@@ -172,6 +204,9 @@ class Verdict(Value):
     )
     costs: Mapping[str, WorkflowCost] = Field(
         default={}, description="workflow -> what its instances took, of a load of several workflows"
+    )
+    latencies: tuple[Latencies, ...] = Field(
+        default=(), description="how long starts, instances, each activity and each turn took"
     )
     operations: Mapping[str, int] = Field(description="client outcome -> calls")
     attempts: int = Field(description="executions of activity bodies")

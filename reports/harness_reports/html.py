@@ -20,7 +20,7 @@ from harness.checkers.gate import Decision
 from harness.files import write_whole
 from harness.model import Plan, Result, Verdict
 from harness.rundir import RunDir
-from harness_reports import acceptance, beside, charts, costs, page, palette, series, stories, words
+from harness_reports import acceptance, beside, charts, costs, latencies, page, palette, series, stories, words
 from harness_reports.evidence import Evidence, open_evidence
 from harness_reports.series import Missing, Series
 from harness_reports.stories import Limits
@@ -102,6 +102,7 @@ def _template(
         versions=versions,
         words=words,
         costs=costs,
+        latencies=latencies,
         Result=Result,
         zip=zip,
     )

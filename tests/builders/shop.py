@@ -12,12 +12,38 @@ from harness.checkers import invariant
 from harness.checkers.gate import Decision, decide
 from harness.errors import Exit
 from harness.evidence import schema, tables
-from harness.model import FaultFinding, Finding, Known, Plan, Result, Share, Verdict, Witness, WorkflowCost, worst
+from harness.model import (
+    FaultFinding,
+    Finding,
+    Known,
+    Latencies,
+    Plan,
+    Quantiles,
+    Result,
+    Share,
+    Verdict,
+    Witness,
+    WorkflowCost,
+    worst,
+)
 
 DECISION = Decision(Exit.HOLDS)
 """Of a gate that has nothing to say."""
 COST = WorkflowCost(
     instances=114, median=0.466, p99=1.28, history_rows=48, payload_bytes=1400, attempts=1590, repeated_attempts=12
+)
+QUICK = Quantiles(number=480, p50=0.21, p95=0.4, p99=1.28, longest=2.5)
+SLOW_ENDS = Quantiles(number=113, p50=0.9, p95=4.2, p99=None, longest=None)
+LATENCIES = tuple(
+    Latencies(
+        measure=measure,
+        name=name,
+        all=Quantiles(number=593, p50=0.25, p95=2.1, p99=5.5, longest=None if measure == "end" else 7.25),
+        in_faults=SLOW_ENDS if measure == "end" else QUICK,
+        outside_faults=QUICK,
+        steps={"0": QUICK, "1": QUICK, "2": SLOW_ENDS},
+    )
+    for measure, name in (("start", ""), ("end", ""), ("activity", "ship_v1"), ("turn", "order_v1"))
 )
 LOAD_START_NS = 1_795_478_190_000_000_000
 RUN = "20261123T235630Z-demo-7"
@@ -379,6 +405,7 @@ def verdict(findings: tuple[Finding, ...] | None = None, **changes) -> Verdict:
             "rests_on": ("what clients were told", "what the engine stored"),
             "findings": found,
             "faults": fault_findings(),
+            "latencies": LATENCIES,
             **changes,
         }
     )

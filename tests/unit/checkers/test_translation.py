@@ -4,7 +4,7 @@ import pytest
 import sqlglot
 from sqlglot.errors import SqlglotError
 
-from harness.checkers import invariant, judge, recovery, selftest, sufficiency, telling
+from harness.checkers import invariant, judge, latencies, recovery, selftest, sufficiency, telling
 from harness.checkers.database import derived
 from harness.checkers.translation import problem, translate
 from harness.planning import target
@@ -18,7 +18,7 @@ QUERIES = {
     **{f"{name} examined": invariant.parse(text).examined for name, text in TEXTS.items()},
     **{
         f"{module.__name__}.{name}": value
-        for module in (judge, recovery, selftest, sufficiency, telling)
+        for module in (judge, latencies, recovery, selftest, sufficiency, telling)
         for name, value in vars(module).items()
         if isinstance(value, str) and "SELECT" in value
     },

@@ -112,7 +112,7 @@ def test_the_navigation_leads_to_every_section_in_order(tmp_path):
     assert there == led_to
     assert {"known", "notes", "violated", "undecided", "stall", "not-applicable"} <= set(there)
     there, led_to = sections(html.write(shop.plan(), shop.verdict(), plain, shop.DECISION))
-    assert there == led_to == ["ran", "instances", "faults", "time", "invariants", "meaning"]
+    assert there == led_to == ["ran", "instances", "faults", "latency", "time", "invariants", "meaning"]
 
 
 def test_a_proof_says_in_words_what_is_not_told(tmp_path):
@@ -308,3 +308,19 @@ def test_known_findings_are_told_with_what_shows_them_and_what_the_gate_makes_of
     assert "result_discarded explains 2 rows" in text
     assert "Cause: a known finding, result_discarded." in text
     assert "2 explained by known findings" in text
+
+
+def test_latencies_are_told_in_every_window_and_what_never_ended_is_never(tmp_path):
+    shop.evidence(20).write(tmp_path / "evidence")
+    page = html.write(shop.plan(), shop.verdict(), tmp_path, shop.DECISION).read_text()
+
+    section = page.partition('<section id="latency"')[2].partition("</section>")[0]
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in section.split("<tr>")]
+    told = next(row for row in rows if row[:2] == ["instance", "ended"])
+    assert " ".join(told[2:]) == "593 250 ms 2.1 s 5.5 s never 113 900 ms never 480 210 ms 1.28 s"
+    assert ["activity", "ship_v1"] in [row[:2] for row in rows]
+    assert ["turn", "of", "order_v1"] in [row[:3] for row in rows]
+    assert "900 ms, never" in section, "during step 2"
+    assert (
+        'id="latency"' not in html.write(shop.plan(), shop.verdict(latencies=()), tmp_path, shop.DECISION).read_text()
+    ), "a verdict of an earlier version has none"
