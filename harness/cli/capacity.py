@@ -102,7 +102,7 @@ def capacity(
         curves=tuple(Curve(faults=kind) for kind in kinds),
     )
     folder = rundir.new_folder(runs, f"capacity-{read.scenario.name}")
-    say(f"{folder}: at most {most * len(kinds)} runs, {estimate.told(expected)} at the most")
+    say(f"{folder}: at most {most * len(kinds)} runs, {estimate.told(expected)} in all")
     try:
         for number, request in enumerate(requests.values()):
 

@@ -88,8 +88,8 @@ def terminal(capacity: Capacity, folder: Path) -> RenderableType:
 def _curve(curve: Curve) -> Iterator[RenderableType]:
     yield Text()
     table = Table(title=named(curve), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for name in ("starts/s", "ended/s", "p50", "p99", "busiest", "verdict"):
-        table.add_column(name, justify="left" if name in ("busiest", "verdict") else "right")
+    for name in ("starts/s", "ended/s", "p50", "p99", "machine", "verdict"):
+        table.add_column(name, justify="left" if name == "verdict" else "right")
     for step in in_order(curve):
         of = step.measured
         at_knee = curve.knee is not None and curve.knee.rate == step.rate
@@ -98,7 +98,7 @@ def _curve(curve: Curve) -> Iterator[RenderableType]:
             Text(_digits(of.throughput), style="yellow" if step.saturated else ""),
             "-" if of.end is None else _time(of.end.p50),
             "-" if of.end is None else _time(of.end.p99),
-            busiest(step),
+            _machine(step),
             Text(words.shortened(told(step), 60), style=_STYLES[step.result]),
         )
     yield table
@@ -106,14 +106,12 @@ def _curve(curve: Curve) -> Iterator[RenderableType]:
         yield Text(words.shortened(sentence, _MOST_NOTE))
 
 
-def busiest(step: RateStep) -> str:
+def _machine(step: RateStep) -> str:
     """
-    Who used the most CPU, in percent of one core, and how busy the machine was: `scheduler-0 60 %, machine 97 %`.
+    How busy all cores of the machine were together.
     """
-    told = [f"{each.name} {each.cpu_percent:.0f} %" for each in step.measured.used[:1]]
-    if step.measured.machine is not None:
-        told.append(f"machine {step.measured.machine.cpu_percent / step.measured.machine.cores:.0f} %")
-    return ", ".join(told) or words.NOTHING
+    machine = step.measured.machine
+    return words.NOTHING if machine is None else f"{machine.cpu_percent / machine.cores:.0f} %"
 
 
 def _html(capacity: Capacity) -> str:
