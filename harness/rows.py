@@ -69,15 +69,15 @@ class Completed(Row):
 class Requested(Row):
     """
     A request is about to be sent. `number` counts those to one instance, from 1. `operation` is that of Dapr's workflow
-    API, `name` the event and `payload` its JSON. `intended_ns` is when it was due.
+    API; of `raiseEvent`, `name` is the event and `payload` its JSON. `intended_ns` is when it was due.
     """
 
     event: Literal["invoke"] = "invoke"
     request_id: str
     instance_id: str
     operation: str
-    name: str
-    payload: str
+    name: str | None
+    payload: str | None
     number: int
     client: str
     node: str

@@ -29,7 +29,10 @@ from harness.checkers.together import together
 from harness.model import FaultFinding, Finding, Origin, Plan, Result, Verdict, worst
 from harness.tap.record import SUFFIX
 
-_ENDS = ("completed", "compensated", "rejected", "refused", "never_started", "running", "undeclared")
+_ENDS = (
+    *("completed", "compensated", "rejected", "refused", "terminated", "purged", "paused"),
+    *("never_started", "running", "undeclared"),
+)
 """Classes that are no violation, in the order in which they are shown; violations follow by name."""
 
 _OUTCOMES = ("ok", "fail", "unknown")

@@ -5,7 +5,7 @@ A finding is one .sql file. It begins with comment lines `-- name: text` (see `h
 
     title     the finding, in a short sentence
     number    its number in docs/findings.md
-    layer     where the cause lies: client, app, engine or store
+    layer     where the cause lies: client, app, SDK, engine or store
     seen      Dapr releases in which it was seen, separated by commas
     fixed     the first release in which it is mended, if one is known
     upstream  where upstream speaks of it, separated by commas
@@ -42,7 +42,7 @@ SHIPPED = files(__package__).joinpath("known")
 
 _NAMES = {"title", "number", "layer", "seen", "fixed", "upstream", "explains", "sentence", "cause"}
 _NEEDED = ("title", "layer", "seen", "sentence")
-_LAYERS = ("client", "app", "engine", "store")
+_LAYERS = ("client", "app", "SDK", "engine", "store")
 _MOST_SENTENCES = 3
 
 

@@ -13,7 +13,8 @@ from harness.checkers.database import Database, UnansweredError
 from harness.model import NotApplicable, Plan
 
 ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file", "attempts"
-DETERMINISM, REQUESTS = "determinism", "requests"
+DETERMINISM = "determinism"
+REQUESTS, TAKEN, PAUSES, TERMINATES, PURGES = "requests", "taken", "pauses", "terminates", "purges"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 VERSIONS = "versions"
@@ -64,8 +65,14 @@ OFFERS: Mapping[str, Offer] = {
     ),
     REQUESTS: Offer(
         "what clients asked of instances after their start",
-        "`requests` of a workflow in `load.workflows` of the scenario (docs/writing-a-scenario.md)",
+        "`requests` in the load of the scenario (docs/writing-a-scenario.md)",
     ),
+    TAKEN: Offer(
+        "what clients asked that instances take in", "`requests` in the load of the scenario that are no purges"
+    ),
+    PAUSES: Offer("what clients paused", "`{operation: pause}` among the `requests` of the load"),
+    TERMINATES: Offer("what clients terminated", "`{operation: terminate}` among the `requests` of the load"),
+    PURGES: Offer("what clients purged", "`{operation: purge}` among the `requests` of the load"),
     EFFECTS: Offer(
         "what the outside world kept",
         "`effects` and `ledgers` in target.yaml (a route, a table, documents, or calls to Dapr's API), and a load that "
@@ -124,6 +131,7 @@ def offered(plan: Plan, database: Database) -> Offered:
     """
     target = plan.target
     effects = bool(target.effects) and (_has_effects(plan) or _has(database, _ANY_EFFECT, untold=True))
+    asked = {request.operation for requests in plan.scenario.load.asked.values() for request in requests}
     undone = effects and any(pair.compensation is not None for pair in target.effects)
     found = {
         ACTIVITIES: bool(plan.activities) or _has(database, _ANY_ACTIVITY, untold=True),
@@ -131,7 +139,11 @@ def offered(plan: Plan, database: Database) -> Offered:
         ATTEMPTS_FILE: target.attempts,
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
         DETERMINISM: plan.doubles_turns,
-        REQUESTS: bool(plan.scenario.load.requests),
+        REQUESTS: bool(asked),
+        TAKEN: bool(asked - {"purge"}),
+        PAUSES: "pause" in asked,
+        TERMINATES: "terminate" in asked,
+        PURGES: "purge" in asked,
         EFFECTS: effects,
         TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,

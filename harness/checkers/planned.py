@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ import duckdb
 from harness.evidence.columns import Table
 from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, TURNS
 from harness.load.arrivals import schedule
-from harness.model import CalledLedger, Plan, StateLedger, Target
+from harness.model import CalledLedger, Load, Plan, StateLedger, Target
 
 _MOST = 1_000_000
 """Arrivals of a plan. A run has a few thousand."""
@@ -28,7 +28,7 @@ def without(plan: Plan) -> list[Table]:
     """
     Return the tables of evidence that a run of a plan rightly does not have.
     """
-    has = (plan.target.balances, plan.target.called, plan.scenario.load.requests, plan.tap, plan.doubles_turns)
+    has = (plan.target.balances, plan.target.called, plan.scenario.load.asked, plan.tap, plan.doubles_turns)
     optional = zip(has, (OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, (TURNS,)), strict=True)
     return [table for is_there, of in optional if not is_there for table in of]
 
@@ -36,7 +36,7 @@ def without(plan: Plan) -> list[Table]:
 def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
     """
     Make the tables of what the target declares, and arrivals(number, instance_id, workflow, kind, at_ns, body),
-    dues(instance_id, number, operation, name, payload, at_ns, replica), raised(workflow, name),
+    dues(instance_id, number, operation, name, payload, at_ns, replica), raised(workflow, event, name),
     holds(step, hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called),
     starts(balance, key, began), movers(balance, key_field, amount_field, direction), nodes(node),
     outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas, by_file).
@@ -88,8 +88,8 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     _table(connection, f"promised({columns})", promised)
     _table(
         connection,
-        "raised(workflow VARCHAR, name VARCHAR)",
-        sorted({(workflow, each.event) for workflow, requests in load.requests.items() for each in requests}),
+        "raised(workflow VARCHAR, event VARCHAR, name VARCHAR)",
+        list(dict.fromkeys(_raised(load))),
     )
     arrivals = (
         "arrivals(number BIGINT, instance_id VARCHAR, workflow VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
@@ -122,6 +122,23 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         ],
     )
     return {}
+
+
+def _raised(load: Load) -> Iterator[tuple[str, str, str | None]]:
+    """
+    Return (workflow, event in a history, name) of what the requests of a load bring into histories.
+    """
+    events = {
+        "raiseEvent": ("eventRaised",),
+        "pause": ("executionSuspended", "executionResumed"),
+        "resume": ("executionResumed",),
+        "terminate": ("executionTerminated",),
+        "purge": (),
+    }
+    for workflow, requests in load.asked.items():
+        for request in requests:
+            for event in events[request.operation]:
+                yield workflow, event, request.event
 
 
 def _declare_effects(connection: duckdb.DuckDBPyConnection, target: Target) -> None:

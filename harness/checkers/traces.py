@@ -47,6 +47,16 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Asked(Call):
+    """
+    One request of a client to the instance after its start: the operation, and of `raiseEvent` the name of the event.
+    """
+
+    operation: str
+    name: str | None
+
+
+@dataclass(frozen=True)
 class Event:
     """
     One event of the engine's history.
@@ -155,6 +165,7 @@ class Trace:
 
     instance_id: str
     calls: tuple[Call, ...] = ()
+    asked: tuple[Asked, ...] = ()
     events: tuple[Event, ...] = ()
     bodies: tuple[Body, ...] = ()
     effects: tuple[Effect, ...] = ()
@@ -189,6 +200,14 @@ _CALLS = """
     FROM operations
     WHERE instance_id IN (SELECT unnest(?))
     ORDER BY invoked_ns, try
+"""
+_ASKED = """
+    SELECT
+        instance_id, number, node, invoked_ns, completed_ns, outcome, status, left(detail, 500) AS detail,
+        operation, name
+    FROM requests
+    WHERE instance_id IN (SELECT unnest(?))
+    ORDER BY invoked_ns, number
 """
 _EVENTS = """
     SELECT
@@ -250,6 +269,7 @@ def read(evidence: Answers, instances: Sequence[str]) -> dict[str, Trace]:
         return _by_instance(rows(table, sql, listed), make)
 
     calls = of("operations", _CALLS, Call)
+    asked = of("requests", _ASKED, Asked)
     events = of("history", _EVENTS, Event)
     bodies = of("attempts", _BODIES, Body)
     effects = of("effects", _EFFECTS, Effect)
@@ -260,6 +280,7 @@ def read(evidence: Answers, instances: Sequence[str]) -> dict[str, Trace]:
     settled = any(row["settled"] for row in rows("phases", _SETTLED, []))
     lives = {row["instance_id"]: row for row in rows("lives", LIVES, listed * 3)}
     missing.pop("lives", None)
+    missing.pop("requests", None)  # most loads have none
 
     def trace(instance: str) -> Trace:
         life = lives.get(instance, {})
@@ -267,6 +288,7 @@ def read(evidence: Answers, instances: Sequence[str]) -> dict[str, Trace]:
         return Trace(
             instance,
             calls=calls.get(instance, ()),
+            asked=asked.get(instance, ()),
             events=events.get(instance, ()),
             bodies=bodies.get(instance, ()),
             effects=effects.get(instance, ()),

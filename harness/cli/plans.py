@@ -97,7 +97,7 @@ def plan(
         f"{planned.scenario.name}, seed {seed}, Dapr {planned.dapr_version}: {' '.join(planned.scenario.claim.split())}"
     )
     out.print(f"load: {load.started} for {load.duration:g} s, {load.pace}, on {', '.join(planned.nodes)}")
-    for name, requests in load.requests.items():
+    for name, requests in load.asked.items():
         out.print(*(f"requests to {name}: {request}" for request in requests), sep="\n")
     for fault in fitting.left_out(planned.scenario, planned.target):
         out.print(f"left out: {fault}, because target {planned.target.name} has no services")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from harness.model import ClientRequest, Load, Share, Workflow
+from harness.model.load import Operation
 from harness.model.target import PLACEHOLDER
 from harness.planning import shapes
 
@@ -20,14 +21,14 @@ from harness.planning import shapes
 class Due:
     """
     One request to an instance after its start: its number (from 1, in order of time), its time (seconds after the load
-    began), the operation of Dapr's workflow API, the name of the event, and the payload as JSON.
+    began), the operation of Dapr's workflow API, and of `raiseEvent` the name of the event and the payload as JSON.
     """
 
     number: int
     at: float
-    operation: str
-    event: str
-    payload: str
+    operation: Operation
+    event: str | None
+    payload: str | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def schedule(
         name = rng.choices(*names)[0] if len(kinds) > 1 else names[0][0]
         kind = rng.choices(*kinds[name])[0]
         start = arrival(name, workflows[name], kind, f"{prefix}{kind}-{number:06d}", rng, number=number, at=at)
-        yield replace(start, requests=tuple(due(start, load.requests.get(name, ()), workflows[name], seed)))
+        yield replace(start, requests=tuple(due(start, load.asked.get(name, ()), workflows[name], seed)))
 
 
 def due(start: Arrival, requests: Sequence[ClientRequest], workflow: Workflow, seed: int) -> Iterator[Due]:
@@ -74,15 +75,18 @@ def due(start: Arrival, requests: Sequence[ClientRequest], workflow: Workflow, s
     of the start alone: requests change no start, and those of one instance change none of another.
     """
     rng = random.Random(f"requests {seed} {start.number}")
-    drawn: list[tuple[float, ClientRequest]] = []
+    drawn: list[tuple[float, Operation, str | None]] = []
     for request in requests:
         if rng.random() < request.share:
-            times = 2 if rng.random() < request.again else 1
-            drawn += [(start.at + rng.choice(request.after), request) for _ in range(times)]
-    for number, (at, request) in enumerate(sorted(drawn, key=lambda each: each[0]), 1):
+            for _ in range(2 if rng.random() < request.again else 1):
+                at = start.at + rng.choice(request.after)
+                drawn.append((at, request.operation, request.event))
+                if request.resume_after:
+                    drawn.append((at + rng.choice(request.resume_after), "resume", None))
+    for number, (at, operation, event) in enumerate(sorted(drawn, key=lambda each: each[0]), 1):
         values: dict[str, JsonValue] = {"id": start.instance_id, "kind": start.kind, "number": number}
-        payload = json.dumps(fill(workflow.events[request.event], values))
-        yield Due(number, at, request.operation, request.event, payload)
+        payload = None if event is None else json.dumps(fill(workflow.events[event], values))
+        yield Due(number, at, operation, event, payload)
 
 
 def _weighted(weights: Mapping[str, int]) -> tuple[list[str], list[int]]:

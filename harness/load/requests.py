@@ -1,7 +1,8 @@
 """
 What clients ask of an instance after they have started it, by Dapr's workflow API, and the record of it.
 
-`POST /v1.0/workflows/<component>/<instance>/raiseEvent/<event>` raises an event (API reference, "Raise event request").
+`POST /v1.0/workflows/<component>/<instance>/<operation>`, where the operation is `raiseEvent/<event>`, `pause`,
+`resume`, `terminate` or `purge` (Workflow API reference).
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from harness.load.start import Answer, Replicas
 from harness.model import DaprStart, Workflow
 from harness.rows import Requested, RequestRow, Responded
 
-ACCEPTED, REFUSED = (202,), (400,)
+ACCEPTED, REFUSED = (202,), (400, 404)
 """
-The statuses that mean yes and no: API reference, "Raise event request". With 500, as for an instance that Dapr does not
-have, nobody knows (pkg/messages/predefined.go of Dapr 1.18, ErrRaiseEventWorkflow).
+The statuses that mean yes and no: Workflow API reference, and pkg/messages/predefined.go of Dapr 1.18: with 404 the
+engine has no such instance. With 500 nobody knows: Dapr answers so when the engine could not be reached, too.
 """
 BUILT_IN = "dapr"
 """The component of the workflow engine that is built into the sidecar."""
@@ -30,12 +31,12 @@ _DETAIL = 300
 @dataclass(frozen=True)
 class Post:
     """
-    One HTTP request (POST, JSON body) to a sidecar.
+    One HTTP request (POST) to a sidecar; `payload` is its body, JSON, or None.
     """
 
     node: str
     url: str
-    payload: str
+    payload: str | None
 
     def answer(self, status: int | None, text: str) -> Answer:
         """
@@ -53,7 +54,8 @@ def post(due: Due, arrival: Arrival, workflow: Workflow, replicas: Replicas) -> 
     """
     node = str(names.sidecar((arrival.number + due.number) % len(replicas.sidecars)))
     component = workflow.start.dapr if isinstance(workflow.start, DaprStart) else BUILT_IN
-    path = "/".join(quote(part, safe="") for part in (component, arrival.instance_id, due.operation, due.event))
+    parts = filter(None, (component, arrival.instance_id, due.operation, due.event))
+    path = "/".join(quote(part, safe="") for part in parts)
     return Post(node, f"{replicas.sidecars[node].url}/v1.0/workflows/{path}", due.payload)
 
 

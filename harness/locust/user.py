@@ -59,7 +59,7 @@ class ArrivalUser(FastHttpUser):
         self.operations = Operations(
             Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)), client
         )
-        asks = work.journals is not None and self.load.requests  # without requests there is no journal of them
+        asks = work.journals is not None and self.load.asked  # without requests there is no journal of them
         self.requests = Requests(
             Journal(work.journals.requests(str(os.getpid())) if work.journals and asks else Path(os.devnull)), client
         )
@@ -85,7 +85,7 @@ class ArrivalUser(FastHttpUser):
                 else:
                     dropped += 1
             gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.load.duration))
-            if self.load.requests:
+            if self.load.asked:
                 self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
                 self.later.join(timeout=self.load.longest_after + self.load.timeout + 1)
         finally:
@@ -147,7 +147,7 @@ class ArrivalUser(FastHttpUser):
             call.url,
             data=call.payload,
             headers={"Content-Type": "application/json"},
-            name=f"{due.operation} {due.event}",
+            name=" ".join(filter(None, (due.operation, due.event))),
             catch_response=True,
         ) as response:
             _count_from(response, intended_ns)

@@ -112,27 +112,62 @@ class Shape(Value):
         return str(next(of for _, of in self if of is not None))
 
 
+Operation = Literal["raiseEvent", "pause", "resume", "terminate", "purge"]
+"""An operation of Dapr's workflow API on an instance, by its name there ("Workflow API reference")."""
+Times = tuple[Annotated[Seconds, Field(ge=0, le=600)], ...]
+
+
 class ClientRequest(Value):
     """
-    What clients ask of an instance after its start, by Dapr's workflow API: to take an event.
+    What clients ask of an instance after its start, by Dapr's workflow API: to take an event, to pause and to go on, to
+    end at once, or to be forgotten once it has ended.
 
     The seed decides of each instance whether it gets the request (`share`), and of these, which get it a second time
-    (`again`). It chooses the time of each from `after`, in seconds since the start was due. A request is not sent
-    before its start is answered, and not at all if that was refused.
+    (`again`). It chooses the time of each from `after`, in seconds since the start was due. Each pause is followed by a
+    resume, after one of the times in `resume_after`. A request is not sent before its start is answered, and not at all
+    if that was refused.
     """
 
-    operation: Literal["raiseEvent"]
-    event: str = Field(min_length=1, max_length=200, description="name of the event, one of the workflow's `events`")
-    after: tuple[Annotated[Seconds, Field(ge=0, le=600)], ...] = Field(
+    operation: Operation
+    event: str | None = Field(
+        default=None, min_length=1, max_length=200, description="name of the event, one of the workflow's `events`"
+    )
+    after: Times = Field(
         default=(0.0,), min_length=1, description="times since the start was due, from which the seed chooses"
+    )
+    resume_after: Times = Field(
+        default=(), description="of `pause`: times until the instance is resumed, from which the seed chooses"
     )
     share: float = Field(default=1, gt=0, le=1, description="of the instances, how many get the request")
     again: float = Field(default=0, ge=0, le=1, description="of these, how many get it a second time")
 
+    @property
+    def longest_after(self) -> float:
+        """
+        How many seconds after its start was due the request, or the resume that follows it, may be due.
+        """
+        return max(self.after) + max(self.resume_after, default=0.0)
+
+    @model_validator(mode="after")
+    def _fits_its_operation(self) -> ClientRequest:
+        if (self.event is not None) != (self.operation == "raiseEvent"):
+            raise ValueError("raiseEvent needs an event" if self.event is None else "event is for raiseEvent alone")
+        if bool(self.resume_after) != (self.operation == "pause"):
+            raise ValueError(
+                "resume_after is for pause alone"
+                if self.resume_after
+                else "pause needs resume_after: an instance that nobody resumes stands for ever"
+            )
+        return self
+
     def __str__(self) -> str:
+        def times(of: Times) -> str:
+            return " or ".join(f"{each:g}" for each in dict.fromkeys(of))
+
+        what = " ".join(filter(None, (self.operation, self.event)))
         twice = f", {self.again:.0%} of these twice" if self.again else ""
-        times = " or ".join(f"{each:g}" for each in dict.fromkeys(self.after))
-        return f"{self.operation} {self.event} for {self.share:.0%} of them{twice}, {times} s after the start was due"
+        resumed = f", and resume {times(self.resume_after)} s later" if self.resume_after else ""
+        return f"{what} for {self.share:.0%} of them{twice}, {times(self.after)} s after the start was due{resumed}"
 
 
 _MOST_PERIODS = 10_000
@@ -171,6 +206,9 @@ class Load(Value):
         default="poisson", description="gaps between starts: random, as of independent clients, or all the same"
     )
     mix: Mix = Field(default={}, description="kind -> weight; default: the kinds of the target, with their weights")
+    requests: tuple[ClientRequest, ...] = Field(
+        default=(), max_length=20, description="what clients ask of the instances after their start"
+    )
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
     retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
 
@@ -179,10 +217,10 @@ class Load(Value):
         """
         Each workflow that is started -> its share of the starts.
         """
-        return self.workflows or {self.workflow: Share(mix=self.mix)}
+        return self.workflows or {self.workflow: Share(mix=self.mix, requests=self.requests)}
 
     @property
-    def requests(self) -> Mapping[str, tuple[ClientRequest, ...]]:
+    def asked(self) -> Mapping[str, tuple[ClientRequest, ...]]:
         """
         Each workflow of whose instances clients ask something after their start -> what.
         """
@@ -193,7 +231,7 @@ class Load(Value):
         """
         How many seconds after its start was due a request may be due.
         """
-        return max((max(each.after) for requests in self.requests.values() for each in requests), default=0.0)
+        return max((each.longest_after for requests in self.asked.values() for each in requests), default=0.0)
 
     @property
     def started(self) -> str:
@@ -214,10 +252,10 @@ class Load(Value):
 
     @model_validator(mode="after")
     def _starts_one_or_several(self) -> Load:
-        if self.workflows and (self.workflow or self.mix):
+        if self.workflows and (self.workflow or self.mix or self.requests):
             raise ValueError(
-                "`workflows` says which workflows are started, each with its own `weight` and `mix`; give it, or "
-                "`workflow` and `mix` for a single one"
+                "`workflows` says which workflows are started, each with its own `weight`, `mix` and `requests`; give "
+                "it, or `workflow`, `mix` and `requests` for a single one"
             )
         return self
 

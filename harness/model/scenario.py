@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
 
 from harness.model.load import Load
-from harness.model.values import EndClass, NodeName, Point, Seconds, Value, one_or_more
+from harness.model.values import AskedEnd, EndClass, NodeName, Point, Seconds, Value, one_or_more
 from harness.names import Store
 
 
@@ -151,7 +151,7 @@ class Minimum(Value):
     @field_validator("classes")
     @classmethod
     def _are_ends(cls, classes: Mapping[str, int] | str) -> Mapping[str, int] | str:
-        ends = get_args(EndClass)
+        ends = get_args(EndClass) + get_args(AskedEnd)
         for name in classes if isinstance(classes, Mapping) else ():
             if name not in ends:
                 raise ValueError(f'"{name}" is no end of an instance; expected one of: {", ".join(ends)}')

@@ -44,6 +44,9 @@ def one_or_more(value: object) -> object:
 
 
 EndClass = Literal["completed", "compensated", "rejected", "refused"]
+"""How an instance ends by itself."""
+AskedEnd = Literal["terminated", "purged", "paused"]
+"""How an instance ends or stands because a client asked for it after the start."""
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 Point = Literal["before_body", "before_effect", "after_effect", "after_return"]
 """

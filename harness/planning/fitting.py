@@ -36,7 +36,9 @@ def fit(scenario: Scenario, target: Target) -> Scenario:
     Raises MisfitError if the scenario names a workflow or a kind that the target does not have.
     """
     load, checks = scenario.load, scenario.checks
-    named = load.workflows or {load.workflow or next(iter(target.workflows)): Share(mix=load.mix)}
+    named = load.workflows or {
+        load.workflow or next(iter(target.workflows)): Share(mix=load.mix, requests=load.requests)
+    }
     shares = {name: _whole(scenario, target, name, share) for name, share in named.items()}
     started = {name: target.workflows[name] for name in shares}
     kinds = {kind for workflow in started.values() for kind in workflow.kinds}
@@ -76,8 +78,8 @@ def _whole(scenario: Scenario, target: Target, name: str, share: Share) -> Share
             within = (*at, "mix", kind) if several else ("load", "mix", kind)
             _refuse_kind(scenario, within, kind, name, workflow.kinds)
     for number, request in enumerate(share.requests):
-        within = ("load", "workflows", name, "requests", number, "event")
-        if request.event not in workflow.events:
+        within = (*(at if several else ("load",)), "requests", number, "event" if request.event else "operation")
+        if request.event is not None and request.event not in workflow.events:
             hint = did_you_mean(request.event, workflow.events)
             raise MisfitError(scenario, within, f'{name} has no event "{request.event}" in target.yaml; {hint}')
         if workflow.start.id is not None:

@@ -62,12 +62,13 @@ def nodes(target: Target, main: int, store: Store = Store.REDIS) -> tuple[str, .
     return tuple(map(str, found))
 
 
-def links(target: Target, main: int, store: Store = Store.REDIS) -> tuple[str, ...]:
+def links(target: Target, main: int, store: Store = Store.REDIS, *, asks: bool = False) -> tuple[str, ...]:
     """
     Return the name of every link, `from->to`. All sidecars share one link to the scheduler, because the scheduler
-    itself tells them where to connect. Clients reach only the `main` replicas of the main application.
+    itself tells them where to connect. Clients reach only the `main` replicas of the main application, and their
+    sidecars if these start a workflow or take its events, or if clients ask something after the start (`asks`).
     """
-    by_dapr = any(isinstance(workflow.start, DaprStart) or workflow.events for workflow in target.workflows.values())
+    by_dapr = asks or any(isinstance(each.start, DaprStart) or each.events for each in target.workflows.values())
     client = Node(names.CLIENT)
     found = [Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))]
     for app in replicas(target, main):
@@ -103,7 +104,10 @@ def make(
         raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
 
     replicas_, store = scenario.topology.replicas, scenario.topology.store
-    all_nodes, all_links = nodes(target, replicas_, store), links(target, replicas_, store)
+    all_nodes, all_links = (
+        nodes(target, replicas_, store),
+        links(target, replicas_, store, asks=bool(scenario.load.asked)),
+    )
     ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
     points.refuse_unseen(scenario, target)
     of = {"nodes": all_nodes, "links": all_links, "services": ready}

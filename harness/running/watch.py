@@ -18,7 +18,7 @@ from harness.errors import EvidenceError
 from harness.evidence.engine import State
 from harness.journal import Journals, Tail
 from harness.model import Ending
-from harness.rows import OPERATIONS, Invoked, OperationRow
+from harness.rows import OPERATIONS, REQUESTS, Invoked, OperationRow, Requested, RequestRow
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +46,12 @@ class Watch:
         self._engine = engine
         self._workflows = workflows
         self._tails: dict[Path, Tail[OperationRow]] = {}
+        self._request_tails: dict[Path, Tail[RequestRow]] = {}
         self._calls: dict[str, Invoked] = {}
         self._open: dict[str, str] = {}
         self._accepted: set[str] = set()
         self._unanswered: set[str] = set()
+        self._purged: set[str] = set()
         self._alive: set[str] = set()
         self._seen: tuple[int, ...] = ()
         self._moved = time.monotonic()
@@ -66,6 +68,10 @@ class Watch:
         for file in self._journals.every_operations():
             for row in self._tails.setdefault(file, Tail(file, OPERATIONS, _note)).poll():
                 self._take(row)
+        for file in self._journals.every_requests():
+            for request in self._request_tails.setdefault(file, Tail(file, REQUESTS, _note)).poll():
+                if isinstance(request, Requested) and request.operation == "purge":
+                    self._purged.add(request.instance_id)
         states = self._states()
         for instance, state in states.items():
             if state.terminal is not None:
@@ -119,9 +125,9 @@ class Watch:
         The instances that were accepted and have not ended, and those that the engine runs.
 
         If the outcome of a start is unknown or refused, and the engine does not know the instance, there is nothing to
-        wait for.
+        wait for. Nor if a client asked for its purge.
         """
-        return self._alive | (self._accepted & self._open.keys())
+        return self._alive | ((self._accepted & self._open.keys()) - self._purged)
 
     @property
     def unsettled(self) -> int:

@@ -44,7 +44,14 @@ PALETTE = {
 }
 """Name -> colour. All light colours are different, because the page makes a chart dark by replacing them."""
 
-_CLASSES = {"completed": "blue", "compensated": "violet", "rejected": "grey", "refused": "muted"}
+_CLASSES = {
+    "completed": "blue",
+    "compensated": "violet",
+    "rejected": "grey",
+    "refused": "muted",
+    "terminated": "grey",
+    "purged": "muted",
+}
 _TONES = {"holds": "grey", "unknown": "amber", "violated": "red"}
 
 

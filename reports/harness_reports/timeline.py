@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness import names
-from harness.checkers.traces import Body, Call, Effect, Event, Struck, Trace
+from harness.checkers.traces import Asked, Body, Call, Effect, Event, Struck, Trace
 from harness.evidence.columns import NEVER_NS
 from harness_reports import words
 
@@ -29,6 +29,9 @@ _TOLD = {
     "executionStarted": ("begins", "the workflow {name} begins"),
     "executionCompleted": ("ends", "the workflow ends"),
     "executionTerminated": ("terminated", "the workflow is terminated"),
+    "executionSuspended": ("paused", "the workflow is paused"),
+    "executionResumed": ("resumed", "the workflow is resumed"),
+    "eventRaised": ("event {name}", "the event {name} is taken in"),
     "taskScheduled": ("{name} ordered", "task {task} ({name}) is ordered"),
     "taskCompleted": ("{name} done", "task {task} ({name}) has its result"),
     "taskFailed": ("{name} failed", "task {task} ({name}) has failed"),
@@ -98,6 +101,7 @@ def of(trace: Trace, nodes: Sequence[str], origin_ns: int, most: int) -> Timelin
 
     told = [
         *(_call(call, at) for call in trace.calls),
+        *(_asked(asked, at) for asked in trace.asked),
         *_events(trace.events, at),
         *(_body(body, trace.ended_by(body), at) for body in trace.bodies),
         *(_effect(effect, effect.at_ns, nodes, at) for effect in trace.effects if effect.at_ns is not None),
@@ -158,6 +162,15 @@ def _hit(node: str) -> tuple[str, ...]:
 
 
 def _call(call: Call, at: Clock) -> Entry:
+    return _of_client(call, at, f"start, try {call.number}", f"to start it, try {call.number}")
+
+
+def _asked(asked: Asked, at: Clock) -> Entry:
+    what = asked.operation if asked.name is None else f"{asked.operation} {asked.name}"
+    return _of_client(asked, at, what, f"for {what}")
+
+
+def _of_client(call: Call, at: Clock, label: str, what: str) -> Entry:
     end = None if call.completed_ns is None else at(call.completed_ns)
     status = "no answer" if call.status is None else f"status {call.status}"
     told = {"ok": "accepted", "fail": "refused"}.get(call.outcome, call.outcome)
@@ -166,8 +179,8 @@ def _call(call: Call, at: Clock) -> Entry:
         end,
         "client",
         (CLIENT,),
-        f"start, try {call.number}",
-        f"a client asks {call.node} to start it, try {call.number}: {told}, {status}",
+        label,
+        f"a client asks {call.node} {what}: {told}, {status}",
         _joined(call.detail),
         bad=call.outcome != "ok",
     )

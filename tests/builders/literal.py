@@ -2,7 +2,8 @@
 A small literal run of the reference target, and lies about it.
 
 `a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected after a client
-had raised an event, `e` completed at the second try, and `u` whose answer never came and which never began.
+had raised an event, `e` completed at the second try, and `u` whose answer never came and which never began. Clients
+paused and resumed `f`, which was rejected, terminated `g`, and purged `h`.
 """
 
 import itertools
@@ -19,6 +20,7 @@ CLIENT = "locust-1"
 QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
 SHIPPING = {"provider": "kestrel", "price": 650}
 EVENT, PAYLOAD = "approval", json.dumps({"number": 1})
+TAKEN = {"raiseEvent": "eventRaised", "resume": "executionResumed", "terminate": "executionTerminated"}
 FAILED = object()
 """As an activity's result: it failed, and the next task is its second try."""
 
@@ -31,6 +33,14 @@ def of(name=None, *, payload, **others):
 def request(instance, kind):
     """What the client sends."""
     return {"order_id": instance, "kind": kind, "sku": f"sku-{instance}", "quantity": 2}
+
+
+def ending(order, tasks, result):
+    """What a workflow returns."""
+    quoted = any(activity == "quote_v1" for activity, *_ in tasks)
+    output = {"outcome": result, **{name: order[name] for name in ("order_id", "sku", "quantity")}}
+    output |= {"quotes": QUOTES if quoted else {}, "provider": "kestrel" if quoted else None}
+    return output | {"shipment": tasks[-1][2] if result == "completed" else None}
 
 
 class Story:
@@ -66,19 +76,38 @@ class Story:
             row | {"source": source, "position": position, "attributes": json.dumps(attributes)}
         )
 
-    def raise_event(self, instance):
-        """A client raises an event, and is told yes. Returns when the engine took it."""
+    def ask(self, instance, operation, name=None, payload=None):
+        """A client asks something of an instance, and is told yes. Returns when the engine took it."""
         due = self.tick()
-        row = {"request_id": f"{CLIENT}/1", "instance_id": instance, "number": 1, "client": CLIENT, "outcome": "ok"}
-        row |= {"operation": "raiseEvent", "name": EVENT, "payload": PAYLOAD, "node": "sidecar-1", "status": 202}
+        number = sum(row["instance_id"] == instance for row in self.rows["requests"]) + 1
+        row = {"request_id": f"{CLIENT}/{len(self.rows['requests']) + 1}", "instance_id": instance, "number": number}
+        row |= {"operation": operation, "name": name, "payload": payload, "client": CLIENT, "outcome": "ok"}
+        row |= {"node": f"sidecar-{number % 2}", "status": 202}
         self.rows["requests"].append(row | {"intended_ns": due, "invoked_ns": self.tick()})
         taken = self.tick()
         self.rows["requests"][-1]["completed_ns"] = self.tick()
         self.tick()
         return taken
 
-    def instance(self, instance, kind, tasks, result, *, approved=False):
-        """`tasks`: (activity, what its input adds, result, what it does in the world)."""
+    def turn(self, instance, asked, history):
+        """A turn begins, which takes in what a client has asked; before a resume one that took in the pause."""
+        if asked == "pause":
+            taken = self.ask(instance, "pause")
+            history += [("workflowStarted", self.tick(), {}), ("executionSuspended", taken, {})]
+            asked = "resume"
+        raised = {"name": EVENT, "payload": PAYLOAD} if asked == "raiseEvent" else {}
+        taken = asked and self.ask(instance, asked, **raised)
+        turn = self.tick()
+        history.append(("workflowStarted", turn, {}))
+        if asked:
+            history.append((TAKEN[asked], taken, raised))
+        return turn
+
+    def instance(self, instance, kind, tasks, result, *, asked=None):
+        """
+        `tasks`: (activity, what its input adds, result, what it does in the world). `asked` is what a client asks
+        before the first of them has its result.
+        """
         call = self.call(instance, kind, "ok", 202)
         order = request(instance, kind)
         created = self.tick()
@@ -105,11 +134,9 @@ class Story:
             delivery |= {"attempt_id": f"app-0#{len(self.rows['deliveries'])}", "outcome": outcome}
             delivery |= {"detail": "no"} if answer is FAILED else {}
             self.rows["deliveries"].append(delivery | {"delivered_ns": begun, "completed_ns": done})
-            taken = self.raise_event(instance) if approved else None
-            turn = self.tick()
-            history.append(("workflowStarted", turn, {}))
-            if taken is not None:
-                history.append(("eventRaised", taken, {"name": EVENT, "payload": PAYLOAD}))
+            turn = self.turn(instance, asked, history)
+            if asked == "terminate":
+                break
             if answer is not FAILED:
                 history.append(("taskCompleted", done, of(task_id=task, payload=answer)))
                 first = None
@@ -121,30 +148,27 @@ class Story:
             fired = self.tick(300)
             history.append(("workflowStarted", self.tick(), {}))
             history.append(("timerFired", fired, {"task_id": timer, "fire_at_ns": due}))
-        quoted = any(activity == "quote_v1" for activity, *_ in tasks)
-        output = {"outcome": result, **{name: order[name] for name in ("order_id", "sku", "quantity")}}
-        output |= {"quotes": QUOTES if quoted else {}, "provider": "kestrel" if quoted else None}
-        output |= {"shipment": tasks[-1][2] if result == "completed" else None}
-        history.append(("executionCompleted", self.tick(), of(event_id=next(ids), payload=output)))
+        output = None if result is None else ending(order, tasks, result)
+        ended = {"event_id": next(ids)} if output is None else of(event_id=next(ids), payload=output)
+        history.append(("executionCompleted", self.tick(), ended))
         for position, (event, at_ns, others) in enumerate(history):
             row = {"instance_id": instance, "position": position, "event_id": -1, "event": event, "at_ns": at_ns}
             self.rows["history"].append(row | others)
-        self.rows["instances"].append(
-            {
-                "instance_id": instance,
-                "workflow": "order_v1",
-                "status": "COMPLETED",
-                "outcome": result,
-                "output": json.dumps(output),
-                "created_ns": created,
-                "completed_ns": self.now,
-                "generation": 1,
-                "history_length": len(history),
-                "history_rows": len(history),
-                "inbox_length": 0,
-                "inbox_rows": 0,
-            }
-        )
+        self.stored(instance, created, len(history), output)
+
+    def stored(self, instance, created, length, output):
+        row = {"instance_id": instance, "workflow": "order_v1", "created_ns": created, "completed_ns": self.now}
+        row |= {"status": "TERMINATED", "outcome": None, "output": None, "generation": 1}
+        if output is not None:
+            row |= {"status": "COMPLETED", "outcome": output["outcome"], "output": json.dumps(output)}
+        counted = {"history_length": length, "history_rows": length, "inbox_length": 0, "inbox_rows": 0}
+        self.rows["instances"].append(row | counted)
+
+    def purged(self, instance):
+        """A client purges an instance, and the engine has nothing of it any more."""
+        self.ask(instance, "purge")
+        for table in ("instances", "history"):
+            self.rows[table] = [row for row in self.rows[table] if row["instance_id"] != instance]
 
     def read(self):
         """Dapr's API is asked for everything that a client asked for."""
@@ -195,11 +219,15 @@ def sound():
     )
     lost = [story.reserve("c"), *story.quotes(), story.ship("c", None), story.cancel("c"), story.release("c")]
     story.instance("c", "lost_for_good", lost, "compensated")
-    story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected", approved=True)
+    story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected", asked="raiseEvent")
     failed = ("register_shipment_v1", SHIPPING, FAILED, None)
     retried = [story.reserve("e"), *story.quotes(), failed, story.ship("e", "k")]
     story.instance("e", "flaky", retried, "completed")
     story.call("u", "plain", "unknown", None)
+    story.instance("f", "scarce", [story.reserve("f", answer=False)], "rejected", asked="pause")
+    story.instance("g", "plain", [story.reserve("g")], None, asked="terminate")
+    story.instance("h", "plain", [story.reserve("h"), *story.quotes(), story.ship("h", "k")], "completed")
+    story.purged("h")
     story.read()
     for number, delivery in enumerate(r for r in story.rows["deliveries"] if r["activity"] == "reserve_stock_v1"):
         story.rows["api_calls"] += update(delivery, number)
@@ -445,9 +473,14 @@ def planned():
     )
     ledgers = (*made.target.ledgers, calls)
     described = made.target.model_copy(update={"balances": {"stock": stock}, "ledgers": ledgers})
-    request = ClientRequest(operation="raiseEvent", event=EVENT)
+    requests = (
+        ClientRequest(operation="raiseEvent", event=EVENT),
+        ClientRequest(operation="pause", resume_after=(1.0,)),
+        ClientRequest(operation="terminate"),
+        ClientRequest(operation="purge"),
+    )
     load = made.scenario.load
-    share = Share(mix=load.mix, requests=(request,))
+    share = Share(mix=load.mix, requests=requests)
     load = load.model_copy(update={"workflow": "", "mix": {}, "workflows": {load.workflow: share}})
     scenario_made = made.scenario.model_copy(update={"checks": checks, "load": load})
     return made.model_copy(update={"tap": True, "scenario": scenario_made, "target": described})

@@ -48,7 +48,7 @@ WITH load AS (
                 THEN 'is not in the plan'
             WHEN (numbered.operation, numbered.name, numbered.payload) IS DISTINCT FROM (planned.operation, planned.name, planned.payload)
                 AND planned.instance_id IS NOT NULL
-                THEN 'is another one in the plan: ' || planned.operation || ' ' || planned.name || ' with ' || planned.payload
+                THEN 'is another one in the plan: ' || concat_ws(' ', planned.operation, planned.name, planned.payload)
             WHEN starts.instance_id IS NULL THEN 'is to an instance that nobody started'
             WHEN starts.refused THEN 'is to an instance whose start was refused'
             WHEN abs(numbered.intended_ns - starts.intended_ns - planned.after_ns) > 1000000 THEN 'was not due when the plan says'
@@ -58,7 +58,7 @@ WITH load AS (
             WHEN numbered.invoked_ns - greatest(numbered.intended_ns, starts.answered_ns) > 600000000000 THEN 'was sent more than ten minutes too late'
             WHEN numbered.completed_ns < numbered.invoked_ns THEN 'was answered before it was sent'
             WHEN numbered.completed_ns - numbered.invoked_ns > 600000000000 THEN 'was answered more than ten minutes later'
-            WHEN numbered.outcome IS DISTINCT FROM CASE numbered.status WHEN 202 THEN 'ok' WHEN 400 THEN 'fail' ELSE 'unknown' END
+            WHEN numbered.outcome IS DISTINCT FROM CASE numbered.status WHEN 202 THEN 'ok' WHEN 400 THEN 'fail' WHEN 404 THEN 'fail' ELSE 'unknown' END
                 THEN 'was ' || coalesce(numbered.outcome, 'nothing') || ', and the status ' || coalesce(numbered.status::VARCHAR, 'that is missing') || ' means something else'
             WHEN numbered.completed_ns IS NULL AND numbered.status IS NOT NULL THEN 'has a status, and was never answered'
             WHEN (numbered.outcome = 'ok') <> (numbered.detail IS NULL) THEN 'has an error or lacks one'

@@ -13,7 +13,10 @@ WITH orders AS (
     -- that is recorded for a turn it does not belong to does. If it has ended, it ended as FAILED, for that reason.
     SELECT instance_id, event_id, event, task_id, coalesce(name, '') AS name, position, at_ns
     FROM suspects
-    WHERE event_id >= 0 AND event IN ('taskScheduled', 'timerCreated', 'childWorkflowInstanceCreated')
+    WHERE event_id >= 0
+        AND event IN ('taskScheduled', 'timerCreated', 'childWorkflowInstanceCreated')
+        -- A paused worker orders again, too (paused_turn_ordered_again).
+        AND instance_id NOT IN (SELECT instance_id FROM suspects WHERE event = 'executionSuspended')
 ), twice AS (
     SELECT
         instance_id,

@@ -2,7 +2,7 @@
 -- number: 12
 -- layer: engine
 -- seen: 1.18.2
--- explains: phantom_event
+-- explains: phantom_request
 -- sentence: {instance_id}: the event {name}, which the engine got once, at {at_ns:at}, is in its history at position
 --   {first_position} and again at {again_position}, in a later turn; after {fault} of {node} ({applied_ns:at}).
 WITH twice AS (

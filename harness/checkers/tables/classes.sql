@@ -14,6 +14,10 @@
 --
 -- A child workflow is an instance of its own, which another one ordered: it was asked for as its root was, the instance at
 -- the head of its family. Where target.yaml says nothing of its workflow, COMPLETED counts as completed.
+--
+-- terminated, purged and paused are what a client may have asked for: a terminate that was not refused may end the
+-- instance and its children, a purge may take their rows away, and after a pause the instance may stand, unless a resume
+-- that was sent later was acknowledged. Such an end is no violation, and effects that it leaves standing are none.
 WITH nameless AS (
     SELECT instances.workflow, count(*) AS found
     FROM instances
@@ -33,6 +37,19 @@ WITH nameless AS (
     SELECT DISTINCT instance_id
     FROM unanswered
     WHERE kept IS NULL
+), asked AS (
+    SELECT
+        instance_id,
+        bool_or(operation = 'terminate' AND outcome IS DISTINCT FROM 'fail') AS may_end,
+        bool_or(operation = 'purge' AND outcome IS DISTINCT FROM 'fail') AS may_vanish,
+        bool_or(operation = 'pause' AND outcome = 'unknown')
+            OR coalesce(
+                max(CASE WHEN operation = 'pause' AND outcome = 'ok' THEN completed_ns END)
+                >= coalesce(max(CASE WHEN operation = 'resume' AND outcome = 'ok' THEN invoked_ns END), 0),
+                FALSE
+            ) AS may_stand
+    FROM requests
+    GROUP BY instance_id
 ), known AS (
     SELECT
         instance_id,
@@ -64,14 +81,18 @@ WITH nameless AS (
         ledger.last_forward_ns,
         ledger.first_compensation_ns,
         inversions.instance_id IS NOT NULL AS inverted,
-        open_effects.instance_id IS NOT NULL AS is_open
+        open_effects.instance_id IS NOT NULL AS is_open,
+        coalesce(asked.may_end, FALSE) AS may_end,
+        coalesce(asked.may_vanish, FALSE) AS may_vanish,
+        coalesce(asked.may_stand, FALSE) AS may_stand
     FROM calls
     FULL JOIN instances USING (instance_id)
     FULL JOIN ledger USING (instance_id)
     LEFT JOIN inversions USING (instance_id)
     LEFT JOIN open_effects USING (instance_id)
+    LEFT JOIN asked USING (instance_id)
 ), children AS (
-    SELECT children.instance_id, roots.told
+    SELECT children.instance_id, roots.told, roots.may_end, roots.may_vanish
     FROM instances AS children
     JOIN instances AS parents
         ON parents.instance_id = children.parent_id
@@ -80,7 +101,10 @@ WITH nameless AS (
     WHERE children.root_id IS NOT NULL
 ), told AS (
     SELECT
-        known.* EXCLUDE (told),
+        known.* EXCLUDE (told, may_end, may_vanish, may_stand),
+        coalesce(known.status = 'TERMINATED' AND (known.may_end OR children.may_end), FALSE) AS terminated,
+        NOT known.stored AND (known.may_vanish OR coalesce(children.may_vanish, FALSE)) AS purged,
+        coalesce(known.status = 'SUSPENDED' AND known.may_stand, FALSE) AS paused,
         CASE WHEN known.is_child THEN children.told ELSE known.told END AS told,
         CASE
             WHEN known.is_child AND known.status = 'COMPLETED' AND known.workflow NOT IN (SELECT workflow FROM outcomes)
@@ -101,21 +125,22 @@ WITH nameless AS (
         *,
         coalesce(told, 'refused') = 'refused' AND (stored OR forwards + compensations > 0) AS phantom,
         coalesce(told = 'accepted', FALSE)
-            AND (NOT stored OR coalesce(ended AND ends = 'completed' AND calls > 0 AND forwards = 0 AND NOT is_open, FALSE)) AS lost,
+            AND (NOT (stored OR purged) OR coalesce(ended AND ends = 'completed' AND calls > 0 AND forwards = 0 AND NOT is_open, FALSE)) AS lost,
         running
+            AND NOT paused
             AND (SELECT settled FROM run)
             AND coalesce(created_ns <= (SELECT settled_ns FROM run), TRUE) AS stuck,
-        coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED') AND NOT ended, FALSE) AS failed,
+        coalesce(status IN ('FAILED', 'TERMINATED', 'CANCELED') AND NOT ended AND NOT terminated, FALSE) AS failed,
         repeated > 0 AS duplicated,
         overdone > 0 AND NOT is_open AS over_compensated,
-        stored AND NOT running AND NOT is_open AND owed > 0 AND (
+        stored AND NOT running AND NOT is_open AND owed > 0 AND (ended OR NOT terminated) AND (
             coalesce(ends = 'compensated', FALSE)
             OR (compensations > 0 AND coalesce(ends <> 'completed', TRUE))
         ) AS half_compensated,
         coalesce(last_forward_ns > first_compensation_ns, FALSE) OR inverted AS misordered,
         coalesce(
             CASE
-                WHEN NOT stored THEN told <> 'refused' AND forwards + compensations > 0
+                WHEN NOT stored THEN told <> 'refused' AND NOT purged AND forwards + compensations > 0
                 WHEN asked_workflow <> workflow THEN TRUE
                 WHEN is_open THEN FALSE
                 WHEN NOT ended THEN FALSE
@@ -129,7 +154,7 @@ WITH nameless AS (
     FROM told
 )
 SELECT
-    * EXCLUDE (inverted, is_open, is_child),
+    * EXCLUDE (inverted, is_open, is_child, terminated, paused),
     CASE
         WHEN phantom THEN 'phantom'
         WHEN lost THEN 'lost'
@@ -141,6 +166,9 @@ SELECT
         WHEN misordered THEN 'misordered'
         WHEN contradiction THEN 'contradiction'
         WHEN ended THEN coalesce(ends, 'undeclared')
+        WHEN terminated THEN 'terminated'
+        WHEN paused THEN 'paused'
+        WHEN purged THEN 'purged'
         WHEN running THEN 'running'
         WHEN stored THEN 'unclassified'
         WHEN told = 'refused' THEN 'refused'

@@ -42,12 +42,16 @@ SEEN = {
     "history_hole": {"history_hole": {"scarce-000044"}},
     "inbox_hole": {"inbox_hole": {"lost_for_good-000249"}},
     "last_task_unrecorded": {"last_task_unrecorded": {"scarce-000044"}},
+    "paused_turn_ordered_again": {"paused_turn_ordered_again": {"plain-000056"}},
+    "purge_leaves_metadata": {"purge_leaves_metadata": {"plain-000197"}},
     "result_discarded": {"result_discarded": {"lost_for_good-000123"}},
+    "resumed_while_not_paused": {"resumed_while_not_paused": {"lost_answer-000049"}},
     "scheduler_waits_for_lease": {"scheduler_waits_for_lease": {None}},
     "sidecar_hosts_nothing": {"sidecar_hosts_nothing": {"flaky-000424"}},
     "stalled_by_timer": {"stalled_by_timer": {"lost_for_good-000086"}},
     "start_never_run": {"start_never_run": {"lost_answer-000569"}},
     "start_repeated": {"start_repeated": {"good-000025"}},
+    "terminated_code_went_on": {"terminated_code_went_on": {"lost_answer-000227"}},
     "timer_of_later_generation": {"timer_of_later_generation": {"lost-000062"}},
 }
 """Sighting -> what each finding that recognises it names there; none else may."""
@@ -87,7 +91,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 15))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 19))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -359,7 +363,72 @@ def stalled(rows):
     return timer
 
 
+def until_second_turn(rows, status, *taken):
+    """The second turn of `a` takes in these events, and there is no later one."""
+    second = [row for row in events(rows, "a") if row["event"] == "workflowStarted"][1]["position"]
+    for row in events(rows, "a"):
+        if row["position"] > second:
+            rows["history"].remove(row)
+    for event in taken:
+        append_event(rows, "a", event=event, task_id=0 if event == "taskCompleted" else None)
+    change(
+        rows, "instances", {"status": status, "outcome": None, "output": None, "completed_ns": None}, instance_id="a"
+    )
+    counted(rows)
+
+
+QUOTE = {"event": "taskScheduled", "name": "quote_v1", "task_id": 1, "event_id": 1}
+
+
+def paused_and_ordered(rows):
+    """`a` takes in a result and then a pause, and orders what follows from the result: that is right."""
+    until_second_turn(rows, "SUSPENDED", "taskCompleted", "executionSuspended")
+    append_event(rows, "a", **QUOTE)
+
+
+def ordered_while_paused(rows):
+    """And the next turn orders it again."""
+    paused_and_ordered(rows)
+    append_event(rows, "a", event="workflowStarted")
+    append_event(rows, "a", **QUOTE)
+
+
+def terminated(rows, *taken, ordered):
+    """`a` takes in these events in the turn that ends it, and orders something after its end."""
+    until_second_turn(rows, "TERMINATED", *taken)
+    append_event(rows, "a", event="executionCompleted", event_id=1)
+    append_event(rows, "a", **{**QUOTE, "event_id": ordered})
+
+
+def went_on(rows):
+    terminated(rows, "executionTerminated", "taskCompleted", ordered=2)
+
+
+def purged(rows, *, outcome="ok"):
+    """Of `a` only its metadata is left."""
+    for row in events(rows, "a"):
+        rows["history"].remove(row)
+    gone = {"status": "PENDING", "workflow": None, "outcome": None, "output": None, "created_ns": None}
+    gone |= {"completed_ns": None, "history_rows": 0, "inbox_rows": 0, "inbox_length": 0}
+    change(rows, "instances", gone, instance_id="a")
+    asked = {"request_id": "locust-1/99", "instance_id": "a", "operation": "purge", "outcome": outcome, "status": 202}
+    asked |= {"number": 1, "client": "locust-1", "node": "sidecar-1"}
+    rows["requests"].append(asked | {"intended_ns": T0, "invoked_ns": T0, "completed_ns": T0 + 5 * MS})
+
+
+def resumed_unpaused(
+    rows, *taken, error="WorkflowStateError: Don't know how to handle event of type 'executionResumed'"
+):
+    """`a` takes in a resume, and fails."""
+    until_second_turn(rows, "FAILED", *taken, "executionResumed")
+    append_event(rows, "a", event="executionCompleted", event_id=1, error=error)
+
+
 CAUSES = {
+    "resumed_while_not_paused": [resumed_unpaused],
+    "paused_turn_ordered_again": [ordered_while_paused],
+    "terminated_code_went_on": [went_on],
+    "purge_leaves_metadata": [purged],
     "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
     "event_taken_twice": [taken_twice],
@@ -752,7 +821,67 @@ def ran_once(rows):
             row["started_ns"] = created
 
 
+def ordered_after_resume(rows):
+    """It ordered it again after it was resumed: its worker had all events then."""
+    paused_and_ordered(rows)
+    append_event(rows, "a", event="workflowStarted")
+    append_event(rows, "a", event="executionResumed")
+    append_event(rows, "a", **QUOTE)
+
+
+def ordered_more_while_paused(rows):
+    """It ordered something else while it was paused."""
+    paused_and_ordered(rows)
+    append_event(rows, "a", event="workflowStarted")
+    append_event(rows, "a", **{**QUOTE, "event_id": 2, "task_id": 2})
+
+
+def failed_while_paused(rows):
+    """It failed for a reason of its own."""
+    ordered_while_paused(rows)
+    append_event(rows, "a", event="executionCompleted", event_id=2, error="ValueError: no")
+    change(rows, "instances", {"status": "FAILED"}, instance_id="a")
+
+
+def nothing_after_terminate(rows):
+    """Nothing came after the terminate that its code could go on with."""
+    terminated(rows, "taskCompleted", "executionTerminated", ordered=2)
+
+
+def ordered_before_its_end(rows):
+    """What was ordered has the smaller id."""
+    terminated(rows, "executionTerminated", "taskCompleted", ordered=0)
+
+
+def purged_and_store_hit(rows):
+    """The store may have lost what is not there."""
+    purged(rows)
+    rows["faults"].append(fault("kill", "redis", T0, T0 + 1000 * MS))
+
+
+def purge_refused(rows):
+    purged(rows, outcome="fail")
+
+
+def resumed_and_failed(rows):
+    """It was paused."""
+    resumed_unpaused(rows, "executionSuspended")
+
+
+def resumed_and_failed_itself(rows):
+    resumed_unpaused(rows, error="ValueError: no")
+
+
 ALIKE = [
+    resumed_and_failed,
+    resumed_and_failed_itself,
+    ordered_after_resume,
+    ordered_more_while_paused,
+    failed_while_paused,
+    nothing_after_terminate,
+    ordered_before_its_end,
+    purged_and_store_hit,
+    purge_refused,
     started_again_by_the_app,
     started_again_without_fault,
     started_again_beside_the_fault,

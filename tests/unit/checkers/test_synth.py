@@ -49,7 +49,9 @@ def _real(tmp_path):
         read = scenario.load(scenario.find("baseline"), ["checks.minimum={instances: 1}"])
         run = RunDir(tmp_path / "real")
         write_evidence(run.evidence, rows)
-        run.save_plan(plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2"))
+        made = plan.make(read, target.load(read.target), seed=1, dapr_version="1.18.2")
+        asking = made.scenario.model_copy(update={"load": literal.planned().scenario.load})
+        run.save_plan(made.model_copy(update={"scenario": asking}))
         return run
 
     return of
@@ -88,7 +90,7 @@ def test_it_says_of_itself_that_nothing_was_run(real, tmp_path):
     assert run.path.name.endswith("-baseline-synthetic-1")
     assert verdict.scenario == "baseline-synthetic"
     assert verdict.claim.startswith(
-        "SYNTHETIC: 12 instances made from the 6 of real (`harness synth`, seed 1). Nothing "
+        "SYNTHETIC: 18 instances made from the 9 of real (`harness synth`, seed 1). Nothing "
     )
 
 
@@ -122,7 +124,7 @@ def test_a_copy_has_names_and_times_of_its_own(real, tmp_path):
 
 
 def test_each_history_lies_together_and_in_order(real, tmp_path):
-    run, _, _ = synth.make(real(sound()), 52, 1, tmp_path / "made")
+    run, _, _ = synth.make(real(sound()), 54, 1, tmp_path / "made")
 
     found = [(row["instance_id"], row["position"]) for row in rows_of(run, schema.HISTORY)]
     heads = [here[0] for here, before in zip(found, [(None, 0), *found], strict=False) if here[0] != before[0]]
@@ -178,7 +180,7 @@ def test_one_that_is_not_like_the_real_run_is_no_run(real, tmp_path, monkeypatch
 
 
 def test_fewer_than_there_are_is_a_usage_error(real, tmp_path):
-    with pytest.raises(UsageError, match="real has 6 instances already"):
+    with pytest.raises(UsageError, match="real has 9 instances already"):
         synth.make(real(sound()), 4, 1, tmp_path / "made")
 
 
@@ -193,9 +195,9 @@ def test_a_run_without_effects_cannot_be_copied(real, tmp_path):
 def test_the_command_shows_what_it_compared(real, tmp_path, capsys):
     like = real(sound())
 
-    cli.app(["synth", "20", "--like", str(like.path), "--out", str(tmp_path / "made")], standalone_mode=False)
+    cli.app(["synth", "27", "--like", str(like.path), "--out", str(tmp_path / "made")], standalone_mode=False)
 
     printed = capsys.readouterr().out
     assert "rows an instance" in printed
-    assert "20 instances; " in printed
+    assert "27 instances; " in printed
     assert rundir.find(tmp_path / "made", "latest").load_plan().scenario.name == "baseline-synthetic"

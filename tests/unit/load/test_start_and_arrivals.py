@@ -118,11 +118,19 @@ def test_a_request_goes_to_the_sidecar_after_that_of_the_start_with_its_names_qu
     assert call.url == "http://127.0.0.1:3501/v1.0/workflows/dapr/id%2F1/raiseEvent/go%20on"
 
 
+def test_what_is_no_event_has_no_name_and_no_body():
+    call = post(Due(2, 3.0, "terminate", None, None), ARRIVAL, BY_DAPR, ENDPOINTS)
+
+    assert call.payload is None
+    assert call.url == "http://127.0.0.1:3500/v1.0/workflows/dapr/id%2F1/terminate"
+
+
 @pytest.mark.parametrize(
     ("status", "text", "answer"),
     [
         (202, "", Answer("ok")),
         (400, "no name", Answer("fail", detail="no name")),
+        (404, "no such instance", Answer("fail", detail="no such instance")),
         (500, "no such instance", Answer("unknown", detail="no such instance")),
         (502, "", Answer("unknown", detail="HTTP 502")),
         (None, "connection closed.", Answer("unknown", detail="connection closed.")),

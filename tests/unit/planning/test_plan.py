@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import Activity, FaultEntry, Gate, Load, Nemesis
+from harness.model import Activity, ClientRequest, FaultEntry, Gate, HttpStart, Load, Nemesis
 from harness.planning import plan, scenario, target
 from harness.runtime import shipped
 
@@ -37,6 +37,17 @@ def test_nodes_and_links_are_named_after_their_roles(read):
         *("sidecar-0->redis", "sidecar-0->placement-0", "app-0->sidecar-0", "client->app-0", "client->sidecar-0"),
         *("sidecar-1->redis", "sidecar-1->placement-0", "app-1->sidecar-1", "client->app-1", "client->sidecar-1"),
     )
+
+
+def test_clients_reach_the_sidecars_where_they_ask_something_after_the_start(read):
+    made, described = read
+    pay = described.workflows["payment_v1"].model_copy(update={"start": HttpStart(http="/pay")})
+    by_http = described.model_copy(update={"workflows": {"payment_v1": pay}})
+    terminate = made.load.model_copy(update={"requests": (ClientRequest(operation="terminate"),)})
+
+    assert not any("client->sidecar" in link for link in make((made, by_http)).links)
+    asked = make((made.model_copy(update={"load": terminate}), by_http))
+    assert {"client->sidecar-0", "client->sidecar-1"} <= set(asked.links)
 
 
 @pytest.mark.parametrize(

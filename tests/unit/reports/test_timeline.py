@@ -97,6 +97,33 @@ def test_all_that_tell_of_an_instance_are_merged_on_one_clock_and_faults_stand_a
     assert (told.first, told.last, told.hidden, told.missing) == (5.5, 9.5, 0, ())
 
 
+def test_what_a_client_asks_after_the_start_is_told_and_what_the_engine_makes_of_it(folder):
+    asked = {"instance_id": "b", "client": "c", "outcome": "ok", "status": 202, "intended_ns": ns(2)}
+    pause = {"request_id": "c/1", "number": 1, "operation": "pause", "node": "sidecar-1"}
+    event = {"request_id": "c/2", "number": 2, "operation": "raiseEvent", "name": "nod", "payload": "1"}
+    tables.write(
+        folder,
+        schema.REQUESTS,
+        [
+            {**asked, **pause, "invoked_ns": ns(2), "completed_ns": ns(2.5)},
+            {**asked, **event, "node": "sidecar-0", "invoked_ns": ns(3), "completed_ns": ns(3.5)},
+        ],
+    )
+    of = {"instance_id": "b", "event_id": -1}
+    history = [
+        {**of, "position": 0, "event": "executionSuspended", "at_ns": ns(2.25)},
+        {**of, "position": 1, "event": "eventRaised", "name": "nod", "at_ns": ns(3.25)},
+    ]
+    tables.write(folder, schema.HISTORY, history)
+
+    assert [(entry.at, entry.label, entry.text) for entry in read(folder, "b").entries[1:]] == [
+        (2.0, "pause", "a client asks sidecar-1 for pause: accepted, status 202"),
+        (2.25, "paused", "history 0: the workflow is paused"),
+        (3.0, "raiseEvent nod", "a client asks sidecar-0 for raiseEvent nod: accepted, status 202"),
+        (3.25, "event nod", "history 1: the event nod is taken in"),
+    ]
+
+
 def test_a_call_without_an_answer_and_an_unknown_instance_have_timelines_too(folder):
     (only,) = read(folder, "b").entries
     assert (only.at, only.end, only.bad, only.detail) == (1.0, None, True, "reset")

@@ -97,6 +97,29 @@ def test_progress_is_any_event_of_any_instance_and_an_answer_ends_doubt(tmp_path
         assert watch.still < 1
 
 
+def test_an_instance_that_a_client_had_purged_is_not_waited_for(tmp_path):
+    engine = Engine()
+    watch = Watch(Journals(tmp_path), engine, {"w": Ending()})
+    asked = {"event": "invoke", "instance_id": "i1", "name": None, "payload": None, "number": 1, "client": "c"}
+    asked |= {"node": "sidecar-0", "intended_ns": 3, "at_ns": 3}
+    with (
+        lines.Writer(tmp_path / "operations-1.jsonl") as written,
+        lines.Writer(tmp_path / "requests-1.jsonl") as requests,
+    ):
+        start(written, 1, "ok")
+        requests.write({**asked, "request_id": "c/1", "operation": "terminate"})
+        watch.poll()
+        assert watch.waiting == {"i1"}
+
+        requests.write({**asked, "request_id": "c/2", "operation": "purge"})
+        watch.poll()
+        assert watch.waiting == set()
+
+        engine.now = {"i1": State(None, None, 3)}  # it still ran, so it was not purged
+        watch.poll()
+        assert watch.waiting == {"i1"}
+
+
 TASK = {"event": "taskScheduled", "name": "hold_v1", "task_id": 7, "at_ns": 500}
 RAN = {"activity": "hold_v1", "task_id": 7, "node": "app-0", "started_ns": 600, "ended_ns": 700, "outcome": "ok"}
 
