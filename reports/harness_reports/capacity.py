@@ -24,6 +24,8 @@ PAGE = "capacity.html"
 
 _STYLES = {Result.HOLDS: "green", Result.VIOLATED: "red", Result.UNKNOWN: "yellow"}
 _MOST_NOTE = 300
+_MOST_OTHERS = 25.0
+"""Percent of one core."""
 
 
 def write(capacity: Capacity, folder: Path) -> Path:
@@ -59,6 +61,12 @@ def sentences(curve: Curve) -> Iterator[str]:
         kept_up = "no rate" if curve.kept_up is None else f"{curve.kept_up:g} starts/s"
         yield f"The system kept up with {kept_up}, and not with {curve.saturated:g} starts/s."
         yield f"What was full at {curve.saturated:g} starts/s: {curve.exhausted}."
+    others = max((step.measured.machine.others_percent for step in curve.steps if step.measured.machine), default=0.0)
+    if others >= _MOST_OTHERS:
+        yield (
+            f"Others used the machine, too: up to {others:.0f} % of one core was not of a run, so this is the capacity "
+            "of what was left over."
+        )
     violated = [f"{step.rate:g} starts/s" for step in in_order(curve) if step.code == Exit.VIOLATED]
     if violated:
         yield f"VIOLATED at {', '.join(violated)}: see the reports of these runs."

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness import cli, pipeline
 from harness.capacity import result, series
-from harness.capacity.result import Curve
+from harness.capacity.result import Curve, Machine
 from harness.errors import LeftError, NodeError, UsageError
 from harness.rundir import RunDir
 from tests.builders import capacity as builder
@@ -179,6 +179,15 @@ def test_the_terminal_shows_each_run_the_knee_and_no_control_character(hostile, 
     assert re.search(r"40 <- knee +30.0", printed)
     assert re.search(r"^ +80 +30.0 ", printed, re.MULTILINE)
     assert "\x1b" not in printed
+
+
+@pytest.mark.parametrize(("others", "told"), [(24.9, False), (126.0, True)])
+def test_it_says_if_others_used_the_machine(others, told):
+    machine = Machine(cores=2, cpu_percent=200, iowait_percent=0, others_percent=others)
+    step = builder.step(5)
+    busy = builder.step(10, measured=step.measured.model_copy(update={"machine": machine}))
+    curve = series.with_step(series.with_step(Curve(faults=False), step), busy)
+    assert ("capacity of what was left over" in " ".join(drawing.sentences(curve))) is told
 
 
 def test_a_page_without_any_run_says_so(tmp_path):
