@@ -1,5 +1,7 @@
 """What known findings explain, in a verdict; and what the gate makes of it."""
 
+import functools
+
 import pytest
 
 from harness.checkers import gate, known, rates
@@ -20,21 +22,23 @@ SELECT instance_id FROM classes WHERE instance_id = 'a'
 """
 
 
-@pytest.fixture(name="judged")
-def _judged(planned, tmp_path):
-    """The verdict on the sound run with a lie told in it, and a known finding."""
+@pytest.fixture(name="judged", scope="module")
+def _judged(planned, tmp_path_factory):
+    """The verdict on the sound run with a lie told in it, and a known finding; each is judged once."""
 
+    @functools.cache
     def judged(*lies, text=FINDING, release="1.18.2"):
         rows = sound()
         for lie in lies:
             lie(rows)
-        write_evidence(tmp_path, rows)
+        folder = write_evidence(tmp_path_factory.mktemp("evidence"), rows)
         plan = planned.model_copy(update={"dapr_version": release})
-        return judge("r", plan, tmp_path, known={"made_up": known.parse("made_up", text)})
+        return judge("r", plan, folder, known={"made_up": known.parse("made_up", text)})
 
     return judged
 
 
+@functools.cache
 def stuck(instance):
     """That instance never ends."""
 
