@@ -3,7 +3,7 @@
 -- layer: store
 -- seen: 1.18.2
 -- upstream: dapr/components-contrib#2071
--- explains: failed, half_compensated, history_ids, history_tasks, retried_too_often, retry_wait, wrong_choice
+-- explains: code_changed, failed, half_compensated, history_ids, history_tasks, retried_too_often, retry_wait, wrong_choice
 -- sentence: {instance_id}: one turn of its history has the order of {event_id} twice, at {first_ns:at} (position
 --   {first_position}) and at {again_ns:at} (position {again_position}), so it is of two saves; two sidecars may have owned it,
 --   after {fault} of {node} ({applied_ns:at} to {healed_ns:at}), and the worker then found a history that its code cannot have

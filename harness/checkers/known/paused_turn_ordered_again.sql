@@ -3,7 +3,7 @@
 -- layer: SDK
 -- seen: 1.18.2
 -- upstream: microsoft/durabletask-go#21
--- explains: failed, history_causes, history_ids, history_tasks, ran_while_paused, late_effect, half_compensated
+-- explains: code_changed, failed, history_causes, history_ids, history_tasks, ran_while_paused, late_effect, half_compensated
 -- sentence: {instance_id} took in a pause at position {paused_position} ({paused_ns:at}); its {event} {event_id} of the same turn
 --   (position {first_position}) was ordered {times} times more before anything resumed it, last at {again_ns:at}; it is {status}
 --   ({error:or}).

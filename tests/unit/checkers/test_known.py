@@ -106,6 +106,13 @@ def test_a_file_says_what_it_is(planned, truth, slug):
     assert {column.partition(":")[0] for column in re.findall(r"\{([^}]+)\}", finding.sentence)} <= columns
 
 
+def test_a_finding_that_ends_in_a_history_the_code_cannot_have_made_explains_that_the_code_seems_changed():
+    ending_so = {slug for slug, finding in KNOWN.items() if "NonDeterminismError" in finding.query}
+
+    assert len(ending_so) >= 3
+    assert {slug for slug in ending_so if "code_changed" not in KNOWN[slug].explains} == set()
+
+
 # --- what was seen ---------------------------------------------------------------------------------------------------
 
 
