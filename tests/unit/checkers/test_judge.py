@@ -19,6 +19,17 @@ SELECT instance_id, event, position / 0 AS ratio, [position] AS places FROM hist
 """
 
 
+@pytest.fixture(name="only")
+def _only(monkeypatch):
+    """`only(*names)`: there are no other invariants, for a test that asks for none."""
+
+    def only(*names):
+        every = invariant.load
+        monkeypatch.setattr(invariant, "load", lambda of: {n: text for n, text in every(of).items() if n in names})
+
+    return only
+
+
 @pytest.fixture(name="evidence")
 def _evidence(tmp_path):
     """Writes the sound run's evidence, with a lie told in it and rows changed, and returns its folder."""
@@ -107,7 +118,8 @@ def test_a_folder_without_invariants_is_refused(tmp_path):
         invariant.load_own(tmp_path / "nowhere", (), ())
 
 
-def test_a_witness_tells_the_faults_that_were_in_force_in_its_life(planned, evidence):
+def test_a_witness_tells_the_faults_that_were_in_force_in_its_life(planned, evidence, only):
+    only("duplicated")
     at = sound()["instances"][0]["created_ns"]
     fault = {"step": 0, "fault": "pause", "node": "sidecar-0", "applied_ns": at, "healed_ns": at + 10_000_000_000}
     later = {**fault, "step": 1, "applied_ns": at + 600_000_000_000, "healed_ns": None}
@@ -137,8 +149,9 @@ def test_an_invariant_that_returns_what_it_must_not_stops_none_of_the_others(pla
 
 
 @pytest.mark.parametrize(("later_ns", "stuck"), [(0, 1), (1, 0)])
-def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path, later_ns, stuck):
+def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path, only, later_ns, stuck):
     """Nobody waited for it."""
+    only("stuck")
     rows = sound()
     LIES["end_undone"](rows)
     settled_ns = next(row["ended_ns"] for row in rows["phases"] if row["phase"] == "settle")
@@ -160,7 +173,8 @@ def test_what_was_started_after_the_settle_phase_is_not_stuck(planned, tmp_path,
     ],
     ids=["healed", "not healed", "perhaps applied", "a node that ended by itself"],
 )
-def test_nothing_is_called_stuck_while_a_fault_of_the_harness_is_in_force(planned, evidence, times, stuck):
+def test_nothing_is_called_stuck_while_a_fault_of_the_harness_is_in_force(planned, evidence, only, times, stuck):
+    only("stuck")
     folder = evidence("end_undone", faults=[{"step": 0, "fault": "latency", "node": "sidecar-0->redis", **times}])
 
     found = next(finding for finding in judge.judge("run", planned, folder).findings if finding.name == "stuck")
@@ -202,7 +216,9 @@ def test_what_a_scenario_expects_does_not_excuse_evidence_that_was_changed(plann
     assert gate.decide(planned, verdict).code is Exit.VIOLATED
 
 
-def test_tasks_are_counted_whatever_their_number(planned, evidence):
+def test_tasks_are_counted_whatever_their_number(planned, evidence, only):
+    only()
+
     def body(task, number):
         times = {"started_ns": 1_790_000_000_000_000_000, "ended_ns": 1_790_000_000_001_000_000, "outcome": "ok"}
         attempt = {"attempt_id": f"far-{number}", "instance_id": "far", "activity": "a", "node": "app-0"}
