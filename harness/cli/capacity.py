@@ -78,7 +78,7 @@ def capacity(
 
     last_command.forget(runs)  # a capacity has a report of its own, and no gate
     asked = Request(scenario, target, dapr_version, defect, tuple(settings or ()), None, duration, store)
-    read = asked.plan(seed)
+    read = replace(asked, duration=None).plan(seed)  # its faults need not fit into a load that has none of them
     begin = min(read.scenario.load.rate / 2, last) if first is None else first
     rates = series.Rates(begin, last, factor, refine, most)
     rates.refuse_unusable()
@@ -86,19 +86,19 @@ def capacity(
     kinds = _kinds(read, faults)
     requests = {kind: asked if kind else _faultless(asked, read) for kind in kinds}
     place = pipeline.Place(backend, tuple(overlays or ()))
-    expected = 0.0
-    for request in requests.values():  # whatever can be refused is refused before the first run
-        plan = replace(request, rate=rates.first).plan(seed)
+    plans = [replace(request, rate=rates.first).plan(seed) for request in requests.values()]
+    for plan in plans:  # whatever can be refused is refused before the first run
         pipeline.backend_of(plan, place)
-        expected += most * estimate.expected(plan)
+    expected = most * sum(map(estimate.expected, plans))
+    load = plans[0].scenario.load
     found = Capacity(
         scenario=read.scenario.name,
         target=read.target.name,
         seed=seed,
         dapr_version=read.dapr_version,
         store=read.store,
-        duration=read.scenario.load.duration,
-        warm_up=measure.warm_up(read.scenario.load.duration),
+        duration=load.duration,
+        warm_up=measure.warm_up(load.duration),
         curves=tuple(Curve(faults=kind) for kind in kinds),
     )
     folder = rundir.new_folder(runs, f"capacity-{read.scenario.name}")

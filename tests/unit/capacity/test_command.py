@@ -77,6 +77,12 @@ def test_one_curve_is_enough_if_that_is_asked_for(system, tmp_path, flag, faults
     assert [curve["faults"] for curve in saved(tmp_path)[0]["curves"]] == [faults]
 
 
+def test_faults_that_are_not_made_need_not_fit_into_the_load(system, tmp_path):
+    call("sidecar_kill", "--without-faults", "--duration", "8s", "--out", tmp_path)
+    assert (saved(tmp_path)[0]["duration"], saved(tmp_path)[0]["warm_up"]) == (8, 2)
+    assert {plan.scenario.load.duration for plan in system.plans} == {8}
+
+
 def test_a_scenario_without_faults_has_one_curve(system, tmp_path):
     assert call("baseline", "--from", 10, "--step", 4, "--refine", 1, "--duration", "20s", "--out", tmp_path) == 0
     told, _ = saved(tmp_path)
