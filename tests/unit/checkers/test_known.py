@@ -95,13 +95,12 @@ def test_there_is_a_file_for_each_finding():
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
-def test_a_file_says_what_it_is(planned, truth, slug):
+def test_a_file_says_what_it_is(planned, copy, slug):
     finding = KNOWN[slug]
     folders = (invariant.GENERAL, planned.target.invariants)
     names = {name for folder in folders for name in invariant.load(folder)}
     assert set(finding.explains) <= names
-    with open_database(planned, truth, None) as database:
-        columns = set(database.types(finding.query))
+    columns = set(copy.database.types(finding.query))
     assert "instance_id" in columns
     assert {column.partition(":")[0] for column in re.findall(r"\{([^}]+)\}", finding.sentence)} <= columns
 
