@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from harness.backends import containers
+from harness.backends import containers, guard
 from tests.builders import lines
 from tests.builders.command import BIN, ROOT, left, until
 
@@ -75,7 +75,7 @@ def fill(helper: str, phase: str, folder: Path, *, signals: int = 0) -> Cell:
             cell = _fill(helper, phase, folder, signals, relay)
             relay.send_signal(signal.SIGCONT)
             began = time.monotonic()
-            until(lambda: not in_engine(folder), LIMIT)
+            until(lambda: not in_engine(folder) and not _guarded(folder), LIMIT)
             return replace(cell, gone=time.monotonic() - began)
     return _fill(helper, phase, folder, signals)
 
@@ -138,6 +138,13 @@ def in_engine(folder: Path) -> list[str]:
     with closing(containers.connect()) as engine:
         runs = [run for run in containers.owners(engine) if run.is_relative_to(folder)]
         return [node for run in runs for node in containers.of_run(engine, run)]
+
+
+def _guarded(folder: Path) -> list[Path]:
+    """
+    The runs in `folder` whose guard still removes what they left.
+    """
+    return [run for run in guard.guarded() if run.is_relative_to(folder)]
 
 
 def _may_stop(run: Path, helper: str, phase: str) -> bool:
