@@ -51,7 +51,11 @@ SEEN = {
     "stalled_by_timer": {"stalled_by_timer": {"lost_for_good-000086"}},
     "start_never_run": {"start_never_run": {"lost_answer-000569"}},
     "start_repeated": {"start_repeated": {"good-000025"}},
-    "terminated_code_went_on": {"terminated_code_went_on": {"lost_answer-000227"}},
+    "terminate_waits_for_resume": {
+        "terminate_waits_for_resume": {"plain-000113"},
+        "ordered_beside_terminate": {"plain-000113"},
+    },
+    "ordered_beside_terminate": {"ordered_beside_terminate": {"lost_answer-000227"}},
     "timer_of_later_generation": {"timer_of_later_generation": {"lost-000062"}},
 }
 """Sighting -> what each finding that recognises it names there; none else may."""
@@ -91,7 +95,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 19))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 20))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -407,7 +411,13 @@ def terminated(rows, *taken, ordered):
 
 
 def went_on(rows):
+    """A result woke its code after its end."""
     terminated(rows, "executionTerminated", "taskCompleted", ordered=2)
+
+
+def not_taken_back(rows):
+    """Its code had ordered that before its end."""
+    terminated(rows, "taskCompleted", "executionTerminated", ordered=0)
 
 
 def purged(rows, *, outcome="ok"):
@@ -430,10 +440,25 @@ def resumed_unpaused(
     append_event(rows, "a", event="executionCompleted", event_id=1, error=error)
 
 
+def terminated_while_paused(rows, *, resumed=True):
+    """`a` takes in a terminate while it is paused, and ends only when it is resumed."""
+    until_second_turn(rows, "TERMINATED" if resumed else "SUSPENDED", "executionSuspended", "executionTerminated")
+    append_event(rows, "a", event="workflowStarted")
+    append_event(rows, "a", event="taskCompleted", task_id=0)
+    if resumed:
+        append_event(rows, "a", event="workflowStarted")
+        append_event(rows, "a", event="executionResumed")
+        append_event(rows, "a", event="executionCompleted", event_id=1)
+
+
 CAUSES = {
+    "terminate_waits_for_resume": [
+        terminated_while_paused,
+        lambda rows: terminated_while_paused(rows, resumed=False),
+    ],
     "resumed_while_not_paused": [resumed_unpaused],
     "paused_turn_ordered_again": [ordered_while_paused],
-    "terminated_code_went_on": [went_on],
+    "ordered_beside_terminate": [went_on, not_taken_back],
     "purge_leaves_metadata": [purged],
     "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
@@ -849,14 +874,15 @@ def failed_while_paused(rows):
     change(rows, "instances", {"status": "FAILED"}, instance_id="a")
 
 
-def nothing_after_terminate(rows):
-    """Nothing came after the terminate that its code could go on with."""
-    terminated(rows, "taskCompleted", "executionTerminated", ordered=2)
+def nothing_to_go_on_with(rows):
+    """The turn took in nothing but the terminate."""
+    terminated(rows, "executionTerminated", ordered=2)
 
 
-def ordered_before_its_end(rows):
-    """What was ordered has the smaller id."""
-    terminated(rows, "executionTerminated", "taskCompleted", ordered=0)
+def ended_by_itself(rows):
+    """It is COMPLETED: its code ended it."""
+    went_on(rows)
+    change(rows, "instances", {"status": "COMPLETED"}, instance_id="a")
 
 
 def purged_and_store_hit(rows):
@@ -878,14 +904,28 @@ def resumed_and_failed_itself(rows):
     resumed_unpaused(rows, error="ValueError: no")
 
 
+def terminated_after_its_resume(rows):
+    """It was not paused any more."""
+    until_second_turn(rows, "RUNNING", "executionSuspended", "executionResumed", "executionTerminated")
+    append_event(rows, "a", event="workflowStarted")
+
+
+def terminated_and_paused_and_ordered(rows):
+    """Its code went on."""
+    terminated_while_paused(rows, resumed=False)
+    append_event(rows, "a", **QUOTE)
+
+
 ALIKE = [
+    terminated_after_its_resume,
+    terminated_and_paused_and_ordered,
     resumed_and_failed,
     resumed_and_failed_itself,
     ordered_after_resume,
     ordered_more_while_paused,
     failed_while_paused,
-    nothing_after_terminate,
-    ordered_before_its_end,
+    nothing_to_go_on_with,
+    ended_by_itself,
     purged_and_store_hit,
     purge_refused,
     started_again_by_the_app,
