@@ -91,16 +91,17 @@ def test_evidence_that_is_changed_by_hand_is_never_judged_to_hold(harness):
 
 
 @pytest.mark.parametrize(
-    ("defect", "invariant"),
+    ("defect", "invariant", "duration"),
     [
-        ("double_ship", "duplicated"),
-        ("skip_release", "half_compensated"),
-        ("early_ack", "lost"),
-        ("lost_update", "contradiction"),
+        ("double_ship", "duplicated", "10s"),
+        ("skip_release", "half_compensated", "10s"),
+        ("early_ack", "lost", "10s"),
+        ("lost_update", "contradiction", "18s"),  # two orders must meet
     ],
 )
-def test_a_planted_defect_is_found(harness, defect, invariant):
-    finished = harness.run(SHORT, "--defect", defect, "--set", "checks.settle=15s", check=1)
+def test_a_planted_defect_is_found(harness, defect, invariant, duration):
+    settings = ("--duration", duration, "--set", "checks.settle=15s", "--set", "checks.minimum={instances: 40}")
+    finished = harness.run(SHORT, "--defect", defect, *settings, check=1)
 
     found = finished.finding(invariant)
     assert found["result"] == "VIOLATED"
