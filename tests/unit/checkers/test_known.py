@@ -420,12 +420,12 @@ def not_taken_back(rows):
     terminated(rows, "taskCompleted", "executionTerminated", ordered=0)
 
 
-def purged(rows, *, outcome="ok"):
-    """Of `a` only its metadata is left."""
+def purged(rows, *, outcome="ok", inbox=(0, 0)):
+    """Of `a` only its metadata is left, and of its inbox so many rows, of so many that the metadata counts."""
     for row in events(rows, "a"):
         rows["history"].remove(row)
     gone = {"status": "PENDING", "workflow": None, "outcome": None, "output": None, "created_ns": None}
-    gone |= {"completed_ns": None, "history_rows": 0, "inbox_rows": 0, "inbox_length": 0}
+    gone |= {"completed_ns": None, "history_rows": 0, "inbox_rows": inbox[0], "inbox_length": inbox[1]}
     change(rows, "instances", gone, instance_id="a")
     asked = {"request_id": "locust-1/99", "instance_id": "a", "operation": "purge", "outcome": outcome, "status": 202}
     asked |= {"number": 1, "client": "locust-1", "node": "sidecar-1"}
@@ -459,7 +459,7 @@ CAUSES = {
     "resumed_while_not_paused": [resumed_unpaused],
     "paused_turn_ordered_again": [ordered_while_paused],
     "ordered_beside_terminate": [went_on, not_taken_back],
-    "purge_leaves_metadata": [purged],
+    "purge_leaves_metadata": [purged, lambda rows: purged(rows, inbox=(1, 1))],
     "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
     "event_taken_twice": [taken_twice],
@@ -928,6 +928,7 @@ ALIKE = [
     ended_by_itself,
     purged_and_store_hit,
     purge_refused,
+    lambda rows: purged(rows, inbox=(1, 0)),
     started_again_by_the_app,
     started_again_without_fault,
     started_again_beside_the_fault,
