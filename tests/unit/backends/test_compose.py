@@ -563,7 +563,17 @@ def test_the_guard_asks_an_engine_that_hangs_again(tmp_path, monkeypatch):
     assert removed == [tmp_path]
 
 
-def test_a_plan_is_the_same_on_both_backends(capsys):
+REFUSED = {
+    "scheduler_disk_full": "Fills",
+    "rolling_upgrade": "Upgrades",
+    "upgrade_rollback": "Upgrades",
+    "bad_upgrade": "Upgrades",
+}
+"""Scenario that containers cannot serve -> the power that they lack."""
+
+
+def test_a_plan_is_the_same_on_both_backends_or_is_refused_for_a_power_that_containers_lack(capsys):
+    refused = {}
     for name in scenarios.names():
         printed = []
         for backend in ("processes", "compose"):
@@ -571,9 +581,12 @@ def test_a_plan_is_the_same_on_both_backends(capsys):
                 cli.app(["plan", name, "--json", "--backend", backend], standalone_mode=False)
                 printed.append(capsys.readouterr().out)
             except UsageError as error:
-                assert "needs the power Fills, which the backend compose does not have" in str(error)  # noqa: PT017
-                assert name == "scheduler_disk_full"
+                refused[name] = str(error)
         assert len(set(printed)) == 1, name
+
+    assert refused.keys() == REFUSED.keys()
+    for name, power in REFUSED.items():
+        assert f"needs the power {power}, which the backend compose does not have" in refused[name]
 
 
 def lacking(can):

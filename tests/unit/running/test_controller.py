@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 import tenacity
 
-from harness import names
 from harness.backends import base
 from harness.backends.base import Death
 from harness.errors import NodeError, UsageError
@@ -20,6 +19,7 @@ from harness.faults.slow_links import Latency
 from harness.journal import Journal
 from harness.model import Aim, Step
 from harness.planning.powers import refuse_unservable
+from harness.planning.request import Request
 from harness.running.controller import Controller
 from tests.builders import lines
 
@@ -320,14 +320,11 @@ def test_a_link_that_nobody_uses_is_left_alone_and_not_felt(fault, monkeypatch):
 
 
 def test_a_plan_that_needs_a_power_which_the_backend_lacks_is_refused(monkeypatch):
-    class Plan:
-        store = names.Store.REDIS
-        steps = (step(fault="kill"), step(fault="latency", settings={"latency": 0.1}))
-
+    made = Request("redis_latency").plan(1)
     monkeypatch.setitem(base.POWERS, "killer", (base.Kills,))
 
     with pytest.raises(UsageError, match="fault latency needs the power Links, which the backend killer does not have"):
-        refuse_unservable(Plan, "killer")
+        refuse_unservable(made, "killer")
 
 
 def test_kill_has_no_settings():
