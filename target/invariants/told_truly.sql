@@ -83,7 +83,7 @@ WITH ended AS (
             WHEN summed.too_much > 0 THEN 'a compensation was answered with more than that it was done'
             WHEN ended.outcome = 'rejected' AND (summed.reserved > 0 OR summed.others > 0 OR asked.instance_id IS NOT NULL)
                 THEN 'its stock was reserved, or it went on'
-            WHEN ended.outcome = 'completed' AND summed.reserved IS DISTINCT FROM 1 THEN 'its stock was not reserved'
+            WHEN ended.outcome = 'completed' AND coalesce(summed.reserved, 0) = 0 THEN 'its stock was not reserved'
             WHEN summed.not_reserved > 0 AND (summed.others > 0 OR asked.instance_id IS NOT NULL) THEN 'it went on without stock'
             WHEN (ended.outcome = 'completed') <> (ended.shipment IS NOT NULL) THEN 'its output has a shipment or lacks one'
             WHEN ended.outcome = 'completed' AND ended.shipment <> summed.shipment

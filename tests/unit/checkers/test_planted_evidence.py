@@ -213,3 +213,17 @@ def test_the_choice_of_an_earlier_generation_cannot_be_judged(planned, truth, tm
 
     assert findings["wrong_choice"] == 0
     assert findings["ran_again"] == 1
+
+
+def test_a_task_that_the_history_has_twice_is_no_stock_that_was_not_reserved(told):
+    """As where a paused instance orders again; that is told by others."""
+
+    def ordered_again(rows):
+        ordered = literal.one(rows, "history", instance_id="a", event="taskScheduled", name="reserve_stock_v1")
+        rows["history"].append({**ordered, "position": 99})
+
+    with told(ordered_again) as database:
+        truly = examine(database, Telling(0), "told_truly", TEXTS["told_truly"], "target")
+        twice = examine(database, Telling(0), "history_ids", TEXTS["history_ids"], "general")
+
+    assert (truly.violations, twice.violations) == (0, 1)
