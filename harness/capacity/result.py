@@ -11,7 +11,7 @@ from pydantic import Field
 from harness.capacity.knee import METHOD
 from harness.errors import Exit
 from harness.model import Result, Value
-from harness.model.values import JSON_SCHEMA_DRAFT
+from harness.model.values import schema_for_readers
 from harness.names import Store
 
 INTERRUPTED = "the user interrupted it"
@@ -152,10 +152,6 @@ class Capacity(Value):
 
 def schema() -> dict[str, Any]:
     """
-    Return the JSON Schema of capacity.json (draft 2020-12), for those who read it. It allows fields that it does not
-    name: a reader passes over what a later release adds.
+    Return the JSON Schema of capacity.json, for those who read it.
     """
-    made = Capacity.model_json_schema(mode="serialization")
-    for model in (made, *made["$defs"].values()):
-        model.pop("additionalProperties", None)
-    return {"$schema": JSON_SCHEMA_DRAFT, **made}
+    return schema_for_readers(Capacity)

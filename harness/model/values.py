@@ -5,7 +5,7 @@ The values that all models use: durations, names, and the frozen base class.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -61,3 +61,14 @@ class Value(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def schema_for_readers(model: type[Value]) -> dict[str, Any]:
+    """
+    Return the JSON Schema (draft 2020-12) of what a command writes, for those who read it. It allows fields that it
+    does not name: a reader passes over what a later release adds.
+    """
+    made = model.model_json_schema(mode="serialization")
+    for each in (made, *made["$defs"].values()):
+        each.pop("additionalProperties", None)
+    return {"$schema": JSON_SCHEMA_DRAFT, **made}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from harness.model.scenario import Expectation
-from harness.model.values import JSON_SCHEMA_DRAFT, NodeName, Value
+from harness.model.values import NodeName, Value, schema_for_readers
 
 
 class Result(StrEnum):
@@ -234,10 +234,6 @@ class Verdict(Value):
 
 def schema() -> dict[str, Any]:
     """
-    Return the JSON Schema of verdict.json (draft 2020-12), for those who read it. It allows fields that it does not
-    name: a reader passes over what a later release adds.
+    Return the JSON Schema of verdict.json, for those who read it.
     """
-    made = Verdict.model_json_schema(mode="serialization")
-    for model in (made, *made["$defs"].values()):
-        model.pop("additionalProperties", None)
-    return {"$schema": JSON_SCHEMA_DRAFT, **made}
+    return schema_for_readers(Verdict)

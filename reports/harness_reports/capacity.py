@@ -137,7 +137,7 @@ def _html(capacity: Capacity) -> str:
             digits=_digits,
             full=FULL,
             palette=palette,
-            style=page.style() + page.TEMPLATES.joinpath("measures.css").read_text(encoding="utf-8"),
+            style=page.style("measures.css"),
             policy=page.policy(),
             words=words,
         )

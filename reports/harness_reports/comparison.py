@@ -149,7 +149,7 @@ def _html(comparison: Comparison) -> str:
             amounts=amounts,
             tones=_TONES,
             palette=palette,
-            style=page.style() + page.TEMPLATES.joinpath("measures.css").read_text(encoding="utf-8"),
+            style=page.style("measures.css"),
             policy=page.policy(),
             words=words,
         )

@@ -165,7 +165,7 @@ def _html(history: History) -> str:
             day=day,
             changed=changed,
             palette=palette,
-            style=page.style() + page.TEMPLATES.joinpath("measures.css").read_text(encoding="utf-8"),
+            style=page.style("measures.css"),
             policy=page.policy(),
             words=words,
         )

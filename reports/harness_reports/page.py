@@ -26,11 +26,11 @@ _MOST_LETTERS = 1_000
 """No text on a page is longer: error texts of the system under test may be of any length."""
 
 
-def style() -> str:
+def style(*more: str) -> str:
     """
-    Return the style sheet without the colours, which are in `palette`.
+    Return the style sheet without the colours, which are in `palette`, and after it `more` sheets, by file name.
     """
-    return TEMPLATES.joinpath("report.css").read_text(encoding="utf-8")
+    return "".join(TEMPLATES.joinpath(sheet).read_text(encoding="utf-8") for sheet in ("report.css", *more))
 
 
 def environment() -> jinja2.Environment:
