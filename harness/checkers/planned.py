@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,9 +17,17 @@ from harness.evidence.columns import Table
 from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, TURNS
 from harness.load.arrivals import schedule
 from harness.model import CalledLedger, Load, Plan, StateLedger, Target
+from harness.model.load import Operation
 
 _MOST = 1_000_000
 """Arrivals of a plan. A run has a few thousand."""
+_EVENTS: Mapping[Operation, str] = {
+    "raiseEvent": "eventRaised",
+    "pause": "executionSuspended",
+    "resume": "executionResumed",
+    "terminate": "executionTerminated",
+}
+"""Operation of Dapr's workflow API -> the event of the history that it becomes. A purge leaves no history."""
 _FIELD = re.compile(r"[A-Za-z_]\w*")
 """A JMESPath that is the name of one field."""
 
@@ -37,7 +45,7 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     """
     Make the tables of what the target declares, and arrivals(number, instance_id, workflow, kind, at_ns, body),
     dues(instance_id, number, operation, name, payload, at_ns, replica), raised(workflow, event, name),
-    holds(step, hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called),
+    becomes(operation, event), holds(step, hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called),
     starts(balance, key, began), movers(balance, key_field, amount_field, direction), nodes(node),
     outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas, by_file).
 
@@ -91,6 +99,7 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
         "raised(workflow VARCHAR, event VARCHAR, name VARCHAR)",
         list(dict.fromkeys(_raised(load))),
     )
+    _table(connection, "becomes(operation VARCHAR, event VARCHAR)", list(_EVENTS.items()))
     arrivals = (
         "arrivals(number BIGINT, instance_id VARCHAR, workflow VARCHAR, kind VARCHAR, at_ns BIGINT, body VARCHAR)"
     )
@@ -128,17 +137,12 @@ def _raised(load: Load) -> Iterator[tuple[str, str, str | None]]:
     """
     Return (workflow, event in a history, name) of what the requests of a load bring into histories.
     """
-    events = {
-        "raiseEvent": ("eventRaised",),
-        "pause": ("executionSuspended", "executionResumed"),
-        "resume": ("executionResumed",),
-        "terminate": ("executionTerminated",),
-        "purge": (),
-    }
     for workflow, requests in load.asked.items():
         for request in requests:
-            for event in events[request.operation]:
-                yield workflow, event, request.event
+            followed: tuple[Operation, ...] = ("resume",) if request.resume_after else ()
+            for operation in (request.operation, *followed):
+                if operation in _EVENTS:
+                    yield workflow, _EVENTS[operation], request.event
 
 
 def _declare_effects(connection: duckdb.DuckDBPyConnection, target: Target) -> None:

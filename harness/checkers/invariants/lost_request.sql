@@ -39,17 +39,12 @@ WITH ended AS (
 ), taken AS (
     -- Names of events are compared without regard to case, as the SDKs do.
     SELECT
-        instance_id,
-        CASE event
-            WHEN 'eventRaised' THEN 'raiseEvent'
-            WHEN 'executionSuspended' THEN 'pause'
-            WHEN 'executionResumed' THEN 'resume'
-            ELSE 'terminate'
-        END AS operation,
-        CASE WHEN event = 'eventRaised' THEN lower(name) END AS name,
+        history.instance_id,
+        becomes.operation,
+        CASE WHEN becomes.operation = 'raiseEvent' THEN lower(history.name) END AS name,
         count(*) AS found
     FROM history
-    WHERE event IN ('eventRaised', 'executionSuspended', 'executionResumed', 'executionTerminated')
+    JOIN becomes ON becomes.event = history.event
     GROUP BY 1, 2, 3
 )
 SELECT

@@ -32,19 +32,15 @@ WITH taken AS (
     GROUP BY 1, 2, 3, 4
 ), asked AS (
     SELECT
-        instance_id,
-        CASE operation
-            WHEN 'raiseEvent' THEN 'eventRaised'
-            WHEN 'pause' THEN 'executionSuspended'
-            WHEN 'resume' THEN 'executionResumed'
-            WHEN 'terminate' THEN 'executionTerminated'
-        END AS event,
-        lower(name) AS name,
-        payload,
+        requests.instance_id,
+        becomes.event,
+        lower(requests.name) AS name,
+        requests.payload,
         count(*) AS asked,
-        min(invoked_ns) AS invoked_ns
+        min(requests.invoked_ns) AS invoked_ns
     FROM requests
-    WHERE outcome IS DISTINCT FROM 'fail'
+    JOIN becomes ON becomes.operation = requests.operation
+    WHERE requests.outcome IS DISTINCT FROM 'fail'
     GROUP BY 1, 2, 3, 4
 )
 SELECT
