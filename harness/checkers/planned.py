@@ -45,8 +45,9 @@ def declare(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]
     """
     Make the tables of what the target declares, and arrivals(number, instance_id, workflow, kind, at_ns, body),
     dues(instance_id, number, operation, name, payload, at_ns, replica), raised(workflow, event, name),
-    becomes(operation, event), holds(step, hold_ns), makers(workflow, activity, effect), sources(node, prefix, timed, keyed, called),
-    starts(balance, key, began), movers(balance, key_field, amount_field, direction), nodes(node),
+    becomes(operation, event), holds(step, hold_ns), makers(workflow, activity, effect),
+    sources(node, prefix, timed, keyed, called), starts(balance, key, began),
+    movers(balance, key_field, amount_field, direction), nodes(node),
     outcome_fields(workflow, field) and promised(duration_ns, retries, copies, replicas, by_file).
 
     Return the name of each that cannot be made -> why.
