@@ -87,6 +87,7 @@ class Requested(Row):
 class Responded(Row):
     """
     A request is completed: its outcome, the HTTP status if there was an answer, and the error in words if it is not ok.
+    `runtime_status` is what the answer to a `get` says of the instance.
     """
 
     event: Literal["complete"] = "complete"
@@ -94,6 +95,7 @@ class Responded(Row):
     outcome: Outcome
     status: int | None
     detail: str | None
+    runtime_status: str | None = None
 
 
 # --- attempts-<node>.jsonl: executions of activities, written by the target (docs/target-contract.md) --

@@ -15,6 +15,7 @@ from harness.model import NotApplicable, Plan
 ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file", "attempts"
 DETERMINISM = "determinism"
 REQUESTS, TAKEN, PAUSES, TERMINATES, PURGES = "requests", "taken", "pauses", "terminates", "purges"
+READS = "reads"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 VERSIONS = "versions"
@@ -68,11 +69,13 @@ OFFERS: Mapping[str, Offer] = {
         "`requests` in the load of the scenario (docs/writing-a-scenario.md)",
     ),
     TAKEN: Offer(
-        "what clients asked that instances take in", "`requests` in the load of the scenario that are no purges"
+        "what clients asked that instances take in",
+        "`requests` in the load of the scenario that are no purges and no gets",
     ),
     PAUSES: Offer("what clients paused", "`{operation: pause}` among the `requests` of the load"),
     TERMINATES: Offer("what clients terminated", "`{operation: terminate}` among the `requests` of the load"),
     PURGES: Offer("what clients purged", "`{operation: purge}` among the `requests` of the load"),
+    READS: Offer("which statuses clients read", "`{operation: get}` among the `requests` of the load"),
     EFFECTS: Offer(
         "what the outside world kept",
         "`effects` and `ledgers` in target.yaml (a route, a table, documents, or calls to Dapr's API), and a load that "
@@ -140,10 +143,11 @@ def offered(plan: Plan, database: Database) -> Offered:
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
         DETERMINISM: plan.doubles_turns,
         REQUESTS: bool(asked),
-        TAKEN: bool(asked - {"purge"}),
+        TAKEN: bool(asked - {"purge", "get"}),
         PAUSES: "pause" in asked,
         TERMINATES: "terminate" in asked,
         PURGES: "purge" in asked,
+        READS: "get" in asked,
         EFFECTS: effects,
         TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,

@@ -27,7 +27,10 @@ _EVENTS: Mapping[Operation, str] = {
     "resume": "executionResumed",
     "terminate": "executionTerminated",
 }
-"""Operation of Dapr's workflow API -> the event of the history that it becomes. A purge leaves no history."""
+"""
+Operation of Dapr's workflow API -> the event of the history that it becomes. A purge leaves no history, and a get
+brings nothing into it.
+"""
 _FIELD = re.compile(r"[A-Za-z_]\w*")
 """A JMESPath that is the name of one field."""
 

@@ -79,7 +79,7 @@ def requests(journals: Journals) -> Iterator[Row]:
                 }
             elif row.request_id in asked:
                 asked[row.request_id].update(
-                    completed_ns=row.at_ns, outcome=row.outcome, status=row.status, detail=row.detail
+                    completed_ns=row.at_ns, **row.model_dump(exclude={"event", "at_ns", "request_id"})
                 )
             elif not journal.torn(file):
                 raise EvidenceError(f"{file.name}: request {row.request_id} is answered and was never made")

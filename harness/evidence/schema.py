@@ -92,7 +92,7 @@ REQUESTS = Table(
         Column(
             "operation",
             "VARCHAR",
-            "the operation of Dapr's workflow API: `raiseEvent`, `pause`, `resume`, `terminate` or `purge`",
+            "the operation of Dapr's workflow API: `raiseEvent`, `pause`, `resume`, `terminate`, `purge` or `get`",
         ),
         Column("name", "VARCHAR", "of `raiseEvent`: name of the event; NULL for the others"),
         Column("payload", "VARCHAR", "of `raiseEvent`: what was sent, JSON; NULL for the others"),
@@ -115,6 +115,13 @@ REQUESTS = Table(
             "status", "INTEGER", "HTTP status; NULL if there was no answer", free=(_NO_STATUS,), least=100, most=599
         ),
         Column("detail", "VARCHAR", "the error in words; NULL if ok", free=_WORDS),
+        Column(
+            "runtime_status",
+            "VARCHAR",
+            "of `get`: the status of the instance, as the answer says it (`runtimeStatus`); NULL for the others, and "
+            "if the outcome is not ok",
+            later=True,
+        ),
     ),
 )
 

@@ -41,13 +41,14 @@ _DETAIL = 300
 @dataclass(frozen=True)
 class Answer:
     """
-    What the answer to a start means: its outcome, the instance id that it brought if the client does not choose it, and
-    what is wrong in words if the outcome is not ok.
+    What the answer to a start or a request means: its outcome, the instance id that it brought if the client does not
+    choose it, what is wrong in words if the outcome is not ok, and the status of the instance if that was asked for.
     """
 
     outcome: Outcome
     instance_id: str | None = None
     detail: str | None = None
+    runtime_status: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from locust.runners import WorkerRunner
 from harness.journal import Journal
 from harness.load.arrivals import Arrival, Due
 from harness.load.operations import Operations
-from harness.load.requests import Requests, post
+from harness.load.requests import Requests, ask
 from harness.load.start import start
 from harness.load.work import of_run
 from harness.locust.session import SESSION
@@ -141,9 +141,10 @@ class ArrivalUser(FastHttpUser):
         gevent.sleep(max(0.0, (intended_ns - time.time_ns()) / 1e9))
         if self.is_over:
             return
-        call = post(due, arrival, self.work.workflows[arrival.workflow], self.work.replicas)
+        call = ask(due, arrival, self.work.workflows[arrival.workflow], self.work.replicas)
         request_id = self.requests.invoke(due, arrival, call.node, intended_ns)
-        with self.client.post(
+        with self.client.request(
+            call.method,
             call.url,
             data=call.payload,
             headers={"Content-Type": "application/json"},

@@ -2,8 +2,8 @@
 A small literal run of the reference target, and lies about it.
 
 `a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected after a client
-had raised an event, `e` completed at the second try, and `u` whose answer never came and which never began. Clients
-paused and resumed `f`, which was rejected, terminated `g`, and purged `h`.
+had raised an event, `e` completed at the second try while clients read its status, and `u` whose answer never came and
+which never began. Clients paused and resumed `f`, which was rejected, terminated `g`, and purged `h`.
 """
 
 import itertools
@@ -76,13 +76,14 @@ class Story:
             row | {"source": source, "position": position, "attributes": json.dumps(attributes)}
         )
 
-    def ask(self, instance, operation, name=None, payload=None):
-        """A client asks something of an instance, and is told yes. Returns when the engine took it."""
+    def ask(self, instance, operation, name=None, payload=None, runtime_status=None):
+        """A client asks something of an instance, and is told yes, or its status. Returns when the engine took it."""
         due = self.tick()
         number = sum(row["instance_id"] == instance for row in self.rows["requests"]) + 1
         row = {"request_id": f"{CLIENT}/{len(self.rows['requests']) + 1}", "instance_id": instance, "number": number}
         row |= {"operation": operation, "name": name, "payload": payload, "client": CLIENT, "outcome": "ok"}
-        row |= {"node": f"sidecar-{number % 2}", "status": 202}
+        row |= {"node": f"sidecar-{number % 2}", "status": 200 if operation == "get" else 202}
+        row |= {"runtime_status": runtime_status}
         self.rows["requests"].append(row | {"intended_ns": due, "invoked_ns": self.tick()})
         taken = self.tick()
         self.rows["requests"][-1]["completed_ns"] = self.tick()
@@ -90,7 +91,13 @@ class Story:
         return taken
 
     def turn(self, instance, asked, history):
-        """A turn begins, which takes in what a client has asked; before a resume one that took in the pause."""
+        """
+        A turn begins, which takes in what a client has asked; before a resume one that took in the pause. A client that
+        reads the status does so before the turn begins.
+        """
+        if asked == "get":
+            self.ask(instance, "get", runtime_status="RUNNING")
+            asked = None
         if asked == "pause":
             taken = self.ask(instance, "pause")
             history += [("workflowStarted", self.tick(), {}), ("executionSuspended", taken, {})]
@@ -222,7 +229,8 @@ def sound():
     story.instance("d", "scarce", [story.reserve("d", answer=False)], "rejected", asked="raiseEvent")
     failed = ("register_shipment_v1", SHIPPING, FAILED, None)
     retried = [story.reserve("e"), *story.quotes(), failed, story.ship("e", "k")]
-    story.instance("e", "flaky", retried, "completed")
+    story.instance("e", "flaky", retried, "completed", asked="get")
+    story.ask("e", "get", runtime_status="COMPLETED")
     story.call("u", "plain", "unknown", None)
     story.instance("f", "scarce", [story.reserve("f", answer=False)], "rejected", asked="pause")
     story.instance("g", "plain", [story.reserve("g")], None, asked="terminate")
@@ -478,6 +486,7 @@ def planned():
         ClientRequest(operation="pause", resume_after=(1.0,)),
         ClientRequest(operation="terminate"),
         ClientRequest(operation="purge"),
+        ClientRequest(operation="get"),
     )
     load = made.scenario.load
     share = Share(mix=load.mix, requests=requests)

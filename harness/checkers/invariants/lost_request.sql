@@ -4,7 +4,7 @@
 -- examined: SELECT count(*)
 --   FROM requests
 --   JOIN instances ON instances.instance_id = requests.instance_id
---   WHERE requests.operation <> 'purge' AND requests.outcome = 'ok' AND instances.completed_ns IS NOT NULL
+--   WHERE requests.operation IN (SELECT operation FROM becomes) AND requests.outcome = 'ok' AND instances.completed_ns IS NOT NULL
 -- plants: DELETE FROM history
 --   WHERE event IN ('eventRaised', 'executionSuspended', 'executionResumed', 'executionTerminated') AND instance_id = (
 --   SELECT min(history.instance_id) FROM history JOIN requests ON requests.instance_id = history.instance_id
@@ -32,7 +32,7 @@ WITH ended AS (
         arg_max(requests.request_id, requests.completed_ns) AS request_id
     FROM requests
     JOIN ended ON ended.instance_id = requests.instance_id
-    WHERE requests.operation <> 'purge'
+    WHERE requests.operation IN (SELECT operation FROM becomes)
         AND requests.outcome = 'ok'
         AND requests.completed_ns < ended.turn_ns - 1000000
     GROUP BY requests.instance_id, requests.operation, requests.name, ended.turn_ns

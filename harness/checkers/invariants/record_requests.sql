@@ -7,7 +7,8 @@
 --   UPDATE requests SET node = 'app-0' WHERE request_id = (SELECT min(request_id) FROM requests);
 --   UPDATE requests SET intended_ns = intended_ns - 5000000 WHERE request_id = (SELECT min(request_id) FROM requests);
 --   UPDATE requests SET invoked_ns = intended_ns - 1 WHERE request_id = (SELECT min(request_id) FROM requests);
---   UPDATE requests SET status = 500 WHERE request_id = (SELECT min(request_id) FROM requests WHERE outcome = 'ok')
+--   UPDATE requests SET status = 500 WHERE request_id = (SELECT min(request_id) FROM requests WHERE outcome = 'ok');
+--   UPDATE requests SET runtime_status = 'RUNNING' WHERE request_id = (SELECT min(request_id) FROM requests WHERE operation = 'terminate' AND outcome = 'ok')
 -- source: harness/load/arrivals.py (due) and requests.py. A load that was cut short, or that Locust ended early, sent the first ones only, and no request follows a start that was refused. In a synthetic run the first copy of each request is that of the plan.
 -- witness: {instance_id:or}: request {number:or} ({request_id:or}) {fault}.
 WITH load AS (
@@ -58,10 +59,17 @@ WITH load AS (
             WHEN numbered.invoked_ns - greatest(numbered.intended_ns, starts.answered_ns) > 600000000000 THEN 'was sent more than ten minutes too late'
             WHEN numbered.completed_ns < numbered.invoked_ns THEN 'was answered before it was sent'
             WHEN numbered.completed_ns - numbered.invoked_ns > 600000000000 THEN 'was answered more than ten minutes later'
-            WHEN numbered.outcome IS DISTINCT FROM CASE numbered.status WHEN 202 THEN 'ok' WHEN 400 THEN 'fail' WHEN 404 THEN 'fail' ELSE 'unknown' END
+            WHEN numbered.outcome IS DISTINCT FROM CASE
+                WHEN numbered.operation = 'get' AND numbered.status = 200 AND numbered.runtime_status IS NOT NULL THEN 'ok'
+                WHEN numbered.operation <> 'get' AND numbered.status = 202 THEN 'ok'
+                WHEN numbered.status IN (400, 404) THEN 'fail'
+                ELSE 'unknown'
+            END
                 THEN 'was ' || coalesce(numbered.outcome, 'nothing') || ', and the status ' || coalesce(numbered.status::VARCHAR, 'that is missing') || ' means something else'
             WHEN numbered.completed_ns IS NULL AND numbered.status IS NOT NULL THEN 'has a status, and was never answered'
             WHEN (numbered.outcome = 'ok') <> (numbered.detail IS NULL) THEN 'has an error or lacks one'
+            WHEN (numbered.operation = 'get' AND numbered.outcome = 'ok') <> (numbered.runtime_status IS NOT NULL)
+                THEN 'has the status of an instance, and should have none'
             WHEN numbered.own_number IS NULL OR numbered.own_number < 1 OR NOT starts_with(numbered.client, 'locust-') THEN 'has no number of a client of the run'
         END AS fault
     FROM numbered

@@ -8,7 +8,7 @@ from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.evidence import journals
 from harness.journal import Journal, Journals
 from harness.load.arrivals import Arrival, Due, fill, schedule
-from harness.load.requests import Requests, post
+from harness.load.requests import Requests, ask
 from harness.load.start import Answer, start
 from harness.model import DaprStart, HttpStart, Load, Workflow
 
@@ -111,15 +111,15 @@ ARRIVAL = Arrival(4, 1.0, "id/1", "w v1", "a", {})
 
 @pytest.mark.parametrize("workflow", [WORKFLOW, BY_DAPR])
 def test_a_request_goes_to_the_sidecar_after_that_of_the_start_with_its_names_quoted(workflow):
-    call = post(DUE, ARRIVAL, workflow, ENDPOINTS)
+    call = ask(DUE, ARRIVAL, workflow, ENDPOINTS)
 
     assert start("w v1", BY_DAPR, "id/1", {}, ENDPOINTS, ARRIVAL.number).node == "sidecar-0"
-    assert (call.node, call.payload) == ("sidecar-1", '{"n": 1}')
+    assert (call.method, call.node, call.payload) == ("POST", "sidecar-1", '{"n": 1}')
     assert call.url == "http://127.0.0.1:3501/v1.0/workflows/dapr/id%2F1/raiseEvent/go%20on"
 
 
 def test_what_is_no_event_has_no_name_and_no_body():
-    call = post(Due(2, 3.0, "terminate", None, None), ARRIVAL, BY_DAPR, ENDPOINTS)
+    call = ask(Due(2, 3.0, "terminate", None, None), ARRIVAL, BY_DAPR, ENDPOINTS)
 
     assert call.payload is None
     assert call.url == "http://127.0.0.1:3500/v1.0/workflows/dapr/id%2F1/terminate"
@@ -137,7 +137,42 @@ def test_what_is_no_event_has_no_name_and_no_body():
     ],
 )
 def test_only_a_clear_answer_to_a_request_is_ok_or_fail(status, text, answer):
-    assert post(DUE, ARRIVAL, BY_DAPR, ENDPOINTS).answer(status, text) == answer
+    assert ask(DUE, ARRIVAL, BY_DAPR, ENDPOINTS).answer(status, text) == answer
+
+
+READ = ask(Due(2, 3.0, "get", None, None), ARRIVAL, BY_DAPR, ENDPOINTS)
+
+
+def test_a_status_is_read_at_the_instance_itself():
+    assert (READ.method, READ.payload) == ("GET", None)
+    assert READ.url == "http://127.0.0.1:3500/v1.0/workflows/dapr/id%2F1"
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "answer"),
+    [
+        (200, '{"runtimeStatus": "RUNNING"}', Answer("ok", runtime_status="RUNNING")),
+        (200, '{"runtimeStatus": ""}', Answer("unknown", detail='no status: {"runtimeStatus": ""}')),
+        (200, "<html>", Answer("unknown", detail="no status: <html>")),
+        (202, '{"runtimeStatus": "RUNNING"}', Answer("unknown", detail='{"runtimeStatus": "RUNNING"}')),
+        (404, "no such instance", Answer("fail", detail="no such instance")),
+        (500, "no", Answer("unknown", detail="no")),
+    ],
+)
+def test_only_an_answer_with_a_status_is_ok(status, text, answer):
+    assert READ.answer(status, text) == answer
+
+
+def test_a_status_that_was_read_is_written_down(tmp_path):
+    there = Journals(tmp_path)
+    with Journal(there.requests("1")) as journal:
+        requests = Requests(journal, "locust-1")
+        read = requests.invoke(Due(2, 3.0, "get", None, None), ARRIVAL, "sidecar-0", 5)
+        requests.complete(read, 200, Answer("ok", runtime_status="PENDING"))
+
+    (row,) = journals.requests(there)
+
+    assert (row["operation"], row["outcome"], row["runtime_status"]) == ("get", "ok", "PENDING")
 
 
 def test_a_request_is_written_before_it_is_sent_and_unknown_until_it_is_answered(tmp_path):
