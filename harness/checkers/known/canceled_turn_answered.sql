@@ -3,7 +3,8 @@
 -- layer: engine
 -- seen: 1.18.2
 -- upstream: dapr/dapr#10482
--- explains: code_changed, failed, half_compensated, history_causes, history_ids, history_tasks
+-- explains: code_changed, failed, half_compensated, history_causes, history_ids, history_tasks, retried_too_often,
+--   retry_wait
 -- sentence: {instance_id}: id {event_id} was ordered at {first_ns:at} by one turn (position {first_position}) and again at
 --   {again_ns:at} by a later one (position {again_position}), which was given the answer to an earlier request; the worker
 --   then found a history that its code cannot have made ({error:or}).

@@ -13,7 +13,8 @@ WITH odd AS (
     -- instance's life, or no more than half a minute before. The workflow cannot be loaded any more: metadata counts more
     -- events than are stored, at least one of them is there, and a job tries again without end. Or its owner lived on and took
     -- all of them in one turn, from memory: then the row stays, and the turn whose call was canceled shows itself: it took the
-    -- result of a task that it ordered itself, behind another event. (A row that stays for want of that is half_written_save.)
+    -- result of a task that it ordered itself, behind another event. Where that was the workflow's last turn, neither has a row
+    -- (last_task_unrecorded). (A row that stays for want of both is half_written_save.)
     SELECT
         instance_id,
         status,
@@ -43,7 +44,10 @@ WITH odd AS (
     FROM history
     JOIN odd ON odd.instance_id = history.instance_id
 ), canceled AS (
-    SELECT results.instance_id, max(results.position) AS position, max(results.task_id) AS task_id
+    SELECT
+        results.instance_id,
+        'at position ' || max(results.position) || ' a turn took the result of task ' || max(results.task_id)
+            || ', which it ordered itself' AS because
     FROM turns AS results
     JOIN turns AS tasks
         ON tasks.instance_id = results.instance_id
@@ -53,6 +57,18 @@ WITH odd AS (
         AND tasks.position > results.position
     WHERE results.event IN ('taskCompleted', 'taskFailed') AND results.follows
     GROUP BY results.instance_id
+    UNION ALL
+    SELECT
+        history.instance_id,
+        'its last turn took the result of a task that it ordered itself, and neither is in a row: the end has id '
+            || max(history.event_id) || ', and the last order id '
+            || coalesce(max(history.event_id) FILTER (WHERE history.event <> 'executionCompleted'), 0)
+    FROM history
+    JOIN odd ON odd.instance_id = history.instance_id
+    WHERE odd.status = 'COMPLETED'
+    GROUP BY history.instance_id
+    HAVING max(history.event_id) FILTER (WHERE history.event = 'executionCompleted')
+        > coalesce(max(history.event_id) FILTER (WHERE history.event <> 'executionCompleted'), 0) + 1
 ), waking AS (
     SELECT instance_id, count(*) AS jobs
     FROM jobs
@@ -82,12 +98,11 @@ SELECT
     met.applied_ns,
     CASE
         WHEN odd.hole THEN 'the scheduler still holds ' || waking.jobs || ' of its jobs, which cannot load it'
-        ELSE 'at position ' || canceled.position || ' a turn took the result of task ' || canceled.task_id
-            || ', which it ordered itself'
+        ELSE canceled.because
     END AS because
 FROM odd
 JOIN met ON met.instance_id = odd.instance_id
 LEFT JOIN canceled ON canceled.instance_id = odd.instance_id
 LEFT JOIN waking ON waking.instance_id = odd.instance_id
-WHERE CASE WHEN odd.hole THEN waking.jobs > 0 ELSE canceled.position IS NOT NULL END
+WHERE CASE WHEN odd.hole THEN waking.jobs > 0 ELSE canceled.because IS NOT NULL END
 ORDER BY odd.instance_id

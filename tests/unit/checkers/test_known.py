@@ -30,6 +30,7 @@ KNOWN = known.load()
 
 SEEN = {
     "canceled_turn_answered": {"canceled_turn_answered": {"lost_answer-000071"}},
+    "canceled_turn_waits": {"canceled_turn_waits": {"plain-000008"}},
     "event_taken_twice": {"event_taken_twice": {"approval-000177"}},
     "half_written_after_cancel": {"half_written_after_cancel": {"refused-000181"}},
     "half_written_after_cancel_same_turn": {"half_written_after_cancel": {"plain-000125"}},
@@ -41,6 +42,10 @@ SEEN = {
     "handed_out_twice": {"handed_out_twice": {"plain-000071"}},
     "history_hole": {"history_hole": {"scarce-000044"}},
     "inbox_hole": {"inbox_hole": {"lost_for_good-000249"}},
+    "inbox_hole_to_the_end": {
+        "inbox_hole": {"lost_answer-000028"},
+        "last_task_unrecorded": {"lost_answer-000028"},
+    },
     "last_task_unrecorded": {"last_task_unrecorded": {"scarce-000044"}},
     "paused_turn_ordered_again": {"paused_turn_ordered_again": {"plain-000056"}},
     "purge_leaves_metadata": {"purge_leaves_metadata": {"plain-000197"}},
@@ -203,6 +208,14 @@ def hole_outlived(rows):
     rows["faults"].append(fault("kill", "scheduler-0", T0, T0 + 1000 * MS))
 
 
+def hole_outlived_to_the_end(rows):
+    """The last turn of `a` took the result of what it ordered itself: neither has a row, and one of its inbox stays."""
+    unrecorded(rows)
+    change(rows, "attempts", {"outcome": "error"}, instance_id="a", activity="register_shipment_v1")
+    change(rows, "instances", {"inbox_rows": 1}, instance_id="a")
+    rows["faults"].append(fault("kill", "sidecar-0", T0, T0 + 1000 * MS))
+
+
 def half_written(rows):
     change(rows, "instances", {"inbox_rows": 1}, instance_id="a")
     rows["faults"].append(fault("pause", "sidecar-0", T0, T0 + 18_000 * MS))
@@ -303,6 +316,13 @@ def ordered_twice(rows, error="NonDeterminismError: no"):
     failed = {"status": "FAILED", "outcome": None, "output": None}
     change(rows, "instances", failed, instance_id="e")
     counted(rows, "e")
+
+
+def ordered_nothing(rows):
+    """`a` has all its answers and orders nothing; `b` and `c` went on where it waits. A sidecar died before."""
+    end_undone(rows)
+    counted(rows)
+    rows["faults"].append(fault("kill", "sidecar-0", T0, T0 + 1000 * MS))
 
 
 def hosts_nothing(rows):
@@ -467,7 +487,7 @@ CAUSES = {
     "sidecar_hosts_nothing": [hosts_nothing],
     "result_discarded": [discarded, result_in_front],
     "start_never_run": [never_run],
-    "inbox_hole": [hole, hole_outlived],
+    "inbox_hole": [hole, hole_outlived, hole_outlived_to_the_end],
     "half_written_after_cancel": [refused_after_cancel, same_turn_refused],
     "half_written_inbox": [displaced],
     "half_written_save": [half_written, head_overwritten],
@@ -475,6 +495,7 @@ CAUSES = {
     "last_task_unrecorded": [unrecorded],
     "scheduler_waits_for_lease": [late_scheduler],
     "canceled_turn_answered": [ordered_twice],
+    "canceled_turn_waits": [ordered_nothing],
 }
 
 
@@ -656,9 +677,41 @@ def hangs_while_contested(rows):
     change(rows, "attempts", {"ended_ns": None, "outcome": None}, instance_id="a", activity="register_shipment_v1")
 
 
-def nothing_ordered_while_contested(rows):
-    nothing_ordered(rows)
-    rows["faults"].append(fault("kill", "placement-0", T0, T0 + 1000 * MS))
+def ordered_nothing_as_others(rows):
+    """`b` waited where `a` waits, for an event: so does their code."""
+    ordered_nothing(rows)
+    own = events(rows, "b")
+    order = own.index(one(rows, "history", instance_id="b", event="taskScheduled", name="cancel_shipment_v1"))
+    answer = own[order - 1]
+    for row in own[order:]:
+        row["position"] += 2
+    head = next(row for row in own if row["event"] == "workflowStarted")
+    raised_event = {**answer, "event": "eventRaised", "name": "go_on", "task_id": None, "payload": None}
+    rows["history"] += [
+        {**head, "position": answer["position"] + 1, "at_ns": answer["at_ns"]},
+        {**raised_event, "position": answer["position"] + 2},
+    ]
+    counted(rows, "b")
+
+
+def ordered_nothing_like_nobody(rows):
+    """Nobody else was where `a` waits."""
+    ordered_nothing(rows)
+    for instance in ("b", "c"):
+        change(rows, "instances", {"status": "RUNNING"}, instance_id=instance)
+
+
+def ordered_nothing_long_after(rows):
+    ordered_nothing(rows)
+    rows["faults"][0].update(applied_ns=T0 - 60_000 * MS, healed_ns=T0 - 50_000 * MS)
+
+
+def ordered_nothing_for_an_early_answer(rows):
+    """Its last answer stands before its order: it is that to an order which was never recorded."""
+    ordered_nothing(rows)
+    own = events(rows, "a")
+    order, head, answer = own[-3:]
+    order["position"], head["position"], answer["position"] = head["position"], answer["position"], order["position"]
 
 
 def refused_without_fault(rows):
@@ -812,6 +865,9 @@ def body_hangs_meanwhile(rows):
 def nobody_tries(rows):
     """No job is left that a sidecar could refuse."""
     hosts_nothing(rows)
+    for event in events(rows, "a")[-2:]:
+        rows["history"].remove(event)
+    counted(rows)
     rows["jobs"].clear()
 
 
@@ -972,7 +1028,10 @@ ALIKE = [
     displaced_long_after,
     displaced_and_tried,
     hangs_while_contested,
-    nothing_ordered_while_contested,
+    ordered_nothing_as_others,
+    ordered_nothing_like_nobody,
+    ordered_nothing_long_after,
+    ordered_nothing_for_an_early_answer,
     refused_without_fault,
     refused_while_provider_was_away,
     refused_long_after,
