@@ -28,6 +28,7 @@ WIDE = "wide_v1"
 DELAY = "delay_v1"
 PAYLOAD = "payload_v1"
 BATCH = "batch_v1"
+FAMILY = "family_v1"
 
 SUM = "sum_v1"
 FILL = "fill_v1"
@@ -114,12 +115,23 @@ def batch_v1(ctx: DaprWorkflowContext, given: Given) -> Steps:
     return dict(sorted(Counter(order["outcome"] for order in ended).items()))
 
 
+def family_v1(ctx: DaprWorkflowContext, given: Given) -> Steps:
+    """
+    Start a chain and a timer for each of `seconds` as child workflows that run at once, and wait for all. Return the
+    sum of what they give.
+    """
+    members = [(SERIES, {"number": given["number"]}), *((DELAY, {"seconds": each}) for each in given["seconds"])]
+    gave = yield when_all([ctx.call_child_workflow(name, input=of) for name, of in members])
+    return sum(gave)
+
+
 WORKFLOWS: Mapping[str, Callable[[DaprWorkflowContext, Given], Steps]] = {
     SERIES: series_v1,
     WIDE: wide_v1,
     DELAY: delay_v1,
     PAYLOAD: payload_v1,
     BATCH: batch_v1,
+    FAMILY: family_v1,
 }
 """Those in which no defect can be planted."""
 

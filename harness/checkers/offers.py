@@ -15,13 +15,14 @@ from harness.model import NotApplicable, Plan
 ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file", "attempts"
 DETERMINISM = "determinism"
 REQUESTS, TAKEN, PAUSES, TERMINATES, PURGES = "requests", "taken", "pauses", "terminates", "purges"
-READS = "reads"
+READS, CHILDREN = "reads", "children"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 VERSIONS = "versions"
 
 _WORKFLOWS = "SELECT DISTINCT workflow FROM instances WHERE workflow IS NOT NULL ORDER BY workflow"
 _ANY_EFFECT = "SELECT count(*) > 0 FROM (SELECT effect FROM effects LIMIT 1) AS first"
+_ANY_CHILD = "SELECT count(*) > 0 FROM (SELECT parent_id FROM instances WHERE parent_id IS NOT NULL LIMIT 1) AS first"
 _ANY_ACTIVITY = """
     SELECT
         EXISTS (SELECT 1 FROM history WHERE event = 'taskScheduled')
@@ -75,6 +76,7 @@ OFFERS: Mapping[str, Offer] = {
     PAUSES: Offer("what clients paused", "`{operation: pause}` among the `requests` of the load"),
     TERMINATES: Offer("what clients terminated", "`{operation: terminate}` among the `requests` of the load"),
     PURGES: Offer("what clients purged", "`{operation: purge}` among the `requests` of the load"),
+    CHILDREN: Offer("child workflows", "a load that starts a workflow with some"),
     READS: Offer("which statuses clients read", "`{operation: get}` among the `requests` of the load"),
     EFFECTS: Offer(
         "what the outside world kept",
@@ -148,6 +150,7 @@ def offered(plan: Plan, database: Database) -> Offered:
         TERMINATES: "terminate" in asked,
         PURGES: "purge" in asked,
         READS: "get" in asked,
+        CHILDREN: _has(database, _ANY_CHILD, untold=True),
         EFFECTS: effects,
         TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,

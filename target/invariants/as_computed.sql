@@ -1,8 +1,8 @@
 -- claim: A workflow of one pattern ends with what its input gives, and so does each of its tasks: the sum, the bytes, the seconds; a batch with how its orders ended, and after them.
 -- layer: app
--- workflows: series_v1, parallel_v1, wide_v1, delay_v1, payload_v1, batch_v1, work_whole_v1, work_steps_v1, work_split_v1
+-- workflows: series_v1, parallel_v1, wide_v1, delay_v1, payload_v1, batch_v1, family_v1, work_whole_v1, work_steps_v1, work_split_v1
 -- examined: SELECT count(*) FROM instances WHERE status = 'COMPLETED'
---   AND workflow IN ('series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1', 'work_whole_v1', 'work_steps_v1', 'work_split_v1')
+--   AND workflow IN ('series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1', 'family_v1', 'work_whole_v1', 'work_steps_v1', 'work_split_v1')
 -- plants: UPDATE instances SET output = '0' WHERE instance_id = (SELECT min(instance_id) FROM instances
 --   WHERE status = 'COMPLETED' AND workflow <> 'order_v1');
 --   UPDATE history SET payload = '0' WHERE event = 'taskCompleted' AND instance_id = (SELECT min(instance_id) FROM instances
@@ -19,8 +19,8 @@ WITH ended AS (
     JOIN inputs ON inputs.instance_id = instances.instance_id
     WHERE instances.status = 'COMPLETED'
         AND instances.workflow IN (
-            'series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1', 'work_whole_v1', 'work_steps_v1',
-            'work_split_v1'
+            'series_v1', 'parallel_v1', 'wide_v1', 'delay_v1', 'payload_v1', 'batch_v1', 'family_v1', 'work_whole_v1',
+            'work_steps_v1', 'work_split_v1'
         )
 ), computed AS (
     SELECT
@@ -29,6 +29,9 @@ WITH ended AS (
             WHEN 'wide_v1' THEN json_extract(given, '$.tasks')::BIGINT * json_extract(given, '$.bytes')::BIGINT
             WHEN 'delay_v1' THEN json_extract(given, '$.seconds')::BIGINT
             WHEN 'payload_v1' THEN json_extract(given, '$.bytes')::BIGINT
+            WHEN 'family_v1' THEN
+                json_extract(given, '$.number')::BIGINT * (json_extract(given, '$.number')::BIGINT + 1) // 2
+                + list_sum(json_extract(given, '$.seconds')::BIGINT[])::BIGINT
             ELSE json_extract(given, '$.number')::BIGINT * (json_extract(given, '$.number')::BIGINT + 1) // 2
         END AS wanted
     FROM ended

@@ -3,7 +3,8 @@ A small literal run of the reference target, and lies about it.
 
 `a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected after a client
 had raised an event, `e` completed at the second try while clients read its status, and `u` whose answer never came and
-which never began. Clients paused and resumed `f`, which was rejected, terminated `g`, and purged `h`.
+which never began. Clients paused and resumed `f`, which was rejected, terminated `g` and with it its child `g:1`, and
+purged `h`.
 """
 
 import itertools
@@ -19,6 +20,7 @@ T0 = 1_790_000_000 * 1_000_000_000
 CLIENT = "locust-1"
 QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
 SHIPPING = {"provider": "kestrel", "price": 650}
+CHILD = "deliver_v1"
 EVENT, PAYLOAD = "approval", json.dumps({"number": 1})
 TAKEN = {"raiseEvent": "eventRaised", "resume": "executionResumed", "terminate": "executionTerminated"}
 FAILED = object()
@@ -110,10 +112,10 @@ class Story:
             history.append((TAKEN[asked], taken, raised))
         return turn
 
-    def instance(self, instance, kind, tasks, result, *, asked=None):
+    def instance(self, instance, kind, tasks, result, *, asked=None, child=False):
         """
         `tasks`: (activity, what its input adds, result, what it does in the world). `asked` is what a client asks
-        before the first of them has its result.
+        before the first of them has its result. A `child` is ordered beside the first of them.
         """
         call = self.call(instance, kind, "ok", 202)
         order = request(instance, kind)
@@ -126,6 +128,15 @@ class Story:
             first = task if first is None else first
             scheduled = of(activity, event_id=task, task_id=task, call_id=first, payload=order | extra)
             history.append(("taskScheduled", self.tick(), scheduled))
+            if child and task == 0:
+                number = next(ids)
+                history.append(
+                    (
+                        "childWorkflowInstanceCreated",
+                        self.tick(),
+                        {"name": CHILD, "event_id": number, "task_id": number},
+                    )
+                )
             begun = self.tick()
             if deed:
                 deed()
@@ -158,10 +169,23 @@ class Story:
         output = None if result is None else ending(order, tasks, result)
         ended = {"event_id": next(ids)} if output is None else of(event_id=next(ids), payload=output)
         history.append(("executionCompleted", self.tick(), ended))
+        self.written(instance, history)
+        self.stored(instance, created, len(history), output)
+
+    def written(self, instance, history):
         for position, (event, at_ns, others) in enumerate(history):
             row = {"instance_id": instance, "position": position, "event_id": -1, "event": event, "at_ns": at_ns}
             self.rows["history"].append(row | others)
-        self.stored(instance, created, len(history), output)
+
+    def child(self, instance, parent):
+        """A child that begins after its parent has ended as TERMINATED, and takes in the terminate at once."""
+        created = self.tick()
+        history = [("workflowStarted", self.tick(), {}), ("executionStarted", created, of(CHILD, payload=None))]
+        terminated = self.tick()
+        history += [("workflowStarted", self.tick(), {}), ("executionTerminated", terminated, {})]
+        self.written(instance, [*history, ("executionCompleted", self.tick(), {"event_id": 0})])
+        self.stored(instance, created, 5, None)
+        self.rows["instances"][-1].update(workflow=CHILD, parent_id=parent, root_id=parent)
 
     def stored(self, instance, created, length, output):
         row = {"instance_id": instance, "workflow": "order_v1", "created_ns": created, "completed_ns": self.now}
@@ -178,14 +202,14 @@ class Story:
             self.rows[table] = [row for row in self.rows[table] if row["instance_id"] != instance]
 
     def read(self):
-        """Dapr's API is asked for everything that a client asked for."""
+        """Dapr's API is asked for everything that a client asked for, and for the child."""
         self.now = T0 + 180_000 * MS
         stored = {row["instance_id"]: row for row in self.rows["instances"]}
-        for call in self.rows["operations"]:
-            row = {"instance_id": call["instance_id"], "node": "sidecar-0"}
+        for name in (*(call["instance_id"] for call in self.rows["operations"]), "g:1"):
+            row = {"instance_id": name, "node": "sidecar-0"}
             row |= {"asked_ns": self.tick(1_000), "answered_ns": self.tick()}
-            if instance := stored.get(call["instance_id"]):
-                row |= {name: instance[name] for name in ("status", "workflow", "output", "created_ns")}
+            if instance := stored.get(name):
+                row |= {column: instance[column] for column in ("status", "workflow", "output", "created_ns")}
                 row["updated_ns"] = instance["completed_ns"]
             self.rows["readings"].append(row)
 
@@ -233,7 +257,8 @@ def sound():
     story.ask("e", "get", runtime_status="COMPLETED")
     story.call("u", "plain", "unknown", None)
     story.instance("f", "scarce", [story.reserve("f", answer=False)], "rejected", asked="pause")
-    story.instance("g", "plain", [story.reserve("g")], None, asked="terminate")
+    story.instance("g", "plain", [story.reserve("g")], None, asked="terminate", child=True)
+    story.child("g:1", "g")
     story.instance("h", "plain", [story.reserve("h"), *story.quotes(), story.ship("h", "k")], "completed")
     story.purged("h")
     story.read()

@@ -3,12 +3,16 @@
 -- examined: SELECT (SELECT count(*) FROM attempts) + (SELECT count(*) FROM operations)
 -- catches: body_of_nobody, body_ends_first, body_half_told, body_elsewhere, failure_without_body
 -- needs: attempts
--- source: docs/target-contract.md (each body is written down when it begins and when it ends).
+-- source: docs/target-contract.md (each body is written down when it begins and when it ends). The SDKs give a child the id of its parent, a colon and a number, if the application names none; so a purged child is known.
 -- witness: {instance_id:or}, task {task_id:or}: {fault}.
 WITH children AS (
     SELECT instance_id, root_id
     FROM instances
     WHERE root_id IS NOT NULL
+), purged AS (
+    SELECT DISTINCT instance_id
+    FROM requests
+    WHERE operation = 'purge' AND outcome IS DISTINCT FROM 'fail'
 ), doubted AS (
     SELECT
         attempts.instance_id,
@@ -26,7 +30,8 @@ WITH children AS (
         END AS fault
     FROM attempts
     LEFT JOIN children ON children.instance_id = attempts.instance_id
-    LEFT JOIN calls ON calls.instance_id = coalesce(children.root_id, attempts.instance_id)
+    LEFT JOIN purged ON purged.instance_id = regexp_replace(attempts.instance_id, ':.*', '')
+    LEFT JOIN calls ON calls.instance_id = coalesce(children.root_id, purged.instance_id, attempts.instance_id)
 )
 SELECT instance_id, task_id, fault
 FROM doubted

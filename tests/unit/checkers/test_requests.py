@@ -157,7 +157,7 @@ def test_an_instance_that_a_client_terminates_is_counted_as_that(told, class_of)
 
     assert class_of("a", rows) == "terminated"
     assert told("failed", rows)[0] == told("not_terminated", rows)[0] == told("phantom_request", rows)[0] == []
-    assert told("not_terminated", rows)[1] == 2
+    assert told("not_terminated", rows)[1] == 3
 
 
 def test_one_whose_terminate_was_not_answered_may_be_terminated(class_of):
@@ -214,7 +214,7 @@ def test_one_that_took_in_a_result_first_may_have_ended_by_itself(told):
     append_event(rows, "a", event="executionCompleted", at_ns=at_ns + MS, event_id=2)
     stands(rows, "COMPLETED", completed_ns=at_ns + MS)
 
-    assert told("not_terminated", rows) == ([], 2)
+    assert told("not_terminated", rows) == ([], 3)
 
 
 def test_a_terminated_instance_that_does_not_end_is_told(told):
