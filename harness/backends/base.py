@@ -138,6 +138,19 @@ class Upgrades(Kills, Protocol):
 
 
 @runtime_checkable
+class Scales(Kills, Protocol):
+    """
+    Power to start replicas that the run begins without (`topology.spare`), and to end replicas for good.
+    """
+
+    def hosted(self, sidecar: str) -> int:
+        """
+        Return how many workflows and activities a sidecar hosts now, as it tells itself. Raises NodeError if it does
+        not tell.
+        """
+
+
+@runtime_checkable
 class Store(Protocol):
     """
     Power to connect to the state store itself.
@@ -325,7 +338,7 @@ class Links(Protocol):
 
 
 POWERS: Mapping[BackendName, tuple[type, ...]] = {
-    BackendName.PROCESSES: (Wipes, Misbehaves, Upgrades, Pauses, Starves, Fills, Links),
+    BackendName.PROCESSES: (Wipes, Misbehaves, Upgrades, Scales, Pauses, Starves, Fills, Links),
     BackendName.COMPOSE: (Wipes, Misbehaves, Pauses, Starves, Isolates, Links),
 }
 """

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing_extensions import override
 
 from harness import names
-from harness.backends.base import Backend, Death, Links, Pauses, Say, Toxic, Upgrades
+from harness.backends.base import Backend, Death, Links, Pauses, Say, Scales, Toxic, Upgrades
 from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.errors import NodeError
 from harness.model import Plan
@@ -26,7 +26,7 @@ _ANSWER = 0.001
 """Seconds that an undisturbed node or link takes to answer."""
 
 
-class Memory(Backend, Upgrades, Pauses, Links):
+class Memory(Backend, Upgrades, Scales, Pauses, Links):
     """
     Every node and link of a plan, in memory. `did` lists what was done, in order: the method, and its node or link.
 
@@ -35,7 +35,7 @@ class Memory(Backend, Upgrades, Pauses, Links):
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._dead: set[str] = set()
+        self._dead: set[str] = set(plan.spares)
         self._paused: set[str] = set()
         self._disabled: set[str] = set()
         self._toxics: dict[str, dict[str, Toxic]] = {link: {} for link in plan.links}
@@ -58,7 +58,9 @@ class Memory(Backend, Upgrades, Pauses, Links):
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         here = Address(host="127.0.0.1", port=self._server.server_port)
         of_group = {
-            group: {node: here for node in self._plan.nodes if names.group(node) == group}
+            group: {
+                node: here for node in self._plan.nodes if names.group(node) == group and node not in self._plan.spares
+            }
             for group in (names.APP, names.SIDECAR)
         }
         return Endpoints(
@@ -133,6 +135,14 @@ class Memory(Backend, Upgrades, Pauses, Links):
         if node in self._dead:
             raise NodeError(f"{node} does not run")
         return self._lives[node], self._version.get(node)
+
+    # --- Scales ---
+
+    @override
+    def hosted(self, sidecar: str) -> int:
+        if sidecar in self._dead:
+            raise NodeError(f"{sidecar} does not run")
+        return 1
 
     # --- Pauses ---
 

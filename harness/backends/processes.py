@@ -12,8 +12,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from harness import names
-from harness.backends import groups, guard, ports, running, sockets, wired
-from harness.backends.base import Death, Fills, Say, Upgrades, Wipes
+from harness.backends import groups, guard, ports, ready, running, sockets, wired
+from harness.backends.base import Death, Fills, Say, Scales, Upgrades, Wipes
 from harness.backends.endpoints import Address, Endpoints, StoreAddress
 from harness.backends.postgresnode import PostgresNode
 from harness.backends.process import Child, Spec
@@ -24,7 +24,7 @@ from harness.names import Store
 from harness.rundir import RunDir
 
 
-class Processes(wired.Wired[Child], Wipes, Upgrades, Fills):
+class Processes(wired.Wired[Child], Wipes, Upgrades, Scales, Fills):
     """
     The whole system as processes of this machine.
 
@@ -118,6 +118,12 @@ class Processes(wired.Wired[Child], Wipes, Upgrades, Fills):
         pid, environment, command = self._nodes[node].told()
         return pid, running.version(self._versions[node], environment, command)
 
+    # --- Scales ---
+
+    @override
+    def hosted(self, sidecar: str) -> int:
+        return ready.hosted(self._probes[sidecar][0])
+
     # --- Wipes ---
 
     @override
@@ -164,13 +170,15 @@ class Processes(wired.Wired[Child], Wipes, Upgrades, Fills):
 
     def _launch(self, stage: tuple[Spec, ...], say: Say) -> None:
         """
-        Start all nodes of a stage, then wait until all of them are ready.
+        Start all nodes of a stage but those of spare replicas, then wait until all of them are ready.
         """
-        say("starting " + ", ".join(spec.name for spec in stage))
         for spec in stage:
             self._nodes[spec.name] = (PostgresNode if spec.name == Store.POSTGRES else Child)(spec)
-            self._nodes[spec.name].spawn()
-        wired.await_all(lambda node: self._nodes[node].await_ready(), [spec.name for spec in stage])
+        now = [spec.name for spec in stage if spec.name not in self._plan.spares]
+        say("starting " + ", ".join(now))
+        for node in now:
+            self._nodes[node].spawn()
+        wired.await_all(lambda node: self._nodes[node].await_ready(), now)
 
     def _make_links(self, topology: Topology) -> None:
         self._links, self._probes = topology.links, topology.probes

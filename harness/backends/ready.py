@@ -52,6 +52,20 @@ def connected_workers(sidecar: Address) -> int:
         raise NodeError(str(error)) from error
 
 
+def hosted(sidecar: Address) -> int:
+    """
+    Return how many actors a sidecar hosts, as its metadata API reports it (`actorRuntime.activeActors`, Dapr 1.18):
+    each workflow and each activity that is under way is one. `sidecar` is where it speaks HTTP. Raises NodeError if it
+    does not tell.
+    """
+    try:
+        with probe.client(timeout=_TIMEOUT) as client:
+            answer = client.get(f"{sidecar.url}/v1.0/metadata").raise_for_status()
+        return sum(int(of.get("count", 0)) for of in answer.json()["actorRuntime"].get("activeActors", ()))
+    except (httpx.HTTPError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise NodeError(f"a sidecar does not tell what it hosts: {error!r}") from error
+
+
 def has_worker(sidecar: Address) -> bool:
     """
     Return whether a workflow worker is connected to a sidecar. `sidecar` is where it speaks HTTP.

@@ -122,12 +122,11 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
         ways = {names.link(name): way.listen for name, way in self._links.items()}
         clients = {str(link.dest): at for link, at in ways.items() if link.source.role == names.CLIENT}
         direct = {node: at for node, (at, _) in self._probes.items()}
+        begun = [node for node in self._plan.nodes if node not in self._plan.spares]
         return Endpoints(
             backend=backend,
-            apps={node: clients[node] for node in self._plan.nodes if names.group(node) == names.APP},
-            sidecars={
-                node: clients.get(node, direct[node]) for node in self._plan.nodes if names.group(node) == names.SIDECAR
-            },
+            apps={node: clients[node] for node in begun if names.group(node) == names.APP},
+            sidecars={node: clients.get(node, direct[node]) for node in begun if names.group(node) == names.SIDECAR},
             services={node: direct[node] for node in (str(Node(name, 0)) for name in self._plan.target.services)},
             others={node: direct[node] for node in self._plan.nodes if names.node(node).application is not None},
             store=self.store(),

@@ -16,7 +16,7 @@ from harness.checkers.telling import LIVES, in_force
 
 _T = TypeVar("_T")
 
-_ENDING = ("kill", "stop", "exit")
+_ENDING = ("kill", "stop", "scale_in", "exit")
 """Faults after which the process of their node is another one, so that no body of before runs any more."""
 
 

@@ -18,6 +18,7 @@ from harness.faults.broken_links import Down, LimitData, Reset, Timeout
 from harness.faults.isolation import Isolate
 from harness.faults.process import Kill, Pause, Stop
 from harness.faults.provider import Misbehave
+from harness.faults.scale import ScaleIn, ScaleOut
 from harness.faults.slow_links import Bandwidth, Latency, Slicer, SlowClose
 from harness.faults.starvation import DiskFull, Starve
 from harness.faults.store import Disconnect, LoseData, OutOfMemory, ReadOnly
@@ -28,6 +29,8 @@ BUILT_IN: Mapping[str, type[Fault[Any]]] = MappingProxyType(
         "kill": Kill,
         "stop": Stop,
         "upgrade": Upgrade,
+        "scale_out": ScaleOut,
+        "scale_in": ScaleIn,
         "pause": Pause,
         "isolate": Isolate,
         "latency": Latency,

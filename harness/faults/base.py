@@ -17,8 +17,11 @@ Proof = Mapping[str, JsonValue]
 """What shows that a fault was felt, as plain JSON. It is measured, never assumed."""
 
 
-Hits = Literal["nodes", "links", "services"]
-"""What a fault can hit: nodes, links, or services of the target that can be told to misbehave."""
+Hits = Literal["nodes", "links", "services", "replicas"]
+"""
+What a fault can hit: nodes, links, services of the target that can be told to misbehave, or replicas of the main
+application by their apps, those included that the run begins without.
+"""
 
 
 QUICK = 5.0

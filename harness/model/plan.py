@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, JsonValue
 
+from harness import names
 from harness.model.ledgers import CalledLedger
 from harness.model.scenario import Scenario
 from harness.model.target import Activity, Target, Workflow, activities
@@ -88,6 +89,15 @@ class Plan(Value):
         What keeps the state.
         """
         return self.scenario.topology.store
+
+    @property
+    def spares(self) -> frozenset[str]:
+        """
+        The nodes of the replicas that the run begins without.
+        """
+        first, spare = self.scenario.topology.replicas, self.scenario.topology.spare
+        apps = list(map(names.app, range(first, first + spare)))
+        return frozenset(map(str, (*apps, *map(names.sidecar_of, apps))))
 
     @property
     def doubles_turns(self) -> bool:

@@ -21,6 +21,9 @@ class Topology(Value):
     """
 
     replicas: int = Field(default=2, ge=1, le=8)
+    spare: int = Field(
+        default=0, ge=0, le=8, description="replicas besides, which the run begins without: `scale_out` starts them"
+    )
     store: Store = Field(default=Store.REDIS, description="Dapr's state store, which the run starts (docs/stores.md)")
 
 

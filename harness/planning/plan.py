@@ -25,7 +25,7 @@ from harness.model import (
     Target,
 )
 from harness.names import Link, Node, Store
-from harness.planning import points, shapes
+from harness.planning import points, scaling, shapes
 from harness.planning.fitting import fit, served
 from harness.planning.yamlfile import did_you_mean
 
@@ -62,24 +62,27 @@ def nodes(target: Target, main: int, store: Store = Store.REDIS) -> tuple[str, .
     return tuple(map(str, found))
 
 
-def links(target: Target, main: int, store: Store = Store.REDIS, *, asks: bool = False) -> tuple[str, ...]:
+def links(
+    target: Target, main: int, store: Store = Store.REDIS, *, asks: bool = False, spare: int = 0
+) -> tuple[str, ...]:
     """
     Return the name of every link, `from->to`. All sidecars share one link to the scheduler, because the scheduler
     itself tells them where to connect. Clients reach only the `main` replicas of the main application, and their
-    sidecars if these start a workflow or take its events, or if clients ask something after the start (`asks`).
+    sidecars if these start a workflow or take its events, or if clients ask something after the start (`asks`); not the
+    `spare` ones, with which the run does not begin.
     """
     by_dapr = asks or any(isinstance(each.start, DaprStart) or each.events for each in target.workflows.values())
     client = Node(names.CLIENT)
     found = [Link(Node(names.ALL_SIDECARS), Node(names.SCHEDULER, 0))]
-    for app in replicas(target, main):
-        sidecar, is_main = names.sidecar_of(app), app.application is None
+    for app in replicas(target, main + spare):
+        sidecar, is_reached = names.sidecar_of(app), app.application is None and (app.number or 0) < main
         found += [
             Link(sidecar, Node(store)),
             Link(sidecar, Node(names.PLACEMENT, 0)),
             Link(app, sidecar),
             *(Link(app, Node(name, 0)) for name in target.services),
-            *([Link(client, app)] if is_main else []),
-            *([Link(client, sidecar)] if is_main and by_dapr else []),
+            *([Link(client, app)] if is_reached else []),
+            *([Link(client, sidecar)] if is_reached and by_dapr else []),
         ]
     return tuple(map(str, found))
 
@@ -103,14 +106,16 @@ def make(
     if defect is not None and defect not in target.defects:
         raise UsageError(f'target {target.name} has no defect "{defect}"; {did_you_mean(defect, target.defects)}')
 
-    replicas_, store = scenario.topology.replicas, scenario.topology.store
-    all_nodes, all_links = (
-        nodes(target, replicas_, store),
-        links(target, replicas_, store, asks=bool(scenario.load.asked)),
-    )
+    main, spare, store = scenario.topology.replicas, scenario.topology.spare, scenario.topology.store
+    asks = bool(scenario.load.asked)
     ready = tuple(f"{name}-0" for name, service in target.services.items() if service.misbehave is not None)
     points.refuse_unseen(scenario, target)
-    of = {"nodes": all_nodes, "links": all_links, "services": ready}
+    of = {
+        "nodes": nodes(target, main, store),
+        "links": links(target, main, store, asks=asks),
+        "services": ready,
+        "replicas": tuple(map(str, map(names.app, range(main + spare)))),
+    }
     known = {name: of[family.hits] for name, family in families().items()}
     rng = random.Random(seed)
     steps = _bounded(
@@ -123,14 +128,15 @@ def make(
     _refuse_too_many(steps, scenario)
     _refuse_twice(steps, scenario)
     _refuse_unseen_recovery(steps, scenario)
+    scaling.refuse_absent(steps, scenario)
     return Plan(
         scenario=scenario,
         target=target,
         seed=seed,
         dapr_version=dapr_version,
         defect=defect,
-        nodes=all_nodes,
-        links=all_links,
+        nodes=nodes(target, main + spare, store),
+        links=links(target, main, store, asks=asks, spare=spare),
         steps=tuple(step.model_copy(update={"step": number}) for number, step in enumerate(steps)),
     )
 

@@ -12,12 +12,13 @@ WITH hits AS (
     -- twenty or more began elsewhere in the ten seconds after it had had four to connect; the order waits for a job that is
     -- tried again without end; and next to no activity does: one that is refused has no job of its own. Where a worker does
     -- not come back its sidecar says so, others take its work, and nothing is stuck; where it hangs, the activities that it
-    -- was given wait with their jobs; where a body hangs, it has begun.
+    -- was given wait with their jobs; where a body hangs, it has begun. On a replica that was taken away nothing runs either.
     SELECT regexp_extract(node, '^app-[0-9]+') AS app, fault, node, healed_ns
     FROM faults
     WHERE healed_ns IS NOT NULL
         AND node LIKE 'app-%'
         AND (node NOT LIKE '%->%' OR node LIKE '%->sidecar-%')
+        AND regexp_extract(node, '^app-[0-9]+') NOT IN (SELECT node FROM faults WHERE fault = 'scale_in')
 ), worked AS (
     SELECT hits.app, max(attempts.started_ns) AS last_ns
     FROM (SELECT DISTINCT app FROM hits) AS hits

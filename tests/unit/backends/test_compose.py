@@ -568,6 +568,7 @@ REFUSED = {
     "rolling_upgrade": "Upgrades",
     "upgrade_rollback": "Upgrades",
     "bad_upgrade": "Upgrades",
+    "scale": "Scales",
 }
 """Scenario that containers cannot serve -> the power that they lack."""
 

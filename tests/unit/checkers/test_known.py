@@ -826,6 +826,12 @@ def hangs_again(rows):
     body.update(node="app-1", started_ns=healed + MS, ended_ns=None, outcome=None)
 
 
+def taken_away(rows):
+    """app-1 was not killed but taken away for good: nothing runs there, and `a` waits for another reason."""
+    hosts_nothing(rows)
+    rows["faults"][-1]["fault"] = "scale_in"
+
+
 def nobody_works(rows):
     """There was not enough to do, after app-1 was back, to say that it did none of it."""
     hosts_nothing(rows)
@@ -993,6 +999,7 @@ ALIKE = [
     ran_once,
     came_back,
     hangs_again,
+    taken_away,
     nobody_works,
     too_soon,
     trickles,
