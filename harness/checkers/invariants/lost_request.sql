@@ -7,8 +7,10 @@
 --   WHERE requests.operation IN (SELECT operation FROM becomes) AND requests.outcome = 'ok' AND instances.completed_ns IS NOT NULL
 -- plants: DELETE FROM history
 --   WHERE event IN ('eventRaised', 'executionSuspended', 'executionResumed', 'executionTerminated') AND instance_id = (
---   SELECT min(history.instance_id) FROM history JOIN requests ON requests.instance_id = history.instance_id
---   WHERE history.event IN ('eventRaised', 'executionSuspended', 'executionResumed', 'executionTerminated') AND requests.outcome = 'ok')
+--   SELECT min(requests.instance_id) FROM requests
+--   JOIN instances ON instances.instance_id = requests.instance_id AND instances.completed_ns IS NOT NULL AND instances.generation = 1
+--   WHERE requests.operation IN ('raiseEvent', 'pause', 'resume', 'terminate') AND requests.outcome = 'ok' AND requests.completed_ns
+--   < (SELECT max(at_ns) FROM history WHERE history.instance_id = requests.instance_id AND history.event = 'workflowStarted') - 1000000)
 -- source: Dapr 1.18 orchestrator/add.go (a request is answered once its event is a row of the inbox) and orchestrator/run.go (a turn takes in the whole inbox; the first event of a turn, workflowStarted, has the time of its begin). So an event that was acknowledged before the last turn began must be in the history; one that was acknowledged later came too late. An instance in a later generation has lost its earlier history. A difference of one millisecond is allowed between the clocks of two processes.
 -- witness: {instance_id}: {operation} {name:or} was sent at {invoked_ns:at} ({request_id}) and acknowledged at {completed_ns:at}, and its last turn began at {turn_ns:at}; its history has {found} of the {acknowledged} that were acknowledged before that.
 WITH ended AS (

@@ -2,17 +2,21 @@
 -- layer: engine
 -- needs: reads
 -- examined: SELECT count(*) FROM requests WHERE operation = 'get' AND (outcome = 'ok' OR status = 404)
--- plants: UPDATE requests SET runtime_status = 'FAILED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED');
---   UPDATE requests SET runtime_status = 'COMPLETED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING');
---   UPDATE requests SET runtime_status = 'SUSPENDED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING'
---   AND instance_id NOT IN (SELECT instance_id FROM requests WHERE operation = 'pause'));
---   UPDATE requests SET runtime_status = 'TERMINATED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING'
---   AND instance_id NOT IN (SELECT instance_id FROM requests WHERE operation = 'terminate'));
---   UPDATE requests SET runtime_status = 'DONE' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING');
---   UPDATE requests SET runtime_status = NULL, outcome = 'fail', status = 404, detail = 'gone' WHERE request_id = (SELECT min(request_id)
---   FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (SELECT instance_id FROM requests WHERE operation = 'purge'));
+-- plants: UPDATE requests SET runtime_status = 'FAILED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   UPDATE requests SET runtime_status = 'COMPLETED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   UPDATE requests SET runtime_status = 'SUSPENDED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   UPDATE requests SET runtime_status = 'TERMINATED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   UPDATE requests SET runtime_status = 'DONE' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   UPDATE requests SET runtime_status = NULL, outcome = 'fail', status = 404, detail = 'gone' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'RUNNING', intended_ns = intended_ns + 20000000000, invoked_ns = invoked_ns + 20000000000,
---   completed_ns = completed_ns + 20000000000 WHERE request_id = (SELECT max(request_id) FROM requests WHERE runtime_status = 'COMPLETED')
+--   completed_ns = completed_ns + 20000000000 WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'))
 -- source: Dapr 1.18 wfengine/client.go (the words of a status; UNKNOWN stands for STALLED, which its list lacks) and GetWorkflowMetadata, which reads the stored rows. The event of an end has its time before it is saved, so no read can have it earlier; it is saved within five seconds after it, as second_reading allows. 404 means that the engine has no such instance. A purge that was not refused takes the instance away; a start that was not answered may begin it anew, so the end that is stored may be another's.
 -- witness: {instance_id} was read as {told} at {completed_ns:at} ({request_id}, sent at {invoked_ns:at}), and {fault}.
 WITH reads AS (

@@ -54,13 +54,22 @@ def test_a_replica_that_is_taken_away_ends_with_its_sidecar_and_stays_away(syste
         system.probe_node("sidecar-1", 1)
 
 
-def test_of_a_replica_that_had_nothing_nothing_had_to_move(system, monkeypatch):
+def test_a_replica_that_has_nothing_to_do_is_left_alone(system, monkeypatch):
+    monkeypatch.setattr(scale, "_HOSTS_WITHIN", 0.1)
     monkeypatch.setattr(system, "hosted", lambda _: 0)
 
-    with pytest.raises(NotFeltError, match="nothing had to move") as error:
+    with pytest.raises(NotFeltError, match="nothing would move") as error:
         IN.apply_and_prove(system, "app-1")
 
-    assert error.value.proof["hosted"] == 0
+    assert error.value.proof == {"hosted": 0}
+    assert system.did == []
+
+
+def test_a_replica_is_taken_away_while_it_has_something_to_do(system, monkeypatch):
+    counts = iter([0, 0, 3])
+    monkeypatch.setattr(system, "hosted", lambda _: next(counts))
+
+    assert IN.apply_and_prove(system, "app-1")["hosted"] == 3
 
 
 @pytest.mark.parametrize("fault", [OUT, IN])
