@@ -25,6 +25,7 @@ from harness.rows import Row
 RowT = TypeVar("RowT", bound=Row)
 
 _OPERATIONS, _REQUESTS, _ATTEMPTS, _TURNS = "operations-", "requests-", "attempts-", "turns-"
+_WORKER = "load-"
 
 
 class Journal(Generic[RowT]):
@@ -183,9 +184,15 @@ class Journals:
     @property
     def load(self) -> Path:
         """
-        When the load began and ended.
+        When the load began and ended, and which worker was to send what, if several share it.
         """
         return self.folder / "load.jsonl"
+
+    def worker(self, client: str) -> Path:
+        """
+        What one of several workers that share a load tells the run.
+        """
+        return self.folder / f"{_WORKER}{client}.jsonl"
 
     @property
     def points(self) -> Path:

@@ -64,7 +64,8 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
     Raises UsageError if the plan cannot be run there, HarnessError if the infrastructure fails, and LeftError if the
     user leaves it.
     """
-    from harness.load.generators import Attached, Locust
+    from harness.load.generators import Attached, Generator, Locust
+    from harness.load.workers import Workers
     from harness.running.metrics import RunMetrics, served
     from harness.running.run import Run
     from harness.running.screen import Screen
@@ -81,7 +82,11 @@ def run(plan: Plan, runs: Path, place: Place, console: Console, *, attached: boo
         folder.save_plan(plan)
         folder.keep_invariants(invariants)
         folder.keep_known({name: finding.query for name, finding in of_team.items()})
-        generator = Attached(folder) if attached else Locust(folder, shipped.SCENARIOS)
+        generator: Generator = Locust(folder, shipped.SCENARIOS)
+        if attached:
+            generator = Attached(folder)
+        elif plan.scenario.load.workers > 1:
+            generator = Workers(folder, shipped.SCENARIOS, plan)
         screen = exits.enter_context(Screen(f"{plan.scenario.name}, seed {plan.seed}", console))
         screen.say(f"{folder.name}: {' '.join(plan.scenario.claim.split())}")
         screen.say(f"this takes {estimate.told(estimate.expected(plan))}")

@@ -1,9 +1,9 @@
 """
 The rows of the journals, which record a run as it happens: one frozen type for each kind of row.
 
-Writers, readers and metrics share these types. Times are integer nanoseconds since the
-epoch, UTC. A row may have more fields than its type, for example in an application's attempts file. These are ignored.
-docs/run-directory.md lists all rows.
+Writers, readers and metrics share these types. Times are integer nanoseconds since the epoch, UTC. Longer than most
+modules, because it is a list of types and nothing else. A row may have more fields than its type, for example in an
+application's attempts file. These are ignored. docs/run-directory.md lists all rows.
 """
 
 from __future__ import annotations
@@ -61,6 +61,18 @@ class Completed(Row):
     status: int | None
     detail: str | None
     instance_id: str | None = None
+
+
+class Dropped(Row):
+    """
+    A start that was due was not sent, because as many as `load.max_in_flight` were waiting for their answers.
+    `intended_ns` is when it was due.
+    """
+
+    event: Literal["dropped"] = "dropped"
+    instance_id: str
+    client: str
+    intended_ns: int
 
 
 # --- requests-<client>.jsonl: what clients ask of instances after their start ---------------------------
@@ -266,6 +278,61 @@ class LoadEnded(Row):
     dropped: int
 
 
+class Joined(Row):
+    """
+    A worker takes part in a load that several workers share.
+    """
+
+    event: Literal["joined"] = "joined"
+    client: str
+
+
+class Shared(Row):
+    """
+    What a worker is to send: from the arrival with number `first` on, those whose number modulo `parts` is `part`,
+    until the next such row with another `first`. If `lost` names a worker, it is the arrival `first` alone, which that
+    worker was to send and had not sent.
+    """
+
+    event: Literal["shared"] = "shared"
+    client: str
+    first: int
+    part: int
+    parts: int
+    lost: str | None = None
+
+
+class Lost(Row):
+    """
+    A worker takes part no longer, and its process has ended; `why` says how.
+    """
+
+    event: Literal["lost"] = "lost"
+    client: str
+    why: str
+
+
+# --- load-<client>.jsonl: one of several workers that share a load ------------------------------------
+
+
+class Ready(Row):
+    """
+    The worker can send.
+    """
+
+    event: Literal["ready"] = "ready"
+    client: str
+
+
+class Idle(Row):
+    """
+    The worker has sent everything that it was told up to the message with this number, and has all answers.
+    """
+
+    event: Literal["idle"] = "idle"
+    message: int
+
+
 # --- points.jsonl: where aimed faults land ------------------------------------------------------------
 
 
@@ -312,12 +379,13 @@ class NeverCame(Row):
     came: int
 
 
-OperationRow = Invoked | Completed
+OperationRow = Invoked | Completed | Dropped
 RequestRow = Requested | Responded
 AttemptRow = BodyBegan | BodyEnded
 FaultRow = Intended | Applied | Felt | Unfelt | Healed | Unhealed
 PhaseRow = PhaseBegan | PhaseEnded
-LoadRow = LoadBegan | LoadEnded
+LoadRow = LoadBegan | LoadEnded | Joined | Shared | Lost
+WorkerRow = Ready | Idle
 PointRow = HeldAt | LetGo | NeverCame
 
 _BY_EVENT = Field(discriminator="event")
@@ -330,4 +398,5 @@ PHASES: TypeAdapter[PhaseRow] = TypeAdapter(Annotated[PhaseRow, _BY_EVENT])
 SAMPLES: TypeAdapter[Sample] = TypeAdapter(Sample)
 TURNS: TypeAdapter[TurnTwice] = TypeAdapter(TurnTwice)
 LOAD: TypeAdapter[LoadRow] = TypeAdapter(Annotated[LoadRow, _BY_EVENT])
+WORKER: TypeAdapter[WorkerRow] = TypeAdapter(Annotated[WorkerRow, _BY_EVENT])
 POINTS: TypeAdapter[PointRow] = TypeAdapter(Annotated[PointRow, _BY_EVENT])

@@ -86,6 +86,21 @@ _SETTLED = """
     GROUP BY source
     ORDER BY source
 """
+_LOST = """
+    SELECT
+        workers.client,
+        workers.why,
+        (workers.lost_ns - (SELECT min(given_ns) FROM shares)) / 1e9 AS at,
+        (SELECT count(*) FROM shares WHERE shares.lost = workers.client) AS taken,
+        (
+            SELECT count(*)
+            FROM operations
+            WHERE operations.client = workers.client AND operations.completed_ns IS NULL
+        ) AS open
+    FROM workers
+    WHERE workers.lost_ns IS NOT NULL
+    ORDER BY workers.lost_ns
+"""
 _TORN = "SELECT file, torn FROM journals WHERE torn > 0 ORDER BY file"
 
 
@@ -142,6 +157,7 @@ def judge(
         changed = (f"{file} is not as the run left it" for file in modified)
         lacking = (*changed, *database.missing.values(), *thin)
         notes = (
+            *(_lost(row) for row in _answered(database, _LOST)),
             *(_torn(row) for row in _answered(database, _TORN)),
             *(_settled(row) for row in _answered(database, _SETTLED)),
             *explanations.problems,
@@ -173,6 +189,13 @@ def judge(
         modified=tuple(modified),
         known=met,
         expect=plan.scenario.expect,
+    )
+
+
+def _lost(row: Row) -> str:
+    return (
+        f"the load worker {row['client']} was lost {row['at']:.1f} s after the first shares were given: {row['why']}; "
+        f"{row['open']} of its calls have an unknown outcome, and others sent {row['taken']} of its starts"
     )
 
 

@@ -18,7 +18,7 @@ REQUESTS, TAKEN, PAUSES, TERMINATES, PURGES = "requests", "taken", "pauses", "te
 READS, CHILDREN = "reads", "children"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
-VERSIONS = "versions"
+VERSIONS, SHARES = "versions", "shares"
 
 _WORKFLOWS = "SELECT DISTINCT workflow FROM instances WHERE workflow IS NOT NULL ORDER BY workflow"
 _ANY_EFFECT = "SELECT count(*) > 0 FROM (SELECT effect FROM effects LIMIT 1) AS first"
@@ -103,6 +103,7 @@ OFFERS: Mapping[str, Offer] = {
         "as which version of its workflow an instance runs",
         "workflows with named versions (Dapr's versioning of workflows), and a load that starts one",
     ),
+    SHARES: Offer("which worker was to send what", "`workers` in the load of the scenario, more than 1"),
     CALL_IDS: Offer(
         "which tries belong to one call", "an SDK that gives all tries of a call one id (taskExecutionId), as Python's"
     ),
@@ -151,6 +152,7 @@ def offered(plan: Plan, database: Database) -> Offered:
         PURGES: "purge" in asked,
         READS: "get" in asked,
         CHILDREN: _has(database, _ANY_CHILD, untold=True),
+        SHARES: plan.scenario.load.workers > 1,
         EFFECTS: effects,
         TIMES: all(ledger.row.at is not None for ledger in target.ledgers),
         COMPENSATIONS: undone,

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from harness.evidence.columns import Table
-from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, TURNS
+from harness.evidence.schema import OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_SHARES, OF_TAP, TURNS
 from harness.load.arrivals import schedule
 from harness.model import CalledLedger, Load, Plan, StateLedger, Target
 from harness.model.load import Operation
@@ -39,8 +39,9 @@ def without(plan: Plan) -> list[Table]:
     """
     Return the tables of evidence that a run of a plan rightly does not have.
     """
-    has = (plan.target.balances, plan.target.called, plan.scenario.load.asked, plan.tap, plan.doubles_turns)
-    optional = zip(has, (OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_TAP, (TURNS,)), strict=True)
+    load = plan.scenario.load
+    has = (plan.target.balances, plan.target.called, load.asked, load.workers > 1, plan.tap, plan.doubles_turns)
+    optional = zip(has, (OF_BALANCES, OF_CALLS, OF_REQUESTS, OF_SHARES, OF_TAP, (TURNS,)), strict=True)
     return [table for is_there, of in optional if not is_there for table in of]
 
 

@@ -38,10 +38,10 @@ from harness.evidence.schema import EFFECTS, INSTANCES, PHASES, TABLES
 from harness.model import Plan, StateLedger
 from harness.rundir import RunDir
 
-_ONCE = {"api_calls", "turns", "faults", "readings", "journals"}
+_ONCE = {"api_calls", "turns", "faults", "readings", "journals", "workers", "shares"}
 """
-Tables that are not copied: faults, calls to Dapr's API, doubled turns and journals are those of the first copy, and a
-run with many instances has readings of only a few.
+Tables that are not copied: faults, workers of the load, calls to Dapr's API, doubled turns and journals are those of
+the first copy, and a run with many instances has readings of only a few.
 """
 _FRESH = {"op_id", "request_id", "attempt_id", "key", "parent_id", "root_id"}
 """Columns with names that must be different in each copy, whether or not the instance's id is a part of them."""

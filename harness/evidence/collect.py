@@ -31,8 +31,10 @@ from harness.evidence.schema import (
     READINGS,
     REQUESTS,
     SAMPLES,
+    SHARES,
     TURNS,
     UNANSWERED,
+    WORKERS,
 )
 from harness.model import Target
 from harness.rundir import RunDir
@@ -125,6 +127,9 @@ def from_journals(run: RunDir, target: Target) -> list[str]:
     }
     if run.journals.every_requests():
         missing += _table(run, REQUESTS, lambda: journals.requests(run.journals))
+    if any(journals.workers(run.journals)):
+        missing += _table(run, WORKERS, lambda: journals.workers(run.journals))
+        missing += _table(run, SHARES, lambda: journals.shares(run.journals))
     if run.journals.every_turns():
         missing += _table(run, TURNS, lambda: journals.turns(run.journals))
     return missing + [problem for table, rows in sources.items() for problem in _table(run, table, rows)]

@@ -17,6 +17,7 @@ from harness.journal import Journals
 from harness.rows import (
     ATTEMPTS,
     FAULTS,
+    LOAD,
     OPERATIONS,
     PHASES,
     REQUESTS,
@@ -24,12 +25,16 @@ from harness.rows import (
     TURNS,
     Applied,
     BodyBegan,
+    Completed,
     Felt,
     Healed,
     Intended,
     Invoked,
+    Joined,
+    Lost,
     PhaseBegan,
     Requested,
+    Shared,
     Unfelt,
     Unhealed,
 )
@@ -52,6 +57,8 @@ def operations(journals: Journals) -> Iterator[Row]:
                     "outcome": "unknown",
                     "detail": "no answer was ever written down",
                 }
+            elif not isinstance(row, Completed):
+                continue  # dropped: no call was made, and the plan says which start is missing
             elif row.op_id in calls:
                 calls[row.op_id].update(
                     completed_ns=row.at_ns, outcome=row.outcome, status=row.status, detail=row.detail
@@ -84,6 +91,31 @@ def requests(journals: Journals) -> Iterator[Row]:
             elif not journal.torn(file):
                 raise EvidenceError(f"{file.name}: request {row.request_id} is answered and was never made")
         yield from asked.values()
+
+
+def workers(journals: Journals) -> Iterator[Row]:
+    """
+    Return one row per worker of a load that several share; none if one process makes the load.
+    """
+    rows: dict[str, Row] = {}
+    for row in journal.read(journals.load, LOAD) if journals.load.exists() else ():
+        if isinstance(row, Joined):
+            rows[row.client] = {"client": row.client, "joined_ns": row.at_ns}
+        elif isinstance(row, Lost) and row.client in rows:
+            rows[row.client].update(lost_ns=row.at_ns, why=row.why)
+        elif isinstance(row, Lost) and not journal.torn(journals.load):
+            raise EvidenceError(f"{journals.load.name}: {row.client} was lost and had never joined")
+    yield from rows.values()
+
+
+def shares(journals: Journals) -> Iterator[Row]:
+    """
+    Return one row per share that a worker was given, and per start that it took over.
+    """
+    for row in journal.read(journals.load, LOAD):
+        if isinstance(row, Shared):
+            of = row.model_dump(exclude={"event", "at_ns", "first"})
+            yield {**of, "given_ns": row.at_ns, "number": row.first}
 
 
 def attempts(journals: Journals) -> Iterator[Row]:

@@ -510,6 +510,35 @@ JOURNALS = Table(
     free=(_LISTED,),
 )
 
+WORKERS = Table(
+    "workers",
+    "one worker of a load that several share; none if the load has one",
+    (
+        Column("client", "VARCHAR", "the process, as in `operations`"),
+        Column("joined_ns", "BIGINT", "from when on it took part"),
+        Column("lost_ns", "BIGINT", "when its process was known to have ended; NULL if it was not lost"),
+        Column(
+            "why",
+            "VARCHAR",
+            "how it was lost, in words; NULL if it was not",
+            free=(Free("other words", ("foreign",), harmless=True),),
+        ),
+    ),
+)
+
+SHARES = Table(
+    "shares",
+    "one share of a load that a worker was given, of the starts from a number on, or one start of a lost worker",
+    (
+        Column("client", "VARCHAR", "the worker"),
+        Column("given_ns", "BIGINT", "when it was given: all shares of one round at the same time"),
+        Column("number", "BIGINT", "the first start, by its number in the schedule"),
+        Column("part", "BIGINT", "it sends those whose number modulo `parts` is this"),
+        Column("parts", "BIGINT", "the workers that were present", least=1),
+        Column("lost", "VARCHAR", "the worker whose start `number` it takes over, that alone; NULL for a share"),
+    ),
+)
+
 BALANCES = Table(
     "balances",
     "one number in the state store that effects move; none if the target declares no balances",
@@ -535,6 +564,8 @@ MOVES = Table(
 TABLES = (
     OPERATIONS,
     REQUESTS,
+    WORKERS,
+    SHARES,
     ATTEMPTS,
     DELIVERIES,
     API_CALLS,
@@ -558,6 +589,9 @@ OF_TAP = (DELIVERIES, API_CALLS)
 
 OF_REQUESTS = (REQUESTS,)
 """The tables that a run has only if clients ask something of instances after their start."""
+
+OF_SHARES = (WORKERS, SHARES)
+"""The tables that a run has only if several workers share its load."""
 
 OF_BALANCES = (BALANCES, MOVES)
 """The tables that a run has only if its target declares balances."""

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -21,8 +22,12 @@ from typing_extensions import override
 from harness.backends.guard import MARK
 from harness.errors import HarnessError
 from harness.journal import Tail
-from harness.rows import LOAD, LoadBegan
+from harness.load.work import RUN
+from harness.rows import LOAD, LoadBegan, LoadEnded
 from harness.rundir import RunDir
+
+PATIENCE = 30.0
+"""Seconds. A Locust that is told to end has so long to take the answers that it waits for."""
 
 
 class Generator(Protocol):
@@ -46,9 +51,9 @@ class Generator(Protocol):
         """
 
     @property
-    def pid(self) -> int | None:
+    def pids(self) -> tuple[int, ...]:
         """
-        The process that makes the load; None if it does not run on this machine, or not yet.
+        The processes that make the load, as far as they run on this machine.
         """
 
 
@@ -70,9 +75,35 @@ class LoadTimes:
         for row in self._tail.poll():
             if isinstance(row, LoadBegan):
                 self.began_ns = row.at_ns
-            else:
+            elif isinstance(row, LoadEnded):
                 self.ended_ns = row.at_ns
                 self.dropped += row.dropped
+
+
+def start(run: RunDir, scenarios: Path, log: str, env: Mapping[str, str], stdin: int) -> subprocess.Popen[bytes]:
+    """
+    Start a headless Locust that makes load for a run, with these variables in its environment. Its output goes into
+    `logs/<log>.log` of the run.
+    """
+    with (run.logs / f"{log}.log").open("ab") as output:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "locust", "-f", str(scenarios.resolve() / "locustfile.py")),
+                *("--headless", "--users", "1", "--only-summary", "--skip-log-setup"),
+            ],
+            # What the user has set for a Locust of their own, there or in a locust.conf, is not meant for this one.
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")},
+                RUN: str(run.path.resolve()),
+                MARK: str(run.path),
+                **env,
+            },
+            cwd=run.path,
+            stdin=stdin,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 class Locust(Generator):
@@ -87,24 +118,7 @@ class Locust(Generator):
 
     @override
     def start(self) -> None:
-        with (self._run.logs / "locust.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "locust", "-f", str(self._scenarios.resolve() / "locustfile.py")),
-                    *("--headless", "--users", "1", "--only-summary", "--skip-log-setup"),
-                ],
-                # What the user has set for a Locust of their own, there or in a locust.conf, is not meant for this one.
-                env={
-                    **{name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")},
-                    "HARNESS_LOAD": str(self._run.path.resolve()),
-                    MARK: str(self._run.path),
-                },
-                cwd=self._run.path,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = start(self._run, self._scenarios, "locust", {}, subprocess.DEVNULL)
 
     @override
     def alive(self) -> bool:
@@ -126,15 +140,15 @@ class Locust(Generator):
         self._process.terminate()
         try:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=30)
+                self._process.wait(timeout=PATIENCE)
         finally:
             self._process.kill()
             self._process.wait()
 
     @property
     @override
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
+    def pids(self) -> tuple[int, ...]:
+        return () if self._process is None else (self._process.pid,)
 
 
 class Attached(Generator):
@@ -168,5 +182,5 @@ class Attached(Generator):
 
     @property
     @override
-    def pid(self) -> int | None:
-        return os.getppid()
+    def pids(self) -> tuple[int, ...]:
+        return (os.getppid(),)

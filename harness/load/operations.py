@@ -9,7 +9,7 @@ import time
 from harness.journal import Journal
 from harness.load.arrivals import Arrival
 from harness.load.start import Answer, Start
-from harness.rows import Completed, Invoked, OperationRow
+from harness.rows import Completed, Dropped, Invoked, OperationRow
 
 
 class Operations:
@@ -43,6 +43,14 @@ class Operations:
             )
         )
         return op_id
+
+    def drop(self, arrival: Arrival, intended_ns: int) -> None:
+        """
+        Write that an arrival is not sent, because too many calls are in flight.
+        """
+        self._journal.write(
+            Dropped(instance_id=arrival.instance_id, client=self._client, intended_ns=intended_ns, at_ns=time.time_ns())
+        )
 
     def complete(self, op_id: str, status: int | None, answer: Answer) -> None:
         """

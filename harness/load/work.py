@@ -17,6 +17,11 @@ from harness.load.start import Replicas
 from harness.model import Load, Plan, Workflow
 from harness.rundir import RunDir
 
+RUN = "HARNESS_LOAD"
+"""Environment variable with the run directory for which a Locust makes the load."""
+WORKER_MARK = "HARNESS_WORKER"
+"""Environment variable of a Locust that shares the load with others; its standard input says what it sends."""
+
 
 @dataclass(frozen=True)
 class Hosts:

@@ -77,7 +77,7 @@ FLAGS = (
         ("--master", "--worker", "--processes"),
         f"{_AS_DOCUMENTED} with `--host`; the workers share the schedule (`--shares`; of `--processes N` it is N)",
         lambda options, _users: _distributed(options) and not options.worker and _judged(options),
-        "a judged run has its load from one process so far: --master, --worker and --processes go with --host",
+        "--master, --worker and --processes go with --host; a judged run gets workers by load.workers of its scenario",
     ),
     Flag(
         (

@@ -56,7 +56,7 @@ def _share(runner: Runner | None, options: Namespace) -> Work:
     those of earlier tests.
     """
     return of_hosts(
-        ours.wanted(options).plan(),
+        ours.wanted(options).plan(judged=False),
         options.host,
         share=runner.worker_index if isinstance(runner, WorkerRunner) else 0,
         shares=ours.shares(options) if isinstance(runner, WorkerRunner) else 1,
@@ -85,7 +85,7 @@ def _init(environment: Environment, **_: Any) -> None:
         return
     with _usage_errors_end_locust():
         flags.refuse(options, environment.user_classes)
-        ours.wanted(options).plan()
+        ours.wanted(options).plan(judged=not options.host)
         if options.run_time and not options.host:
             # The load ends when the plan does. Locust's own timer begins before the load, and would cut off its end.
             options.duration, options.run_time = f"{options.run_time}s", None

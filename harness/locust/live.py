@@ -88,6 +88,7 @@ class Live(Value):
     left: float | None
     now: float | None
     sent: int
+    dropped: int
     answers: Mapping[str, int]
     in_flight: int
     ended: Mapping[str, int]
@@ -165,6 +166,7 @@ class Follower:
             left=progress.left if progress.phase == self._phase else None,
             now=self._since(progress.at_ns),
             sent=progress.sent,
+            dropped=progress.dropped,
             answers=progress.answers,
             in_flight=0 if ended else progress.in_flight,
             ended=progress.ended,

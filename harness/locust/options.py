@@ -83,11 +83,12 @@ class Wanted:
     defect: str
     out: str
 
-    def plan(self) -> Plan:
+    def plan(self, *, judged: bool = True) -> Plan:
         """
         Return the plan. Planning opens YAML files and no connection, so, unlike a run, it works under gevent.
 
-        Raises UsageError if it cannot be made, or if the backend cannot serve it.
+        Raises UsageError if it cannot be made, if the backend cannot serve it, or if it is to be `judged` and several
+        workers share its load.
         """
         request = Request(
             self.scenario,
@@ -100,6 +101,11 @@ class Wanted:
         )
         plan = request.plan(self.seed)
         refuse_unservable(plan, self.backend)
+        if judged and plan.scenario.load.workers > 1:
+            raise UsageError(
+                f"load.workers: {plan.scenario.load.workers}: such a load is made by `harness run`; "
+                "under Locust's own command this one process makes it"
+            )
         return plan
 
     @property

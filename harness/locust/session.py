@@ -8,12 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.load.work import Work
+from harness.load.work import RUN, WORKER_MARK, Work
 from harness.locust.companion import Companion
 from harness.rundir import RunDir
-
-RUN = "HARNESS_LOAD"
-"""Environment variable with the run directory for which Locust makes the load."""
 
 
 @dataclass
@@ -33,6 +30,13 @@ class Session:
         Whether the harness started this Locust.
         """
         return RUN in os.environ
+
+    @property
+    def shares(self) -> bool:
+        """
+        Whether this Locust is one of several that share the load of the run.
+        """
+        return WORKER_MARK in os.environ
 
 
 SESSION = Session(run=RunDir(Path(os.environ[RUN])) if RUN in os.environ else None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import gevent
@@ -23,15 +24,16 @@ from harness.load.requests import Requests, ask
 from harness.load.start import start
 from harness.load.work import of_run
 from harness.locust.session import SESSION
-from harness.rows import LoadBegan, LoadEnded, LoadRow
+from harness.locust.worker import Worker
+from harness.rows import LoadBegan, LoadEnded, LoadRow, WorkerRow
 
 _RETRY_PAUSE = 0.5
-_MOST_IN_FLIGHT = 2000
 
 
 class ArrivalUser(FastHttpUser):
     """
-    Sends every arrival of the plan at its time, each in a greenlet of its own. One such user sends the whole load.
+    Sends every arrival of the plan at its time, each in a greenlet of its own. One such user sends the whole load, or
+    what the run tells this process if several share it.
 
     Latency counts from the intended time, so that delays which a stalled system causes for later arrivals are counted
     too (coordinated omission; G. Tene, wrk2).
@@ -39,7 +41,6 @@ class ArrivalUser(FastHttpUser):
 
     abstract = True
     fixed_count = 1
-    concurrency = _MOST_IN_FLIGHT
     max_retries = 0
     max_redirects = 0
 
@@ -54,7 +55,6 @@ class ArrivalUser(FastHttpUser):
         self.host = next(iter(work.replicas.apps.values())).url
         self.network_timeout = self.load.timeout
         self.connection_timeout = self.load.timeout
-        self.journal: Journal[LoadRow] = Journal(work.journals.load if work.journals else Path(os.devnull))
         client = f"locust-{os.getpid()}"
         self.operations = Operations(
             Journal(work.journals.operations(str(os.getpid())) if work.journals else Path(os.devnull)), client
@@ -63,7 +63,8 @@ class ArrivalUser(FastHttpUser):
         self.requests = Requests(
             Journal(work.journals.requests(str(os.getpid())) if work.journals and asks else Path(os.devnull)), client
         )
-        self.calls = gevent.pool.Pool(_MOST_IN_FLIGHT)
+        self.concurrency = most = -(-self.load.max_in_flight // (self.load.workers if SESSION.shares else 1))
+        self.calls = gevent.pool.Pool(most)
         self.later = gevent.pool.Group()
         self.is_over = False
         super().__init__(environment)
@@ -71,30 +72,51 @@ class ArrivalUser(FastHttpUser):
     @task
     def arrivals(self) -> None:
         """
-        Send the whole load, then end the test.
+        Send the whole load, or the shares of it that this worker is told to send. Then end the test.
         """
+        if self.work.journals is not None and SESSION.shares:
+            with Journal[WorkerRow](self.work.journals.worker(str(os.getpid()))) as journal:
+                Worker(self, journal).work()
+        else:
+            with Journal[LoadRow](self.work.journals.load if self.work.journals else Path(os.devnull)) as journal:
+                self._whole(journal)
+        gevent.spawn(_end, self.environment)
+        raise StopUser
+
+    def _whole(self, journal: Journal[LoadRow]) -> None:
         dropped = 0
         origin_ns = time.time_ns()
-        self.journal.write(LoadBegan(at_ns=origin_ns))
+        journal.write(LoadBegan(at_ns=origin_ns))
         try:
             for arrival in self.work.arrivals():
                 intended_ns = origin_ns + round(arrival.at * 1e9)
                 gevent.sleep(max(0.0, (intended_ns - time.time_ns()) / 1e9))
-                if self.calls.free_count() > 0:
-                    self.calls.spawn(self.one, arrival, intended_ns)
-                else:
-                    dropped += 1
+                dropped += not self.send(arrival, intended_ns)
             gevent.sleep(max(0.0, (origin_ns - time.time_ns()) / 1e9 + self.load.duration))
             if self.load.asked:
                 self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
                 self.later.join(timeout=self.load.longest_after + self.load.timeout + 1)
         finally:
-            self.is_over = True
-            self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
-            self.later.join(timeout=self.load.timeout + 1)
-            self.journal.write(LoadEnded(at_ns=time.time_ns(), dropped=dropped))
-        gevent.spawn(_end, self.environment)
-        raise StopUser
+            self.finish()
+            journal.write(LoadEnded(at_ns=time.time_ns(), dropped=dropped))
+
+    def finish(self) -> None:
+        """
+        Send nothing more, and wait for the answers.
+        """
+        self.is_over = True
+        self.calls.join(timeout=(self.load.timeout + 1) * (1 + self.load.retries))
+        self.later.join(timeout=self.load.timeout + 1)
+
+    def send(self, arrival: Arrival, intended_ns: int) -> bool:
+        """
+        Send an arrival now, in a greenlet of its own. Return False, and send nothing, if too many calls are in flight.
+        """
+        if self.calls.free_count() > 0:
+            self.calls.spawn(self.one, arrival, intended_ns)
+            return True
+        self.operations.drop(arrival, intended_ns)
+        return False
 
     def one(self, arrival: Arrival, intended_ns: int) -> None:
         """
@@ -131,8 +153,14 @@ class ArrivalUser(FastHttpUser):
             gevent.sleep(_RETRY_PAUSE)
             intended_ns = time.time_ns()
         if answer.outcome != "fail":
-            for due in arrival.requests:
-                self.later.start(gevent.Greenlet(self.request, due, arrival, origin_ns + round(due.at * 1e9)))
+            self.ask(arrival, arrival.requests, origin_ns)
+
+    def ask(self, arrival: Arrival, requests: Iterable[Due], origin_ns: int) -> None:
+        """
+        Ask a started instance for what is due, each when it is, in a load that began at `origin_ns`.
+        """
+        for due in requests:
+            self.later.start(gevent.Greenlet(self.request, due, arrival, origin_ns + round(due.at * 1e9)))
 
     def request(self, due: Due, arrival: Arrival, intended_ns: int) -> None:
         """

@@ -171,7 +171,7 @@ def _refusal(environment: Environment) -> str | None:
     if form.get("host", environment.parsed_options.host or "").strip():
         return _unusable(environment)
     if isinstance(runner, MasterRunner):
-        return "A run has its load from one process so far. With several, give the host of a system that is up."
+        return "A run in this page has its load from one process. With several, give the host of a system that is up."
     if runner.state in (STATE_SPAWNING, STATE_RUNNING):
         return "A run is under way, and its plan decides its load: there is nothing to edit. Stop it first."
     if companion is not None and companion.code is None:
@@ -186,7 +186,8 @@ def _unusable(environment: Environment) -> str | None:
         if environment.web_ui.userclass_picker_is_active:
             available = environment.available_user_classes
             flags.refuse_several([available[name] for name in request.form.getlist("user_classes") or available])
-        ours.wanted(environment.parsed_options, request.form).plan()
+        host = request.form.get("host", environment.parsed_options.host or "").strip()
+        ours.wanted(environment.parsed_options, request.form).plan(judged=not host)
     except UsageError as error:
         return str(error)
     return None

@@ -210,6 +210,13 @@ class Load(Value):
         default=(), max_length=20, description="what clients ask of the instances after their start"
     )
     timeout: Annotated[Seconds, Field(gt=0)] = 10.0
+    workers: int = Field(default=1, ge=1, le=16, description="processes that share the load")
+    max_in_flight: int = Field(
+        default=2000,
+        ge=1,
+        le=20_000,
+        description="starts that may wait for their answers at once; one that is due beyond that is dropped",
+    )
     retries: int = Field(default=1, ge=0, le=5, description="of a start with unknown outcome: same id, next replica")
 
     @property

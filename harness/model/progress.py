@@ -27,14 +27,16 @@ class Limit(Value):
 class Progress(Value):
     """
     One moment of a run. `left` is the seconds until the end of the phase, None if not known. `sent` and `answers` count
-    calls of clients, `ended` instances by the outcome that their workflows named, canaries included. `in_flight` is the
-    number of instances for which the phase waits.
+    calls of clients, `dropped` starts that were not sent because too many calls were in flight, `ended` instances by
+    the outcome that their workflows named, canaries included. `in_flight` is the number of instances for which the
+    phase waits.
     """
 
     at_ns: int = 0
     phase: str
     left: float | None = None
     sent: int = 0
+    dropped: int = 0
     answers: Mapping[str, int] = {}
     in_flight: int = 0
     ended: Mapping[str, int] = {}

@@ -4,7 +4,7 @@ What is measured of a run besides its nodes: the whole machine, the harness itse
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import psutil
@@ -15,13 +15,13 @@ from harness.load.generators import Generator
 
 class Meters:
     """
-    Measures this machine, this process, and the process of a generator.
+    Measures this machine, this process, and the processes of a generator.
     """
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
         self._harness = psutil.Process()
-        self._load: psutil.Process | None = None
+        self._load: dict[int, psutil.Process] = {}
         psutil.cpu_times_percent()  # what is read first says what was used since now
 
     def read(self) -> Iterator[tuple[str, str, float]]:
@@ -35,18 +35,24 @@ class Meters:
         yield names.MACHINE, "cores", float(cores)
         yield names.MACHINE, "cpu_percent", max(0.0, 100.0 - of_machine.idle - waited) * cores
         yield names.MACHINE, "iowait_percent", waited * cores
-        yield from self._of(names.HARNESS, self._harness)
-        pid = self._generator.pid
-        if pid is not None:
-            if self._load is None or self._load.pid != pid:
+        yield from _of(names.HARNESS, [self._harness])
+        pids = self._generator.pids
+        self._load = {pid: process for pid, process in self._load.items() if pid in pids}
+        for pid in pids:
+            if pid not in self._load:
                 with suppress(psutil.Error):
-                    self._load = psutil.Process(pid)
-            if self._load is not None:
-                yield from self._of(names.GENERATOR, self._load)
+                    self._load[pid] = psutil.Process(pid)
+        yield from _of(names.GENERATOR, self._load.values())
 
-    @staticmethod
-    def _of(name: str, process: psutil.Process) -> Iterator[tuple[str, str, float]]:
+
+def _of(name: str, processes: Iterable[psutil.Process]) -> Iterator[tuple[str, str, float]]:
+    """
+    Return what these processes use together; nothing if none of them lives.
+    """
+    read = []
+    for process in processes:
         with suppress(psutil.Error):
-            cpu, rss = process.cpu_percent(), process.memory_info().rss
-            yield name, "cpu_percent", cpu
-            yield name, "rss_bytes", float(rss)
+            read.append((process.cpu_percent(), process.memory_info().rss))
+    if read:
+        yield name, "cpu_percent", sum(cpu for cpu, _ in read)
+        yield name, "rss_bytes", float(sum(rss for _, rss in read))

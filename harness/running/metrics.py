@@ -35,15 +35,14 @@ from harness.model import Progress
 from harness.rows import (
     ATTEMPTS,
     FAULTS,
-    LOAD,
     OPERATIONS,
     Applied,
     AttemptRow,
     BodyBegan,
+    Completed,
     FaultRow,
     Healed,
     Invoked,
-    LoadEnded,
     OperationRow,
     Unfelt,
 )
@@ -90,7 +89,7 @@ LATENCY = Told(
 )
 DROPPED = Told(
     *("harness_arrivals_dropped_total", "counter", ()),
-    "starts that were due and not sent, because too many were in flight; told when the load has ended",
+    "starts that were due and not sent, because as many as `load.max_in_flight` were in flight",
 )
 IN_FLIGHT = Told(
     *("harness_instances_in_flight", "gauge", ()),
@@ -123,7 +122,6 @@ class RunMetrics(Collector):
         self._file = progress
         self._progress: Progress | None = None
         self._faults: Tail[FaultRow] = Tail(journals.faults, FAULTS, _tell)
-        self._load = Tail(journals.load, LOAD, _tell)
         self._operations: dict[Path, Tail[OperationRow]] = {}
         self._attempts: dict[Path, Tail[AttemptRow]] = {}
         self._due: dict[str, int] = {}
@@ -160,9 +158,6 @@ class RunMetrics(Collector):
             self._events.labels(fault.fault, fault.event).inc()
             if isinstance(fault, Applied | Healed | Unfelt):
                 self._in_force.labels(fault.fault, fault.node).set(isinstance(fault, Applied))
-        for row in self._load.poll():
-            if isinstance(row, LoadEnded):
-                self._dropped.inc(row.dropped)
         for file in self._journals.every_operations():
             for call in self._operations.setdefault(file, Tail(file, OPERATIONS, _tell)).poll():
                 self._take(call)
@@ -179,6 +174,9 @@ class RunMetrics(Collector):
             self._due[call.op_id] = call.intended_ns
             if call.attempt == 1:
                 self._lateness.observe(max(0, call.at_ns - call.intended_ns) / 1e9)
+            return
+        if not isinstance(call, Completed):
+            self._dropped.inc()
             return
         self._answers.labels(call.outcome).inc()
         due_ns = self._due.pop(call.op_id, None)

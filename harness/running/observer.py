@@ -88,6 +88,7 @@ class Observer:
             phase=phase,
             left=max(0.0, left),
             sent=watch.sent,
+            dropped=watch.dropped,
             answers=dict(watch.answers),
             in_flight=waiting,
             ended=dict(watch.ended),

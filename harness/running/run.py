@@ -160,6 +160,7 @@ class Run:
         if began_ns is None:
             return
         controller.start(began_ns)
+        drops = False
         while not interruption.requested and not self._gives_up(watch.unanswered, watch.still):
             time.sleep(_TICK)
             times.poll()
@@ -168,6 +169,10 @@ class Run:
                 break
             elapsed = (time.time_ns() - began_ns) / 1e9
             self._observe_load(watch, observer, controller, elapsed)
+            if watch.dropped and not drops:
+                drops = True
+                most = self._plan.scenario.load.max_in_flight
+                self._screen.say(f"starts are dropped: {most} wait for their answers (load.max_in_flight)")
             if over and (watch.unsettled == 0 or elapsed > self._plan.scenario.load.duration + _AIM_PATIENCE):
                 controller.disarm()
         if interruption.requested:

@@ -73,7 +73,7 @@ class Screen:
         left = "" if progress.left is None else f", {progress.left:.0f} s left"
         grid.add_row("run", Text(f"{self._title}  ({self._clock().strip()}{left})"))
         grid.add_row("phase", Text(progress.phase, style="bold"))
-        grid.add_row("starts", Text(_counts({"sent": progress.sent, **progress.answers})))
+        grid.add_row("starts", Text(_starts(progress)))
         grid.add_row("instances", Text(_counts({"in flight": progress.in_flight, **progress.ended})))
         faults = Text(_listed(progress.faults), style="bold red") if progress.faults else Text("none", style="dim")
         grid.add_row("faults", faults)
@@ -85,13 +85,18 @@ class Screen:
 def _line(progress: Progress) -> str:
     parts = [progress.phase]
     if progress.sent:
-        parts.append(_counts({"sent": progress.sent, **progress.answers}))
+        parts.append(_starts(progress))
         parts.append(_counts({"in flight": progress.in_flight, **progress.ended}))
     if progress.faults:
         parts.append("faults: " + _listed(progress.faults))
     if progress.left is not None:
         parts.append(f"{progress.left:.0f} s left")
     return " | ".join(parts)
+
+
+def _starts(progress: Progress) -> str:
+    dropped = {"dropped": progress.dropped} if progress.dropped else {}
+    return _counts({"sent": progress.sent, **dropped, **progress.answers})
 
 
 def _listed(faults: tuple[str, ...], most: int = 4) -> str:

@@ -18,7 +18,7 @@ from harness.errors import EvidenceError
 from harness.evidence.engine import State
 from harness.journal import Journals, Tail
 from harness.model import Ending
-from harness.rows import OPERATIONS, REQUESTS, Invoked, OperationRow, Requested, RequestRow
+from harness.rows import OPERATIONS, REQUESTS, Completed, Invoked, OperationRow, Requested, RequestRow
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,7 @@ class Watch:
         self._seen: tuple[int, ...] = ()
         self._moved = time.monotonic()
         self.sent = 0
+        self.dropped = 0
         self.answers: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.running = 0
@@ -102,6 +103,9 @@ class Watch:
             self._calls[row.op_id] = row
             if row.attempt == 1:
                 self._open[row.instance_id] = row.workflow
+            return
+        if not isinstance(row, Completed):
+            self.dropped += 1
             return
         call = self._calls.pop(row.op_id, None)
         if call is None:  # its beginning was torn, or is no row: the collector says so

@@ -4,7 +4,7 @@ A small literal run of the reference target, and lies about it.
 `a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected after a client
 had raised an event, `e` completed at the second try while clients read its status, and `u` whose answer never came and
 which never began. Clients paused and resumed `f`, which was rejected, terminated `g` and with it its child `g:1`, and
-purged `h`.
+purged `h`. Two workers shared the load, of which one was lost.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from harness.planning import plan, scenario, target
 
 MS = 1_000_000
 T0 = 1_790_000_000 * 1_000_000_000
-CLIENT = "locust-1"
+CLIENT, LOST = "locust-1", "locust-2"
 QUOTES = {"heron": 700, "kestrel": 650, "swift": None}
 SHIPPING = {"provider": "kestrel", "price": 650}
 CHILD = "deliver_v1"
@@ -57,6 +57,17 @@ class Story:
             self.rows["phases"].append({"phase": phase, "started_ns": start, "ended_ns": start + 59_999 * MS})
         for file in ("operations-1", "attempts-app-0", "phases"):
             self.rows["journals"].append({"file": f"{file}.jsonl", "bytes": 1000, "torn": 0})
+        joined = {"client": CLIENT, "joined_ns": T0}
+        self.rows["workers"] = [joined, {"client": LOST, "joined_ns": T0 + 1, "lost_ns": T0 + 2, "why": "it ended"}]
+        for client, later, number, part, parts, lost in (
+            (CLIENT, 0, 0, 0, 1, None),
+            (LOST, 1, 8, 0, 2, None),
+            (CLIENT, 1, 8, 1, 2, None),
+            (CLIENT, 3, 8, 0, 1, LOST),
+            (CLIENT, 3, 10, 0, 1, None),
+        ):
+            share = {"client": client, "given_ns": T0 + later, "number": number, "part": part, "parts": parts}
+            self.rows["shares"].append(share | {"lost": lost})
 
     def tick(self, ms=1):
         self.now += ms * MS
@@ -515,7 +526,7 @@ def planned():
     )
     load = made.scenario.load
     share = Share(mix=load.mix, requests=requests)
-    load = load.model_copy(update={"workflow": "", "mix": {}, "workflows": {load.workflow: share}})
+    load = load.model_copy(update={"workflow": "", "mix": {}, "workflows": {load.workflow: share}, "workers": 2})
     scenario_made = made.scenario.model_copy(update={"checks": checks, "load": load})
     return made.model_copy(update={"tap": True, "scenario": scenario_made, "target": described})
 

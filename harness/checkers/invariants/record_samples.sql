@@ -26,7 +26,7 @@ FROM journals
 GROUP BY file
 HAVING count(*) > 1
     OR file IS NULL
-    OR NOT regexp_matches(file, '^(operations|requests|attempts|turns)-.+\.jsonl$|^(faults|points|phases|load|samples)\.jsonl$|^.+-\d+\.tap$')
+    OR NOT regexp_matches(file, '^(operations|requests|attempts|turns|load)-.+\.jsonl$|^(faults|points|phases|load|samples)\.jsonl$|^.+-\d+\.tap$')
 UNION ALL
 SELECT 'the journal', needed.file, 'is missing'
 FROM (VALUES ('phases.jsonl')) AS needed(file)

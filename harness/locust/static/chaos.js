@@ -118,6 +118,7 @@ function run(live) {
     ["In flight", whole(live.in_flight)],
     ["Calls sent, with the canaries'", whole(live.sent)],
     ["Answers", counted(live.answers)],
+    ...(live.dropped ? [["Starts dropped: too many calls in flight", whole(live.dropped)]] : []),
     judged ? ["Instances by class, as judged", counted(judged.classes)]
       : ["Ended so far, by the engine's word; not judged", counted(live.ended)],
   ];

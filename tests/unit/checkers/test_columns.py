@@ -39,7 +39,7 @@ def test_every_table_and_column_is_changed_but_where_that_changes_nothing(run):
     assert [each.name for each in made if each.table is None] == ["instance gone", "instances exchanged"]
 
 
-@pytest.mark.parametrize("name", ["phases", "journals"])
+@pytest.mark.parametrize("name", ["phases", "journals", "workers", "shares"])
 def test_of_a_table_nothing_is_free_without_a_reason(run, name):
     before = {file.name: file.read_bytes() for file in run.evidence.iterdir()}
 

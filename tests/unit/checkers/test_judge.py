@@ -182,12 +182,22 @@ def test_nothing_is_called_stuck_while_a_fault_of_the_harness_is_in_force(planne
     assert (found.result, found.violations) == stuck
 
 
+def test_a_worker_of_the_load_that_was_lost_is_noted_and_changes_nothing(planned, evidence):
+    verdict = judge.judge("run", planned, evidence())
+
+    assert verdict.notes[0] == (
+        "the load worker locust-2 was lost 0.0 s after the first shares were given: it ended; "
+        "0 of its calls have an unknown outcome, and others sent 1 of its starts"
+    )
+    assert not verdict.lacking
+
+
 def test_lines_that_a_killed_writer_tore_are_noted(planned, evidence):
     files = [{"file": "operations-7.jsonl", "bytes": 90, "torn": 1}, {"file": "faults.jsonl", "bytes": 10, "torn": 0}]
 
     verdict = judge.judge("run", planned, evidence(journals=files))
 
-    torn, _ = verdict.notes  # the other is of a call that got no answer
+    _, torn, _ = verdict.notes  # the others are of a lost worker, and of a call that got no answer
     assert torn.startswith("journal/operations-7.jsonl has 1 line that a killed writer tore")
     assert verdict.result == "HOLDS"
 

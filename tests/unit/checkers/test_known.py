@@ -131,7 +131,7 @@ def test_every_sighting_is_looked_at():
 @pytest.mark.parametrize("slug", sorted(SEEN))
 def test_a_finding_recognises_its_sighting_and_no_other_does(planned, tmp_path, slug):
     shutil.copytree(SIGHTINGS / slug, tmp_path, dirs_exist_ok=True)
-    optional = (*schema.OF_TAP, *schema.OF_BALANCES, *schema.OF_CALLS, *schema.OF_REQUESTS)
+    optional = (*schema.OF_TAP, *schema.OF_BALANCES, *schema.OF_CALLS, *schema.OF_REQUESTS, *schema.OF_SHARES)
     for table in (schema.SAMPLES, schema.TURNS, *optional):
         if not tables.path(tmp_path, table).exists():
             tables.write(tmp_path, table, [])

@@ -40,8 +40,8 @@ HOST = ("--host", "http://127.0.0.1:9")
 REFUSED = {
     ("-u", "0"): "--users 0: without a user nothing is sent",
     ("-t", "40s"): "give --duration",
-    ("--master",): "one process so far",
-    ("--processes", "2"): "one process so far",
+    ("--master",): "by load.workers of its scenario",
+    ("--processes", "2"): "by load.workers of its scenario",
     ("--enable-rebalancing",): "locust#1707",
     ("--tags", "a"): "leaves out the task",
     ("--exit-code-on-error", "0"): "the exit code is the verdict's",

@@ -13,8 +13,8 @@ from harness.running.meters import Meters
 class Generator:
     """A process that makes no load."""
 
-    def __init__(self, pid=None):
-        self.pid = pid
+    def __init__(self, *pids):
+        self.pids = pids
 
 
 def read(meters):
@@ -59,5 +59,5 @@ def test_a_generator_that_is_not_there_yet_is_left_out():
     generator = Generator()
     meters = Meters(generator)
     assert not [of for of, _ in read(meters) if of == "generator"]
-    generator.pid = os.getpid()
+    generator.pids = (os.getpid(),)
     assert [of for of, _ in read(meters) if of == "generator"]

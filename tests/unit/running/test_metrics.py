@@ -9,7 +9,7 @@ from harness.backends.ports import lease
 from harness.errors import UsageError
 from harness.journal import Journal, Journals
 from harness.model import Progress
-from harness.rows import Applied, BodyBegan, BodyEnded, Completed, Felt, Healed, Intended, Invoked, LoadEnded, Unfelt
+from harness.rows import Applied, BodyBegan, BodyEnded, Completed, Dropped, Felt, Healed, Intended, Invoked, Unfelt
 from harness.running.metrics import METRICS, RunMetrics, served
 
 FAULT = {"at_ns": 1, "step": 0, "fault": "kill", "node": "sidecar-0"}
@@ -126,8 +126,13 @@ def test_instances_are_told_as_the_run_last_knew_them(journals, samples, tmp_pat
     assert samples() == told
     file.unlink()
     assert samples() == told
-    append(journals.load, LoadEnded(at_ns=9, dropped=5))
-    assert samples()["harness_arrivals_dropped_total"] == 5
+
+
+def test_a_start_that_is_dropped_is_told_at_once(journals, samples):
+    row = Dropped(instance_id="a", client="c", intended_ns=1, at_ns=2)
+    append(journals.operations("7"), row)
+    append(journals.operations("7"), row)
+    assert samples()["harness_arrivals_dropped_total"] == 2
 
 
 def test_every_metric_is_served_under_its_name_with_its_unit(journals, tmp_path):

@@ -16,7 +16,7 @@ from harness.evidence.engine import State
 from harness.journal import Journal
 from harness.model import Stall
 from harness.planning.request import Request
-from harness.rows import Completed, Invoked, LoadBegan, LoadEnded
+from harness.rows import Completed, Dropped, Invoked, LoadBegan, LoadEnded
 from harness.rundir import create
 from harness.running import canary
 from harness.running import run as running
@@ -52,7 +52,7 @@ class Load:
             self.began_ns = time.time_ns()
             journal.write(LoadBegan(at_ns=self.began_ns))
 
-    pid = None
+    pids = ()
 
     def alive(self):
         if self.begins and not self.ended and self.until():
@@ -267,6 +267,18 @@ def test_arrivals_that_were_dropped_are_told_in_the_phase(made):
     run.execute()
 
     assert phases(folder)["load"] == "2 arrivals were dropped: too many were in flight"
+
+
+def test_a_start_that_is_dropped_is_told_while_the_load_goes_on(made):
+    run, folder, _, _, console = made(until=lambda: "starts are dropped" in console.export_text(clear=False))
+    with Journal(folder.journals.operations("2")) as journal:
+        for number in range(2):
+            journal.write(Dropped(instance_id=f"x{number}", client="2", intended_ns=1, at_ns=1))
+
+    run.execute()
+
+    told = "starts are dropped: 2000 wait for their answers (load.max_in_flight)"
+    assert console.export_text().count(told) == 1
 
 
 def press_when_felt(folder):
