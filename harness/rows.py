@@ -81,7 +81,8 @@ class Dropped(Row):
 class Requested(Row):
     """
     A request is about to be sent. `number` counts those to one instance, from 1. `operation` is that of Dapr's workflow
-    API; of `raiseEvent`, `name` is the event and `payload` its JSON. `intended_ns` is when it was due.
+    API; of `raiseEvent`, `name` is the event; of that and of `start`, `payload` is what is sent, JSON. `intended_ns` is
+    when it was due.
     """
 
     event: Literal["invoke"] = "invoke"

@@ -15,7 +15,7 @@ from harness.model import NotApplicable, Plan
 ACTIVITIES, TAP, ATTEMPTS_FILE, ATTEMPTS = "activities", "tap", "attempts_file", "attempts"
 DETERMINISM = "determinism"
 REQUESTS, TAKEN, PAUSES, TERMINATES, PURGES = "requests", "taken", "pauses", "terminates", "purges"
-READS, CHILDREN = "reads", "children"
+READS, CHILDREN, RESTARTS = "reads", "children", "restarts"
 EFFECTS, TIMES, COMPENSATIONS, ORDER, BALANCES = "effects", "times", "compensations", "order", "balances"
 RETRIES, CALL_IDS, CALLS, UPDATES = "retries", "call_ids", "calls", "updates"
 VERSIONS, SHARES = "versions", "shares"
@@ -71,12 +71,13 @@ OFFERS: Mapping[str, Offer] = {
     ),
     TAKEN: Offer(
         "what clients asked that instances take in",
-        "`requests` in the load of the scenario that are no purges and no gets",
+        "`requests` in the load of the scenario that are no purges, gets and starts",
     ),
     PAUSES: Offer("what clients paused", "`{operation: pause}` among the `requests` of the load"),
     TERMINATES: Offer("what clients terminated", "`{operation: terminate}` among the `requests` of the load"),
     PURGES: Offer("what clients purged", "`{operation: purge}` among the `requests` of the load"),
     CHILDREN: Offer("child workflows", "a load that starts a workflow with some"),
+    RESTARTS: Offer("what clients started again", "`{operation: start}` among the `requests` of the load"),
     READS: Offer("which statuses clients read", "`{operation: get}` among the `requests` of the load"),
     EFFECTS: Offer(
         "what the outside world kept",
@@ -146,11 +147,12 @@ def offered(plan: Plan, database: Database) -> Offered:
         ATTEMPTS: plan.tap or target.attempts or _has(database, _ANY_ATTEMPT, untold=False),
         DETERMINISM: plan.doubles_turns,
         REQUESTS: bool(asked),
-        TAKEN: bool(asked - {"purge", "get"}),
+        TAKEN: bool(asked - {"purge", "get", "start"}),
         PAUSES: "pause" in asked,
         TERMINATES: "terminate" in asked,
         PURGES: "purge" in asked,
         READS: "get" in asked,
+        RESTARTS: "start" in asked,
         CHILDREN: _has(database, _ANY_CHILD, untold=True),
         SHARES: plan.scenario.load.workers > 1,
         EFFECTS: effects,

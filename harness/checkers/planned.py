@@ -28,8 +28,8 @@ _EVENTS: Mapping[Operation, str] = {
     "terminate": "executionTerminated",
 }
 """
-Operation of Dapr's workflow API -> the event of the history that it becomes. A purge leaves no history, and a get
-brings nothing into it.
+Operation of Dapr's workflow API -> the event of the history that it becomes. A purge leaves no history, a get brings
+nothing into it, and a start begins another.
 """
 _FIELD = re.compile(r"[A-Za-z_]\w*")
 """A JMESPath that is the name of one field."""

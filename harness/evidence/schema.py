@@ -92,10 +92,11 @@ REQUESTS = Table(
         Column(
             "operation",
             "VARCHAR",
-            "the operation of Dapr's workflow API: `raiseEvent`, `pause`, `resume`, `terminate`, `purge` or `get`",
+            "the operation of Dapr's workflow API: `raiseEvent`, `pause`, `resume`, `terminate`, `purge`, `get` or "
+            "`start` (again, under the same id)",
         ),
         Column("name", "VARCHAR", "of `raiseEvent`: name of the event; NULL for the others"),
-        Column("payload", "VARCHAR", "of `raiseEvent`: what was sent, JSON; NULL for the others"),
+        Column("payload", "VARCHAR", "of `raiseEvent` and `start`: what was sent, JSON; NULL for the others"),
         Column("client", "VARCHAR", "the caller: the process of the load generator"),
         Column("node", "VARCHAR", "the sidecar that was called"),
         Column("intended_ns", "BIGINT", "when it was due"),

@@ -21,7 +21,8 @@ from harness.planning import shapes
 class Due:
     """
     One request to an instance after its start: its number (from 1, in order of time), its time (seconds after the load
-    began), the operation of Dapr's workflow API, and of `raiseEvent` the name of the event and the payload as JSON.
+    began), the operation of Dapr's workflow API, of `raiseEvent` the name of the event, and the payload of that or of a
+    `start`, as JSON.
     """
 
     number: int
@@ -85,7 +86,9 @@ def due(start: Arrival, requests: Sequence[ClientRequest], workflow: Workflow, s
                     drawn.append((at + rng.choice(request.resume_after), "resume", None))
     for number, (at, operation, event) in enumerate(sorted(drawn, key=lambda each: each[0]), 1):
         values: dict[str, JsonValue] = {"id": start.instance_id, "kind": start.kind, "number": number}
-        payload = None if event is None else json.dumps(fill(workflow.events[event], values))
+        payload = json.dumps(start.body) if operation == "start" else None
+        if event is not None:
+            payload = json.dumps(fill(workflow.events[event], values))
         yield Due(number, at, operation, event, payload)
 
 

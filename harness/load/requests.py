@@ -2,8 +2,8 @@
 What clients ask of an instance after they have started it, by Dapr's workflow API, and the record of it.
 
 `POST /v1.0/workflows/<component>/<instance>/<operation>`, where the operation is `raiseEvent/<event>`, `pause`,
-`resume`, `terminate` or `purge`, and `GET /v1.0/workflows/<component>/<instance>`, the operation `get` (Workflow API
-reference).
+`resume`, `terminate` or `purge`; `GET /v1.0/workflows/<component>/<instance>`, the operation `get`; and the operation
+`start`, a start with the same id (Workflow API reference).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import quote
 from harness import mapping, names
 from harness.journal import Journal
 from harness.load.arrivals import Arrival, Due
-from harness.load.start import Answer, Replicas
+from harness.load.start import Answer, Replicas, start
 from harness.model import DaprStart, Workflow
 from harness.rows import Requested, RequestRow, Responded
 
@@ -64,6 +64,11 @@ def ask(due: Due, arrival: Arrival, workflow: Workflow, replicas: Replicas) -> A
     """
     node = str(names.sidecar((arrival.number + due.number) % len(replicas.sidecars)))
     component = workflow.start.dapr if isinstance(workflow.start, DaprStart) else BUILT_IN
+    if due.operation == "start":
+        again = start(
+            arrival.workflow, workflow, arrival.instance_id, arrival.body, replicas, arrival.number + due.number
+        )
+        return Ask("POST", again.node, again.url, due.payload)
     reads = due.operation == "get"
     parts = filter(None, (component, arrival.instance_id, None if reads else due.operation, due.event))
     path = "/".join(quote(part, safe="") for part in parts)

@@ -112,7 +112,7 @@ class Shape(Value):
         return str(next(of for _, of in self if of is not None))
 
 
-Operation = Literal["raiseEvent", "pause", "resume", "terminate", "purge", "get"]
+Operation = Literal["raiseEvent", "pause", "resume", "terminate", "purge", "get", "start"]
 """An operation of Dapr's workflow API on an instance, by its name there ("Workflow API reference")."""
 Times = tuple[Annotated[Seconds, Field(ge=0, le=600)], ...]
 
@@ -120,7 +120,7 @@ Times = tuple[Annotated[Seconds, Field(ge=0, le=600)], ...]
 class ClientRequest(Value):
     """
     What clients ask of an instance after its start, by Dapr's workflow API: to take an event, to pause and to go on, to
-    end at once, to be forgotten once it has ended, or what its status is.
+    end at once, to be forgotten once it has ended, what its status is, or to begin anew under its id once it has ended.
 
     The seed decides of each instance whether it gets the request (`share`), and of these, which get it a second time
     (`again`). It chooses the time of each from `after`, in seconds since the start was due. Each pause is followed by a

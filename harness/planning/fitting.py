@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from harness import names
 from harness.errors import UsageError
-from harness.model import EndClass, FaultEntry, NemesisFault, Scenario, Share, Target, Workflow
+from harness.model import DaprStart, EndClass, FaultEntry, NemesisFault, Scenario, Share, Target, Workflow
 from harness.planning.yamlfile import Location, did_you_mean
 
 Fault = TypeVar("Fault", FaultEntry, NemesisFault)
@@ -84,7 +84,23 @@ def _whole(scenario: Scenario, target: Target, name: str, share: Share) -> Share
             raise MisfitError(scenario, within, f'{name} has no event "{request.event}" in target.yaml; {hint}')
         if workflow.start.id is not None:
             raise MisfitError(scenario, within, f"{name} chooses its ids itself, so no plan can name whom to ask")
+        if request.operation == "start" and (why := _not_again(workflow, share)) is not None:
+            raise MisfitError(scenario, within, f"{name} cannot be started again under an id: {why}")
     return share.model_copy(update={"mix": share.mix or {kind: of.weight for kind, of in workflow.kinds.items()}})
+
+
+def _not_again(workflow: Workflow, share: Share) -> str | None:
+    """
+    Return why no client can start an instance again under its id; None if clients can.
+    """
+    if not isinstance(workflow.start, DaprStart):
+        return "the application starts it, and takes a second start for a repetition"
+    of_activities = any(each.effect is not None for each in workflow.activities.values())
+    if of_activities or any(meaning.effects for meaning in workflow.meanings().values()):
+        return "it has effects, and a ledger does not tell those of two executions under one id apart"
+    if any(request.operation == "purge" for request in share.requests):
+        return "its instances are purged, too, and nothing would tell a new execution from the first one"
+    return None
 
 
 def _ends_without_services(scenario: Scenario, started: Mapping[str, Workflow]) -> Mapping[str, tuple[EndClass, ...]]:

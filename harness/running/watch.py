@@ -49,6 +49,8 @@ class Watch:
         self._request_tails: dict[Path, Tail[RequestRow]] = {}
         self._calls: dict[str, Invoked] = {}
         self._open: dict[str, str] = {}
+        self._started: dict[str, str] = {}
+        self._starts_again: dict[str, str] = {}
         self._accepted: set[str] = set()
         self._unanswered: set[str] = set()
         self._purged: set[str] = set()
@@ -71,8 +73,7 @@ class Watch:
                 self._take(row)
         for file in self._journals.every_requests():
             for request in self._request_tails.setdefault(file, Tail(file, REQUESTS, _note)).poll():
-                if isinstance(request, Requested) and request.operation == "purge":
-                    self._purged.add(request.instance_id)
+                self._take_request(request)
         states = self._states()
         for instance, state in states.items():
             if state.terminal is not None:
@@ -102,7 +103,7 @@ class Watch:
             self.sent += 1
             self._calls[row.op_id] = row
             if row.attempt == 1:
-                self._open[row.instance_id] = row.workflow
+                self._open[row.instance_id] = self._started[row.instance_id] = row.workflow
             return
         if not isinstance(row, Completed):
             self.dropped += 1
@@ -122,6 +123,17 @@ class Watch:
             self._unanswered.add(instance)
         else:
             self._unanswered.discard(instance)
+
+    def _take_request(self, row: RequestRow) -> None:
+        if isinstance(row, Requested):
+            if row.operation == "purge":
+                self._purged.add(row.instance_id)
+            if row.operation == "start":
+                self._starts_again[row.request_id] = row.instance_id
+            return
+        instance = self._starts_again.pop(row.request_id, None)
+        if instance in self._started and row.outcome != "fail":  # it may run again
+            self._open[instance] = self._started[instance]
 
     @property
     def waiting(self) -> set[str]:

@@ -3,8 +3,9 @@ A small literal run of the reference target, and lies about it.
 
 `a` completed, `b` compensated, `c` compensated after a shipment whose answers were lost, `d` rejected after a client
 had raised an event, `e` completed at the second try while clients read its status, and `u` whose answer never came and
-which never began. Clients paused and resumed `f`, which was rejected, terminated `g` and with it its child `g:1`, and
-purged `h`. Two workers shared the load, of which one was lost.
+which never began. Clients paused and resumed `f`, which was rejected, terminated `g` and with it its child `g:1`,
+purged `h`, and started `i` again once it had ended, whose second execution was rejected. Two workers shared the load,
+of which one was lost.
 """
 
 import itertools
@@ -110,6 +111,7 @@ class Story:
         """
         if asked == "get":
             self.ask(instance, "get", runtime_status="RUNNING")
+        if asked in ("get", "start"):
             asked = None
         if asked == "pause":
             taken = self.ask(instance, "pause")
@@ -130,9 +132,9 @@ class Story:
         """
         call = self.call(instance, kind, "ok", 202)
         order = request(instance, kind)
-        created = self.tick()
+        created = self.tick() if asked != "start" else self.again(call, order)
         history = [("workflowStarted", self.tick(), {}), ("executionStarted", created, of("order_v1", payload=order))]
-        call["completed_ns"] = self.tick()
+        call.setdefault("completed_ns", self.tick())
         ids, first = itertools.count(), None
         for activity, extra, answer, deed in tasks:
             task = next(ids)
@@ -182,6 +184,12 @@ class Story:
         history.append(("executionCompleted", self.tick(), ended))
         self.written(instance, history)
         self.stored(instance, created, len(history), output)
+        self.rows["instances"][-1]["generation"] = 2 if asked == "start" else 1
+
+    def again(self, call, order):
+        """A client starts an instance again, of whose first execution nothing is left. Returns when the engine did."""
+        call["completed_ns"] = self.tick()
+        return self.ask(call["instance_id"], "start", payload=json.dumps(order))
 
     def written(self, instance, history):
         for position, (event, at_ns, others) in enumerate(history):
@@ -272,6 +280,7 @@ def sound():
     story.child("g:1", "g")
     story.instance("h", "plain", [story.reserve("h"), *story.quotes(), story.ship("h", "k")], "completed")
     story.purged("h")
+    story.instance("i", "scarce", [story.reserve("i", answer=False)], "rejected", asked="start")
     story.read()
     for number, delivery in enumerate(r for r in story.rows["deliveries"] if r["activity"] == "reserve_stock_v1"):
         story.rows["api_calls"] += update(delivery, number)
@@ -523,6 +532,7 @@ def planned():
         ClientRequest(operation="terminate"),
         ClientRequest(operation="purge"),
         ClientRequest(operation="get"),
+        ClientRequest(operation="start"),
     )
     load = made.scenario.load
     share = Share(mix=load.mix, requests=requests)

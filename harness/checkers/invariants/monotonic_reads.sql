@@ -8,18 +8,18 @@
 -- plants: UPDATE requests SET runtime_status = 'COMPLETED' WHERE request_id = (SELECT min(first.request_id)
 --   FROM requests AS first JOIN requests AS second ON second.instance_id = first.instance_id AND second.invoked_ns > first.completed_ns
 --   WHERE first.runtime_status = 'RUNNING' AND second.runtime_status = 'RUNNING' AND first.instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation = 'purge' UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'PENDING' WHERE request_id = (SELECT max(second.request_id)
 --   FROM requests AS first JOIN requests AS second ON second.instance_id = first.instance_id AND second.invoked_ns > first.completed_ns
 --   WHERE first.runtime_status = 'RUNNING' AND second.runtime_status = 'RUNNING' AND first.instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation = 'purge' UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = NULL, outcome = 'fail', status = 404, detail = 'gone' WHERE request_id = (SELECT max(second.request_id)
 --   FROM requests AS first JOIN requests AS second ON second.instance_id = first.instance_id AND second.invoked_ns > first.completed_ns
 --   WHERE first.runtime_status = 'RUNNING' AND second.runtime_status = 'RUNNING' AND first.instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation = 'purge' UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE readings SET status = 'RUNNING' WHERE instance_id = (SELECT min(instance_id) FROM requests WHERE runtime_status = 'COMPLETED'
---   AND instance_id NOT IN (SELECT instance_id FROM requests WHERE operation = 'purge' UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'))
--- source: Monotonic reads (jepsen.io/consistency). Dapr 1.18 wfengine/backends/actors/actors.go (GetWorkflowMetadata) reads the rows of the state store, whichever sidecar is asked. The harness's own reading of each instance (`readings`) counts as the last. Of two reads that were on their way at the same time nothing is said. A purge that was not refused may take the instance away, and a start that was not answered may have begun it anew. 404 means that the engine has no such instance.
+--   AND instance_id NOT IN (SELECT instance_id FROM requests WHERE operation IN ('purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'))
+-- source: Monotonic reads (jepsen.io/consistency). Dapr 1.18 wfengine/backends/actors/actors.go (GetWorkflowMetadata) reads the rows of the state store, whichever sidecar is asked. The harness's own reading of each instance (`readings`) counts as the last. Of two reads that were on their way at the same time nothing is said. A purge that was not refused may take the instance away, and one that was started again, or whose start was not answered, may have begun anew. 404 means that the engine has no such instance.
 -- witness: {instance_id} was {earlier} at {earlier_ns:at} ({earlier_id}), and {later} at {later_ns:at} ({later_id}), though clients asked for nothing that could be the reason.
 WITH reads AS (
     SELECT
@@ -41,7 +41,7 @@ WITH reads AS (
 ), purged AS (
     SELECT instance_id, min(invoked_ns) AS at_ns
     FROM requests
-    WHERE operation = 'purge' AND outcome IS DISTINCT FROM 'fail'
+    WHERE operation IN ('purge', 'start') AND outcome IS DISTINCT FROM 'fail'
     GROUP BY instance_id
 ), taken_back AS (
     SELECT

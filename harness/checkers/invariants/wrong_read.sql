@@ -3,21 +3,21 @@
 -- needs: reads
 -- examined: SELECT count(*) FROM requests WHERE operation = 'get' AND (outcome = 'ok' OR status = 404)
 -- plants: UPDATE requests SET runtime_status = 'FAILED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'COMPLETED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'SUSPENDED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'TERMINATED' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'DONE' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'RUNNING' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = NULL, outcome = 'fail', status = 404, detail = 'gone' WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'));
 --   UPDATE requests SET runtime_status = 'RUNNING', intended_ns = intended_ns + 20000000000, invoked_ns = invoked_ns + 20000000000,
 --   completed_ns = completed_ns + 20000000000 WHERE request_id = (SELECT min(request_id) FROM requests WHERE runtime_status = 'COMPLETED' AND instance_id NOT IN (
---   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'))
--- source: Dapr 1.18 wfengine/client.go (the words of a status; UNKNOWN stands for STALLED, which its list lacks) and GetWorkflowMetadata, which reads the stored rows. The event of an end has its time before it is saved, so no read can have it earlier; it is saved within five seconds after it, as second_reading allows. 404 means that the engine has no such instance. A purge that was not refused takes the instance away; a start that was not answered may begin it anew, so the end that is stored may be another's.
+--   SELECT instance_id FROM requests WHERE operation IN ('pause', 'terminate', 'purge', 'start') UNION ALL SELECT instance_id FROM operations WHERE outcome = 'unknown'))
+-- source: Dapr 1.18 wfengine/client.go (the words of a status; UNKNOWN stands for STALLED, which its list lacks) and GetWorkflowMetadata, which reads the stored rows. The event of an end has its time before it is saved, so no read can have it earlier; it is saved within five seconds after it, as second_reading allows. 404 means that the engine has no such instance. A purge that was not refused takes the instance away; a start that was not answered, or another one, may begin it anew, so the end that is stored may be another's.
 -- witness: {instance_id} was read as {told} at {completed_ns:at} ({request_id}, sent at {invoked_ns:at}), and {fault}.
 WITH reads AS (
     SELECT
@@ -34,7 +34,8 @@ WITH reads AS (
         instance_id,
         min(CASE WHEN operation = 'pause' THEN invoked_ns END) AS paused_ns,
         min(CASE WHEN operation = 'terminate' THEN invoked_ns END) AS terminated_ns,
-        min(CASE WHEN operation = 'purge' THEN invoked_ns END) AS purged_ns
+        min(CASE WHEN operation = 'purge' THEN invoked_ns END) AS purged_ns,
+        bool_or(operation = 'start') AS begins_anew
     FROM requests
     WHERE outcome IS DISTINCT FROM 'fail'
     GROUP BY instance_id
@@ -57,7 +58,7 @@ WITH reads AS (
             WHEN reads.told = 'SUSPENDED' AND coalesce(asked.paused_ns > reads.completed_ns, TRUE) THEN 'nobody had paused it'
             WHEN reads.told = 'TERMINATED' AND coalesce(asked.terminated_ns > reads.completed_ns, TRUE) THEN 'nobody had terminated it'
             WHEN reads.told <> 'not there' AND instances.instance_id IS NULL AND asked.purged_ns IS NULL THEN 'the store has no such instance'
-            WHEN starts.may_begin_anew THEN NULL
+            WHEN starts.may_begin_anew OR asked.begins_anew THEN NULL
             WHEN reads.is_end AND instances.status <> reads.told THEN 'the store has it as ' || instances.status
             WHEN reads.is_end AND instances.completed_ns > reads.completed_ns + 1000000 THEN 'it ended only later'
             WHEN NOT reads.is_end AND reads.told <> 'not there' AND instances.completed_ns < reads.invoked_ns - 5000000000

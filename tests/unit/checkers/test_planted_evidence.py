@@ -77,7 +77,7 @@ def test_an_sdk_may_send_an_empty_text_where_a_function_returns_nothing(truth, p
 
     assert [(f.name, f.result, f.reason) for f in verdict.findings if f.result != "HOLDS"] == []
     assert verdict.reasons == ()
-    expected = {"completed": 2, "compensated": 2, "rejected": 2, "terminated": 2, "purged": 1, "never_started": 1}
+    expected = {"completed": 2, "compensated": 2, "rejected": 3, "terminated": 2, "purged": 1, "never_started": 1}
     assert verdict.classes == expected
 
 

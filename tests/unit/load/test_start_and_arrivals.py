@@ -163,6 +163,15 @@ def test_only_an_answer_with_a_status_is_ok(status, text, answer):
     assert READ.answer(status, text) == answer
 
 
+def test_a_second_start_is_the_first_one_sent_to_another_sidecar():
+    first = start("w v1", BY_DAPR, "id/1", {}, ENDPOINTS, ARRIVAL.number)
+    again = ask(Due(1, 3.0, "start", None, "{}"), ARRIVAL, BY_DAPR, ENDPOINTS)
+
+    assert (again.method, again.payload) == ("POST", "{}")
+    assert (first.node, again.node) == ("sidecar-0", "sidecar-1")
+    assert again.url == first.url.replace("3500", "3501")
+
+
 def test_a_status_that_was_read_is_written_down(tmp_path):
     there = Journals(tmp_path)
     with Journal(there.requests("1")) as journal:

@@ -120,6 +120,31 @@ def test_an_instance_that_a_client_had_purged_is_not_waited_for(tmp_path):
         assert watch.waiting == {"i1"}
 
 
+@pytest.mark.parametrize(("outcome", "waits"), [("ok", True), ("unknown", True), ("fail", False)])
+def test_an_instance_that_a_client_starts_again_is_waited_for_again(tmp_path, outcome, waits):
+    engine = Engine()
+    watch = Watch(Journals(tmp_path), engine, {"w": Ending()})
+    asked = {"event": "invoke", "instance_id": "i1", "name": None, "payload": "{}", "number": 1, "client": "c"}
+    asked |= {"node": "sidecar-0", "intended_ns": 3, "at_ns": 3, "operation": "start", "request_id": "c/1"}
+    with (
+        lines.Writer(tmp_path / "operations-1.jsonl") as written,
+        lines.Writer(tmp_path / "requests-1.jsonl") as requests,
+    ):
+        start(written, 1, "ok")
+        engine.now = {"i1": State("COMPLETED", "done", 9)}
+        watch.poll()
+        assert watch.waiting == set()
+
+        requests.write(asked)
+        engine.now = {"i1": State(None, None, 3)}
+        watch.poll()
+        assert watch.waiting == set(), "nobody knows yet whether it was started"
+
+        requests.write({**ANSWER, "request_id": "c/1", "at_ns": 4, "outcome": outcome})
+        watch.poll()
+        assert watch.waiting == ({"i1"} if waits else set())
+
+
 TASK = {"event": "taskScheduled", "name": "hold_v1", "task_id": 7, "at_ns": 500}
 RAN = {"activity": "hold_v1", "task_id": 7, "node": "app-0", "started_ns": 600, "ended_ns": 700, "outcome": "ok"}
 
