@@ -364,6 +364,22 @@ def taken_twice(rows):
     rows["faults"].append(fault("kill", "sidecar-0", T0, T0 + 1000 * MS))
 
 
+def taken_three_times(rows):
+    taken_twice(rows)
+    turn, again, end = sorted(events(rows, "d"), key=lambda row: row["position"])[-3:]
+    end["position"] += 2
+    for row in (turn, again):
+        rows["history"].append({**row, "position": row["position"] + 2})
+    counted(rows, "d")
+
+
+def taken_twice_in_one_turn(rows):
+    """What took it in is wrong in itself: no turn was repeated."""
+    taken_three_times(rows)
+    again, turn = sorted(events(rows, "d"), key=lambda row: row["position"])[-4:-2]
+    turn.update({**again, "position": turn["position"]})
+
+
 def timer_ignored(rows):
     """The timer of `e`, in its second generation, never fires, and no job is left for it; a sidecar was killed."""
     timer = one(rows, "history", instance_id="e", event="timerCreated")
@@ -482,7 +498,7 @@ CAUSES = {
     "purge_leaves_metadata": [purged, lambda rows: purged(rows, inbox=(1, 1))],
     "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
-    "event_taken_twice": [taken_twice],
+    "event_taken_twice": [taken_twice, taken_three_times],
     "start_repeated": [started_again],
     "sidecar_hosts_nothing": [hosts_nothing],
     "result_discarded": [discarded, result_in_front],
@@ -979,6 +995,7 @@ def terminated_and_paused_and_ordered(rows):
 
 
 ALIKE = [
+    taken_twice_in_one_turn,
     terminated_after_its_resume,
     terminated_and_paused_and_ordered,
     resumed_and_failed,
