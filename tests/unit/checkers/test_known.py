@@ -49,6 +49,7 @@ SEEN = {
     "last_task_unrecorded": {"last_task_unrecorded": {"scarce-000044"}},
     "paused_turn_ordered_again": {"paused_turn_ordered_again": {"plain-000056"}},
     "purge_leaves_metadata": {"purge_leaves_metadata": {"plain-000197"}},
+    "request_left_behind": {"request_left_behind": {"refused-000055"}},
     "result_discarded": {"result_discarded": {"lost_for_good-000123"}},
     "resumed_while_not_paused": {"resumed_while_not_paused": {"lost_answer-000049"}},
     "scheduler_waits_for_lease": {"scheduler_waits_for_lease": {None}},
@@ -100,7 +101,7 @@ def fault(kind, node, at, healed, step=0):
 
 
 def test_there_is_a_file_for_each_finding():
-    assert {finding.number for finding in KNOWN.values()} == set(range(1, 20))
+    assert {finding.number for finding in KNOWN.values()} == set(range(1, 21))
 
 
 @pytest.mark.parametrize("slug", sorted(KNOWN))
@@ -468,6 +469,16 @@ def purged(rows, *, outcome="ok", inbox=(0, 0)):
     rows["requests"].append(asked | {"intended_ns": T0, "invoked_ns": T0, "completed_ns": T0 + 5 * MS})
 
 
+def left_after_the_end(rows, **changes):
+    """A terminate of `a`, sent after its end, got no answer, as a sidecar died; it stays in the inbox."""
+    ended = one(rows, "instances", instance_id="a")["completed_ns"]
+    change(rows, "instances", {"inbox_rows": 1, "inbox_length": 1}, instance_id="a")
+    asked = {"request_id": "locust-1/99", "instance_id": "a", "operation": "terminate", "outcome": "unknown"}
+    asked |= {"number": 1, "client": "locust-1", "node": "sidecar-1", "intended_ns": ended + MS}
+    rows["requests"].append(asked | {"invoked_ns": ended + MS, "completed_ns": ended + 5 * MS} | changes)
+    rows["faults"].append(fault("kill", "sidecar-1", ended + 4 * MS, ended + 1000 * MS))
+
+
 def resumed_unpaused(
     rows, *taken, error="WorkflowStateError: Don't know how to handle event of type 'executionResumed'"
 ):
@@ -495,6 +506,7 @@ CAUSES = {
     "resumed_while_not_paused": [resumed_unpaused],
     "paused_turn_ordered_again": [ordered_while_paused],
     "ordered_beside_terminate": [went_on, not_taken_back],
+    "request_left_behind": [left_after_the_end],
     "purge_leaves_metadata": [purged, lambda rows: purged(rows, inbox=(1, 1))],
     "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
@@ -952,6 +964,33 @@ def failed_while_paused(rows):
     change(rows, "instances", {"status": "FAILED"}, instance_id="a")
 
 
+def left_after_an_answer(rows):
+    """The client was told that the engine has it."""
+    left_after_the_end(rows, outcome="ok", status=202)
+
+
+def left_before_the_end(rows):
+    """It was sent while the instance ran: its turns should have taken it."""
+    created = one(rows, "instances", instance_id="a")["created_ns"]
+    left_after_the_end(rows, invoked_ns=created, intended_ns=created)
+
+
+def left_without_fault(rows):
+    left_after_the_end(rows)
+    rows["faults"].clear()
+
+
+def left_more_than_asked(rows):
+    left_after_the_end(rows)
+    change(rows, "instances", {"inbox_rows": 2, "inbox_length": 2}, instance_id="a")
+
+
+def left_and_tried(rows):
+    """A job would still wake it."""
+    left_after_the_end(rows)
+    rows["jobs"].append({"instance_id": "a", "kind": "workflow", "name": "new-event-x", "listed_ns": T0 + 90_000 * MS})
+
+
 def nothing_to_go_on_with(rows):
     """The turn took in nothing but the terminate."""
     terminated(rows, "executionTerminated", ordered=2)
@@ -995,6 +1034,11 @@ def terminated_and_paused_and_ordered(rows):
 
 
 ALIKE = [
+    left_after_an_answer,
+    left_before_the_end,
+    left_without_fault,
+    left_more_than_asked,
+    left_and_tried,
     taken_twice_in_one_turn,
     terminated_after_its_resume,
     terminated_and_paused_and_ordered,
