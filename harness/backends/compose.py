@@ -20,7 +20,7 @@ from harness.backends.base import Death, Isolates, Say, Wipes
 from harness.backends.composefile import GRPC, HEALTH, TOXIPROXY
 from harness.backends.container import Node
 from harness.backends.containers import ENGINE_ERRORS, DockerEngine
-from harness.backends.endpoints import Address, Endpoints
+from harness.backends.endpoints import Address, Endpoints, Login, StoreAddress
 from harness.backends.process import POLL, Child
 from harness.backends.proxies import Proxies
 from harness.backends.tapped import Tapped
@@ -49,6 +49,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         self._variables: dict[str, str] = {}
         self._listeners: dict[str, int] = {}
         self._taps: dict[str, Child] = {}
+        self._login: Login | None = None
 
     # --- Backend ---
 
@@ -66,6 +67,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             self._let_write()
             self._proxies = Proxies(self._at(TOXIPROXY))
             services = self._services()
+            self._login = composefile.login(services, self._plan.store)
             images = {service["image"]: service.get("pull_policy", "") for service in services.values()}
             containers.have_images(self._engine, images, say)
             say("starting " + ", ".join(services))
@@ -75,7 +77,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             self._find_links()
             for name, service in services.items():
                 if name not in self._nodes:
-                    say(f"{name} at {', '.join(_published(service))}")
+                    say(f"{name} at {', '.join(composefile.published(service))}")
             say("waiting for every node to answer")
             wired.await_all(self._await_ready, self._plan.nodes)
         except BaseException:
@@ -132,6 +134,10 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         with ThreadPoolExecutor(max_workers=len(self._nodes)) as pool:
             readings = zip(self._nodes, pool.map(Node.usage, self._nodes.values()), strict=True)
             return {node: usage for node, usage in readings if usage is not None}
+
+    @override
+    def store(self) -> StoreAddress:
+        return super().store().model_copy(update={"login": self._login})
 
     # --- Kills ---
 
@@ -341,10 +347,3 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
             return self.probe_node(node, _QUICK) > 0
         except OSError:
             return False
-
-
-def _published(service: Mapping[str, Any]) -> list[str]:
-    """
-    Return the addresses on this machine at which a service's ports are published.
-    """
-    return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,12 +22,15 @@ from threading import Thread
 from typing import IO, Any
 
 import psutil
+from pydantic import SecretStr
 
 from harness import names
 from harness.backends import guard
 from harness.backends.base import Say
+from harness.backends.endpoints import Login
 from harness.errors import NodeError, UsageError
 from harness.model import Plan
+from harness.names import Store
 from harness.rundir import RunDir
 
 TOXIPROXY = "toxiproxy"
@@ -68,11 +72,15 @@ class Files:
 def of(plan: Plan, overlays: Sequence[str] = (), *, judged: bool = True) -> Files:
     """
     Return the compose files of a plan's target. The overlay NAME of `compose.yaml` is the file `compose.NAME.yaml` in
-    the same folder.
+    the same folder. A state store that is not Redis has an overlay of its name, which comes first.
 
-    Raises UsageError if a file does not exist, if the files publish too few ports for the plan, or if the run is to be
-    judged and a file says (`x-unjudged`) that a run with it cannot be judged.
+    Raises UsageError if a file does not exist, if the files publish too few ports for the plan, if an overlay is that
+    of another state store, or if the run is to be judged and a file says (`x-unjudged`) that a run with it cannot be.
     """
+    if other := set(overlays) & set(Store) - {plan.store}:
+        raise UsageError(f"--overlay {min(other)} is the state store {min(other)}: use --store {min(other)}")
+    if plan.store is not Store.REDIS and plan.store not in overlays:
+        overlays = (plan.store, *overlays)
     base = plan.target.compose
     if base is None:
         raise UsageError(
@@ -120,7 +128,31 @@ def settings(plan: Plan, run: RunDir, ports: Collection[str], take: Callable[[],
         "DEFECT": plan.defect or "",
         "POINTS_URL": "",
         "POINTS": "",
+        "HARNESS_POSTGRES_PASSWORD": secrets.token_urlsafe(),
     }
+
+
+def login(services: Mapping[str, Any], store: Store) -> Login | None:
+    """
+    Return how to log in at the state store, by the environment of its service: for PostgreSQL the variables that its
+    official image takes (docker-library/docs, postgres). None for Redis, which asks nobody.
+    """
+    if store is Store.REDIS:
+        return None
+    given = services[store].get("environment") or {}
+    user = given.get("POSTGRES_USER") or "postgres"
+    return Login(
+        user=user,
+        password=SecretStr(given.get("POSTGRES_PASSWORD") or ""),
+        database=given.get("POSTGRES_DB") or user,
+    )
+
+
+def published(service: Mapping[str, Any]) -> list[str]:
+    """
+    Return the addresses on this machine at which a service's ports are published.
+    """
+    return [f"{port['host_ip']}:{port['published']}" for port in service.get("ports", ())] or ["no port"]
 
 
 def _silent(_: str) -> None:

@@ -35,14 +35,24 @@ class Address(Value):
         return f"http://{self}"
 
 
+class Login(Value):
+    """
+    As whom a state store is read, and which of its databases.
+    """
+
+    user: str
+    password: SecretStr
+    database: str
+
+
 class StoreAddress(Address):
     """
-    Where a state store listens, what it is, and the password that it asks for. The password is only in memory: it is
+    Where a state store listens, what it is, and how to log in where it asks for that. A login is only in memory: it is
     written nowhere and printed nowhere.
     """
 
     kind: Store = Store.REDIS
-    password: SecretStr | None = Field(default=None, exclude=True)
+    login: Login | None = Field(default=None, exclude=True)
 
 
 class Endpoints(Value):

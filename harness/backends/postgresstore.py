@@ -14,7 +14,6 @@ from typing_extensions import override
 
 from harness.backends import deadline
 from harness.backends.endpoints import StoreAddress
-from harness.backends.postgresstart import DATABASE, USER
 from harness.backends.witness import StateStore
 from harness.errors import EvidenceError
 
@@ -121,13 +120,13 @@ class PostgresStore(StateStore):
 
     def _within(self, question: Callable[[psycopg.Connection[Any]], Result]) -> Result:
         if self._connection is None:
-            password = self._at.password.get_secret_value() if self._at.password is not None else None
+            login = self._at.login
             self._connection = psycopg.connect(
                 hostaddr=self._at.host,  # whatever PGHOST and PGHOSTADDR say
                 port=self._at.port,
-                user=USER,
-                password=password,
-                dbname=DATABASE,
+                user=login.user if login else None,
+                password=login.password.get_secret_value() if login else None,
+                dbname=login.database if login else None,
                 sslmode="disable",
                 gssencmode="disable",
                 application_name=_NAME,

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from harness import names
 from harness.backends import components, guard, postgresstart, probe, ready
-from harness.backends.endpoints import Address, StoreAddress
+from harness.backends.endpoints import Address, Login, StoreAddress
 from harness.backends.probe import Probe
 from harness.backends.process import Spec
 from harness.backends.taps import Taps
@@ -51,7 +51,7 @@ class Topology:
         self._run = run
         self._binaries = binaries
         self._take = take
-        self._password = SecretStr(secrets.token_urlsafe()) if plan.store is Store.POSTGRES else None
+        self._login = _login() if plan.store is Store.POSTGRES else None
         self._apps = tuple(node for node in map(names.node, plan.nodes) if node.role == names.APP)
         self.toxiproxy_at = take()
         self._at = {node: take() for node in plan.nodes}
@@ -135,12 +135,12 @@ class Topology:
         """
         kind = self._plan.store
         at = self._at[kind]
-        return StoreAddress(host=at.host, port=at.port, kind=kind, password=self._password)
+        return StoreAddress(host=at.host, port=at.port, kind=kind, login=self._login)
 
     def _store(self) -> Spec:
         at, folder = self.store, str(self._run.data / self._plan.store)
         command: tuple[str, ...]
-        if self._password is None:
+        if self._login is None:
             env = {}
             command = (
                 str(self._binaries["redis-server"]),
@@ -152,7 +152,7 @@ class Topology:
                 *(sys.executable, "-P", "-m", postgresstart.__name__),
                 *(str(self._binaries["postgres"]), folder, at.host, str(at.port)),
             )
-            env = {postgresstart.PASSWORD: self._password.get_secret_value()}
+            env = {postgresstart.PASSWORD: self._login.password.get_secret_value()}
         return self._spec(self._plan.store, command, lambda: ready.serves(at), env=env)
 
     def _connection(self, sidecar: Node) -> Mapping[str, str]:
@@ -160,14 +160,14 @@ class Topology:
         Return the variable in which a sidecar finds the state store, as the copy of the components refers to it.
         """
         listen = self.links[str(Link(sidecar, Node(self._plan.store)))].listen
-        if self._password is None:
+        if self._login is None:
             return {components.VARIABLES[Store.REDIS]: str(listen)}
         words = {
             "host": listen.host,
             "port": listen.port,
-            "user": postgresstart.USER,
-            "password": self._password.get_secret_value(),
-            "dbname": postgresstart.DATABASE,
+            "user": self._login.user,
+            "password": self._login.password.get_secret_value(),
+            "dbname": self._login.database,
             "sslmode": "disable",
         }
         return {components.VARIABLES[Store.POSTGRES]: " ".join(f"{name}={value}" for name, value in words.items())}
@@ -280,3 +280,11 @@ class Topology:
                 "DEFECT": self._plan.defect or "",
             },
         )
+
+
+def _login() -> Login:
+    """
+    Return how to log in at a PostgreSQL that is yet to be made, with a password that nobody has had before.
+    """
+    password = SecretStr(secrets.token_urlsafe())
+    return Login(user=postgresstart.USER, password=password, database=postgresstart.DATABASE)

@@ -173,7 +173,7 @@ class Wired(Backend, Kills, Store, Misbehaves, Pauses, Starves, Links, Generic[N
     @override
     def store(self) -> StoreAddress:
         at = self._probes[self._plan.store][0]
-        return StoreAddress(host=at.host, port=at.port)
+        return StoreAddress(host=at.host, port=at.port, kind=self._plan.store)
 
     @override
     def misbehave(self, node: str, wanted: Mapping[str, float] | None) -> Mapping[str, int]:

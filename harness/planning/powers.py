@@ -9,14 +9,14 @@ from harness.backends.base import POWERS
 from harness.errors import UsageError
 from harness.faults import make
 from harness.model import CallsLedger, Plan
-from harness.names import BackendName, Store
+from harness.names import BackendName
 
 
 def refuse_unservable(plan: Plan, backend: BackendName) -> None:
     """
     Raise UsageError if a fault of the plan needs a power that the backend does not have, or cannot hit its node, if the
-    target has further applications, or calls of a service to be recorded, or the run another state store, and the
-    backend cannot do that, or if its components lead out of a run of processes.
+    target has further applications, or calls of a service to be recorded, and the backend cannot do that, or if its
+    components lead out of a run of processes.
     """
     if backend is BackendName.PROCESSES:
         components.prepared(plan.target, plan.store)
@@ -27,10 +27,6 @@ def refuse_unservable(plan: Plan, backend: BackendName) -> None:
         )
     if backend is BackendName.COMPOSE and any(isinstance(each, CallsLedger) for each in plan.target.ledgers):
         raise UsageError(f"the backend {backend} does not record calls to a service (`calls`): use --backend processes")
-    if plan.store is not Store.REDIS and backend is BackendName.COMPOSE:
-        raise UsageError(
-            f"the backend {backend} has no {plan.store} that is judged yet: use --backend processes, or --store redis"
-        )
     for step in plan.steps:
         fault = make(step.fault, step.settings)
         for node in step.nodes:

@@ -15,7 +15,7 @@ import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
 from requests.exceptions import ReadTimeout
 
-from harness import cli, rundir
+from harness import cli, names, rundir
 from harness.backends import base, composefile, containers, guard, ports, probe, tapped
 from harness.backends.base import Death
 from harness.backends.compose import Compose
@@ -441,6 +441,62 @@ def test_an_overlay_that_cannot_be_judged_is_refused_for_a_run_alone(tmp_path):
         UsageError, match="cannot be judged: the scheduler is asked in the clear; `harness up` takes it"
     ):
         composefile.of(plan, ["tls"])
+
+
+def test_a_store_that_is_not_redis_has_an_overlay_of_its_name():
+    plan = Request("baseline", store=names.Store.POSTGRES).plan(1)
+
+    files = composefile.of(plan, ["observability"])
+
+    expected = ["compose.yaml", "compose.postgres.yaml", "compose.observability.yaml"]
+    assert [path.name for path in files.paths] == expected
+    assert composefile.of(plan, ["postgres"]).paths == files.paths[:2]
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_the_overlay_of_another_store_is_refused(judged):
+    with pytest.raises(UsageError, match="--overlay postgres is the state store postgres: use --store postgres"):
+        composefile.of(made(), ["postgres"], judged=judged)
+
+
+def test_a_compose_file_without_that_store_is_refused(tmp_path):
+    plan = Request("baseline", store=names.Store.POSTGRES).plan(1)
+    base = tmp_path / "compose.yaml"
+    base.write_text(plan.target.compose.read_text())
+    plan = plan.model_copy(update={"target": plan.target.model_copy(update={"compose": base})})
+
+    with pytest.raises(UsageError, match=r"compose\.postgres\.yaml: there is no such compose file"):
+        composefile.of(plan)
+
+
+@pytest.mark.parametrize(
+    ("environment", "login"),
+    [
+        ({"POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p", "POSTGRES_DB": "d"}, ("u", "p", "d")),
+        ({"POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p"}, ("u", "p", "u")),
+        ({"POSTGRES_PASSWORD": "p"}, ("postgres", "p", "postgres")),
+        (None, ("postgres", "", "postgres")),
+    ],
+)
+def test_the_harness_logs_in_as_the_service_says(environment, login):
+    found = composefile.login({"postgres": {"environment": environment}}, names.Store.POSTGRES)
+
+    assert (found.user, found.password.get_secret_value(), found.database) == login
+    assert composefile.login({"redis": {}}, names.Store.REDIS) is None
+
+
+def test_each_run_has_a_password_of_its_own(tmp_path):
+    plan = Request("baseline", store=names.Store.POSTGRES).plan(1)
+
+    made_twice = [
+        composefile.settings(plan, rundir.create(tmp_path, plan.scenario.name, number), (), lambda: 1)[
+            "HARNESS_POSTGRES_PASSWORD"
+        ]
+        for number in range(2)
+    ]
+
+    assert len(set(made_twice)) == 2
+    assert min(map(len, made_twice)) > 30
 
 
 def test_the_compose_file_is_found_from_the_targets_description():

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from harness import rundir
 from harness.backends import groups, ports, postgresstore, probe, ready, sharedmemory, store
@@ -72,7 +73,7 @@ class System:
             hostaddr=self.at.host,
             port=self.at.port,
             user=user or "dapr",
-            password=self.at.password.get_secret_value(),
+            password=self.at.login.password.get_secret_value(),
             dbname="postgres",
             autocommit=True,
         )
@@ -279,14 +280,15 @@ def test_cpu_and_memory_are_those_of_all_its_processes(system):
 
 
 def test_nobody_gets_in_without_the_password(system):
-    stranger = system.at.model_copy(update={"password": None})
+    login = system.at.login.model_copy(update={"password": SecretStr("guessed")})
+    stranger = system.at.model_copy(update={"login": login})
 
     with pytest.raises(EvidenceError, match="password"), store.connect(stranger) as reader:
         reader.greet()
 
 
 def test_the_password_is_in_no_command_and_no_file_of_the_run(topology, system):
-    secret = system.at.password.get_secret_value()
+    secret = system.at.login.password.get_secret_value()
     specs = {spec.name: spec for stage in topology.stages() for spec in stage}
 
     assert not any(secret in word for spec in specs.values() for word in spec.command)

@@ -94,12 +94,9 @@ def test_every_fault_that_a_store_cannot_have_names_a_store():
     assert {node for fault in families().values() for node in fault.not_on} <= set(Store)
 
 
-def test_a_backend_without_that_store_is_refused_by_a_sentence(make):
-    if make.store is Store.REDIS:
-        refuse_unservable(make(), BackendName.COMPOSE)
-    else:
-        with pytest.raises(UsageError, match="compose has no postgres that is judged yet: use --backend processes"):
-            refuse_unservable(make(), BackendName.COMPOSE)
+@pytest.mark.parametrize("fault", ["kill", "stop", "pause", "disconnect", "read_only"])
+def test_containers_have_each_store(make, fault):
+    refuse_unservable(make({"fault": fault, "on": "store"}), BackendName.COMPOSE)
 
 
 def test_the_store_is_a_setting_of_the_scenario():
