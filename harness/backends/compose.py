@@ -99,7 +99,7 @@ class Compose(wired.Wired[Node], Wipes, Isolates):
         if self._engine is None:
             return
         try:
-            with containers.answering(self._project, self._nodes or (TOXIPROXY, *self._plan.nodes)):
+            with containers.removing(self._project, self._nodes or (TOXIPROXY, *self._plan.nodes)):
                 containers.end_run(self._engine, self._run.path)
         finally:
             self._nodes.clear()

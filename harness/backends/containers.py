@@ -29,7 +29,7 @@ from requests.exceptions import RequestException
 
 from harness.backends import guard
 from harness.backends.base import Say
-from harness.errors import NodeError
+from harness.errors import LeftError, NodeError
 
 LABEL = "harness.run"
 """A label on every container, network and volume. Its value is the absolute path of the run directory."""
@@ -90,12 +90,28 @@ def answering(project: str = "", nodes: Collection[str] = ()) -> Iterator[None]:
     try:
         yield
     except ENGINE_ERRORS as error:
-        left = f" ({', '.join(nodes)})" if nodes else ""
-        by_hand = f", or by `docker compose --project-name {project} down --volumes --timeout 0`" if project else ""
-        raise NodeError(
-            f"the Docker engine no longer answers ({error}); what the run left in it{left} is removed once it does, if "
-            f"that is within {_RETURNS_WITHIN / 60:.0f} minutes; later by `harness down --all`{by_hand}"
-        ) from error
+        raise NodeError(f"the Docker engine no longer answers ({error}); {_left(project, nodes)}") from error
+
+
+@contextmanager
+def removing(project: str, nodes: Collection[str]) -> Iterator[None]:
+    """
+    Raise as `answering` does, and LeftError, which says the same, at a Ctrl-C inside the `with` block.
+    """
+    try:
+        with answering(project, nodes):
+            yield
+    except KeyboardInterrupt:
+        raise LeftError(f"interrupted before all was removed; {_left(project, nodes)}") from None
+
+
+def _left(project: str, nodes: Collection[str]) -> str:
+    left = f" ({', '.join(nodes)})" if nodes else ""
+    by_hand = f", or by `docker compose --project-name {project} down --volumes --timeout 0`" if project else ""
+    return (
+        f"what the run left in the engine{left} is removed as soon as it answers, if that is within "
+        f"{_RETURNS_WITHIN / 60:.0f} minutes; later by `harness down --all`{by_hand}"
+    )
 
 
 def of_run(engine: DockerEngine, run: Path) -> Mapping[str, Any]:

@@ -41,6 +41,23 @@ def test_a_killed_sidecar_is_felt_and_the_promises_are_kept(harness, ours):
     assert left(finished.runs) == []
 
 
+def test_a_run_on_postgres_reads_it_and_does_to_it_what_the_plan_says(harness, ours):
+    with closing(containers.connect()) as engine:
+        if not engine.images.list("postgres:15"):
+            pytest.skip("no postgres:15 (`harness images build --overlay postgres`)")
+
+    finished = harness.run("tests/e2e/refused_store.yaml", "--backend", "compose", "--store", "postgres")
+
+    assert finished.holds(), finished.out
+    faults = {fault["fault"]: fault["felt_after"] is not None for fault in finished.verdict["faults"]}
+    assert faults == {"disconnect": True, "read_only": True}
+    assert finished.finding("history_whole")["examined"] > 30, "it was read from there"
+    assert (finished.run / "logs/postgres.log").is_file()
+    assert not (finished.run / "logs/redis.log").exists()
+    assert "login" not in (finished.run / "endpoints.json").read_text()
+    assert ours() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_in_the_engine_after_an_end_in_the_middle(number, tmp_path, ours):
     with subprocess.Popen(
@@ -68,7 +85,7 @@ def test_ctrl_c_ends_a_run_whose_engine_hangs_while_compose_starts_the_system(tm
 
     assert cell.code in (70, 130), cell.said
     assert cell.seconds < 90
-    told = cell.said.partition("what the run left in it (")[2]
+    told = cell.said.partition("what the run left in the engine (")[2]
     assert cell.left
     assert set(cell.left) <= set(told.partition(")")[0].split(", "))
     assert "docker compose --project-name" in told

@@ -24,7 +24,7 @@ from harness.backends.endpoints import Address
 from harness.backends.processes import Processes
 from harness.backends.sockets import Socket
 from harness.backends.tapped import Tapped
-from harness.errors import Exit, NodeError, UsageError
+from harness.errors import Exit, LeftError, NodeError, UsageError
 from harness.faults import BUILT_IN
 from harness.faults.base import NotFeltError
 from harness.faults.isolation import Isolate
@@ -580,6 +580,12 @@ def test_without_the_docker_command_the_way_out_is_told(tmp_path, monkeypatch):
 # --- plans and powers ---
 
 
+LEFT_IN_ENGINE = (
+    r"what the run left in the engine \(toxiproxy, .*sidecar-0.*\) is removed as soon as it answers, if that is "
+    r"within 10 minutes; later by `harness down --all`, or by `docker compose --project-name harness-\S+ down --volumes"
+)
+
+
 def silent(*_, **__):
     raise ReadTimeout("read timed out")
 
@@ -592,13 +598,20 @@ def test_an_engine_that_hangs_fails_the_run_with_a_sentence(tmp_path, monkeypatc
 
     with pytest.raises(NodeError, match=r"the Docker engine no longer answers \(read timed out\)"):
         backend.deaths()
-    with pytest.raises(
-        NodeError,
-        match=r"what the run left in it \(toxiproxy, .*sidecar-0.*\) is removed once it does, if that is within 10 "
-        r"minutes; later by `harness down --all`, or by `docker compose --project-name harness-\S+ down --volumes",
-    ):
+    with pytest.raises(NodeError, match=LEFT_IN_ENGINE):
         backend.down()
     backend.down()  # there is no engine to ask any more
+
+
+def test_who_leaves_before_all_is_removed_is_told_what_is_left(tmp_path):
+    def impatient(*_, **__):
+        raise KeyboardInterrupt
+
+    backend = Compose(made(), rundir.create(tmp_path, "x", 1), composefile.Files((tmp_path / "compose.yaml",)))
+    backend._engine = SimpleNamespace(containers=SimpleNamespace(list=impatient))
+
+    with pytest.raises(LeftError, match=f"interrupted before all was removed; {LEFT_IN_ENGINE}"):
+        backend.down()
 
 
 def test_the_guard_asks_an_engine_that_hangs_again(tmp_path, monkeypatch):
