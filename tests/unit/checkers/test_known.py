@@ -352,6 +352,19 @@ def started_again(rows):
     rows["faults"].append(fault("kill", "sidecar-1", begun, started + 1000 * MS))
 
 
+def started_again_and_continued(rows, late=0):
+    """`a` continued as new in both executions, so only its first body, which ran again, shows the second one."""
+    started_again(rows)
+    change(rows, "instances", {"generation": 4}, instance_id="a")
+    first = min((row for row in rows["attempts"] if row["instance_id"] == "a"), key=lambda row: row["started_ns"])
+    again = one(rows, "operations", instance_id="a")["completed_ns"] + 900 * MS + late
+    rows["attempts"].append({**first, "attempt_id": "again", "started_ns": again, "ended_ns": again + MS})
+
+
+def ran_again_long_after_the_answer(rows):
+    started_again_and_continued(rows, late=1000 * MS)
+
+
 def taken_twice(rows):
     """A later turn of `d` takes its event in again, the same to the nanosecond, after a sidecar was killed."""
     end = events(rows, "d")[-1]
@@ -511,7 +524,7 @@ CAUSES = {
     "stalled_by_timer": [stalled],
     "timer_of_later_generation": [timer_ignored],
     "event_taken_twice": [taken_twice, taken_three_times],
-    "start_repeated": [started_again],
+    "start_repeated": [started_again, started_again_and_continued],
     "sidecar_hosts_nothing": [hosts_nothing],
     "result_discarded": [discarded, result_in_front],
     "start_never_run": [never_run],
@@ -1034,6 +1047,7 @@ def terminated_and_paused_and_ordered(rows):
 
 
 ALIKE = [
+    ran_again_long_after_the_answer,
     left_after_an_answer,
     left_before_the_end,
     left_without_fault,

@@ -156,6 +156,17 @@ def test_what_is_watched_as_promised_is_not_told(tmp_path):
     assert (found.violations, found.examined, found.reason) == (0, 1, None)
 
 
+@pytest.mark.parametrize(("generation", "violations"), [(3, 0), (6, 0), (7, 1)])
+def test_a_second_start_may_run_it_again_with_all_its_generations(tmp_path, generation, violations):
+    rows = Rows()
+    for number in range(2):
+        call = {"op_id": str(number), "instance_id": "a", "outcome": "ok", "invoked_ns": T0, "completed_ns": T0}
+        rows.of["operations"].append(call)
+    rows.instance["generation"] = generation
+
+    assert rows.judged(tmp_path).violations == violations
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
