@@ -50,6 +50,9 @@ def stuck(instance):
         left = [row for row in rows["history"] if row["instance_id"] == instance]
         told = {"status": "RUNNING", "output": None, "updated_ns": max(row["at_ns"] for row in left)}
         change(rows, "readings", told, instance_id=instance)
+        for read in rows["requests"]:
+            if read["instance_id"] == instance and read["operation"] == "get":
+                read["runtime_status"] = "RUNNING"
         number = len(left)
         change(rows, "instances", {"history_length": number, "history_rows": number}, instance_id=instance)
 

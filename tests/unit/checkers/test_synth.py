@@ -90,7 +90,7 @@ def test_it_says_of_itself_that_nothing_was_run(real, tmp_path):
     assert run.path.name.endswith("-baseline-synthetic-1")
     assert verdict.scenario == "baseline-synthetic"
     assert verdict.claim.startswith(
-        "SYNTHETIC: 18 instances made from the 9 of real (`harness synth`, seed 1). Nothing "
+        "SYNTHETIC: 22 instances made from the 11 of real (`harness synth`, seed 1). Nothing "
     )
 
 
@@ -180,7 +180,7 @@ def test_one_that_is_not_like_the_real_run_is_no_run(real, tmp_path, monkeypatch
 
 
 def test_fewer_than_there_are_is_a_usage_error(real, tmp_path):
-    with pytest.raises(UsageError, match="real has 9 instances already"):
+    with pytest.raises(UsageError, match="real has 11 instances already"):
         synth.make(real(sound()), 4, 1, tmp_path / "made")
 
 
