@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,9 @@ from harness.model import Ending
 from harness.rows import OPERATIONS, REQUESTS, Completed, Invoked, OperationRow, Requested, RequestRow
 
 log = structlog.get_logger(__name__)
+
+_AT_ONCE = 500
+"""Instances that are asked of at once: 10,000 open ones in 5 s, at 2 % of a core (docs/bench.md)."""
 
 
 class States(Protocol):
@@ -52,9 +56,11 @@ class Watch:
         self._started: dict[str, str] = {}
         self._starts_again: dict[str, str] = {}
         self._accepted: set[str] = set()
+        self._awaited: set[str] = set()
         self._unanswered: set[str] = set()
         self._purged: set[str] = set()
-        self._alive: set[str] = set()
+        self._alive: dict[str, int] = {}
+        self._events = 0
         self._seen: tuple[int, ...] = ()
         self._moved = time.monotonic()
         self.sent = 0
@@ -65,8 +71,8 @@ class Watch:
 
     def poll(self) -> None:
         """
-        Read the new rows of the clients' journals, then ask the engine. Raises EvidenceError if the state store does
-        not answer.
+        Read the new rows of the clients' journals, then ask the engine, of at most 500 open instances at once: they
+        take turns. Raises EvidenceError if the state store does not answer.
         """
         for file in self._journals.every_operations():
             for row in self._tails.setdefault(file, Tail(file, OPERATIONS, _note)).poll():
@@ -74,23 +80,31 @@ class Watch:
         for file in self._journals.every_requests():
             for request in self._request_tails.setdefault(file, Tail(file, REQUESTS, _note)).poll():
                 self._take_request(request)
-        states = self._states()
-        for instance, state in states.items():
-            if state.terminal is not None:
+        turn = list(islice(self._open.items(), _AT_ONCE))
+        states = self._states(turn)
+        for instance, workflow in turn:
+            del self._open[instance]
+            state = states.get(instance)
+            self._events -= self._alive.pop(instance, 0)
+            if state is not None and state.terminal is not None:
                 self.ended[(state.outcome or "ended") if state.terminal == "COMPLETED" else state.terminal.lower()] += 1
-                self._open.pop(instance)
-        self._alive = {instance for instance, state in states.items() if state.terminal is None}
+                self._awaited.discard(instance)
+                continue
+            self._open[instance] = workflow  # after all others: it is asked of again when these have been
+            if state is not None:
+                self._alive[instance] = state.length
+                self._events += state.length
         self.running = len(self._alive)
-        seen = (len(self._accepted), sum(self.ended.values()), sum(state.length for state in states.values()))
-        if seen != self._seen or not self.waiting:
+        seen = (len(self._accepted), sum(self.ended.values()), self._events)
+        if seen != self._seen or not (self._alive or self._awaited):
             self._seen, self._moved = seen, time.monotonic()
 
-    def _states(self) -> Mapping[str, State]:
+    def _states(self, turn: Iterable[tuple[str, str]]) -> Mapping[str, State]:
         """
-        Return the states of the instances that have not ended, of each workflow by its own outcomes.
+        Return the states of these instances, each with its workflow, of each workflow by its own outcomes.
         """
         by_outcome: dict[str | None, list[str]] = {}
-        for instance, workflow in self._open.items():
+        for instance, workflow in turn:
             by_outcome.setdefault(self._workflows[workflow].outcome, []).append(instance)
         return {
             instance: state
@@ -119,21 +133,28 @@ class Watch:
         self.answers[row.outcome] += 1
         if row.outcome == "ok":
             self._accepted.add(instance)
+            self._await(instance)
         if row.outcome == "unknown" and instance not in self._accepted:
             self._unanswered.add(instance)
         else:
             self._unanswered.discard(instance)
 
+    def _await(self, instance: str) -> None:
+        if instance in self._accepted and instance in self._open and instance not in self._purged:
+            self._awaited.add(instance)
+
     def _take_request(self, row: RequestRow) -> None:
         if isinstance(row, Requested):
             if row.operation == "purge":
                 self._purged.add(row.instance_id)
+                self._awaited.discard(row.instance_id)
             if row.operation == "start":
                 self._starts_again[row.request_id] = row.instance_id
             return
         instance = self._starts_again.pop(row.request_id, None)
         if instance in self._started and row.outcome != "fail":  # it may run again
             self._open[instance] = self._started[instance]
+            self._await(instance)
 
     @property
     def waiting(self) -> set[str]:
@@ -143,7 +164,7 @@ class Watch:
         If the outcome of a start is unknown or refused, and the engine does not know the instance, there is nothing to
         wait for. Nor if a client asked for its purge.
         """
-        return self._alive | ((self._accepted & self._open.keys()) - self._purged)
+        return self._alive.keys() | self._awaited
 
     @property
     def unsettled(self) -> int:

@@ -390,6 +390,23 @@ def test_states_tell_who_has_ended_and_leave_out_who_is_unknown(redis_at, paying
     }
 
 
+def test_an_instance_whose_metadata_is_as_before_is_not_read_again_and_one_that_moved_is(redis_at, paying, monkeypatch):
+    at, client = redis_at
+    store_instance(client, "waits", STARTED)
+    store_instance(client, "ends", STARTED)
+    engine = Engine(at, paying)
+    read, values = [], engine._store.values
+    monkeypatch.setattr(engine._store, "values", lambda keys: read.append(len(keys)) or values(keys))
+    asked = ["waits", "ends"]
+
+    first = engine.states(asked, "result")
+    again = engine.states(asked, "result")
+    assert first == again == {"waits": State(None, None), "ends": State(None, None)}
+    store_instance(client, "ends", ENDED)
+    assert engine.states(asked, "result") == {"waits": State(None, None), "ends": State("COMPLETED", "paid")}
+    assert read == [2, 2, 2, 0, 2, 1], "metadata, and the last event of what has moved"
+
+
 def test_a_store_that_does_not_answer_is_an_evidence_error(paying):
     with ports.lease() as lease, pytest.raises(EvidenceError, match="the state store could not be read"):
         Engine(StoreAddress(host="127.0.0.1", port=lease.take()), paying).states(["a"], "result")

@@ -12,6 +12,7 @@ from harness.journal import Journals
 from harness.model import Ending, Safety, Stall
 from harness.planning import plan, scenario, target
 from harness.rundir import RunDir
+from harness.running import watch as watching
 from harness.running.safety import Reading, exceeded
 from harness.running.watch import Watch
 from tests.builders import lines
@@ -95,6 +96,33 @@ def test_progress_is_any_event_of_any_instance_and_an_answer_ends_doubt(tmp_path
         watch.poll()
         assert watch.waiting == set()
         assert watch.still < 1
+
+
+def test_of_many_open_instances_some_are_asked_for_at_once_and_all_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(watching, "_AT_ONCE", 2)
+    engine = Engine()
+    watch = Watch(Journals(tmp_path), engine, {"w": Ending()})
+    with lines.Writer(tmp_path / "operations-1.jsonl") as written:
+        for number in range(5):
+            start(written, number, "ok")
+    engine.now = {f"i{number}": State(None, None, 3) for number in range(5)}
+
+    counts = []
+    for _ in range(3):
+        watch.poll()
+        counts.append((watch.running, watch.unsettled))
+    assert counts == [(2, 5), (4, 5), (5, 5)]
+
+    moved = watch._moved
+    for _ in range(3):
+        watch.poll()
+    assert watch._moved == moved, "whoever is not asked for has not moved, and nobody has"
+
+    engine.now["i4"] = State("COMPLETED", "done", 9)
+    for _ in range(3):
+        watch.poll()
+    assert watch._moved > moved
+    assert (watch.running, watch.waiting, watch.ended) == (4, {"i0", "i1", "i2", "i3"}, {"done": 1})
 
 
 def test_an_instance_that_a_client_had_purged_is_not_waited_for(tmp_path):
