@@ -15,13 +15,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import faults, journal, judging, mutation, peers, tap
+from tests.bench import faults, journal, judging, load, mutation, peers, tap
 
 SECTIONS = {
     "journal": journal.measure,
     "judging": judging.measure,
     "faults": faults.measure,
     "tap": tap.measure,
+    "load": load.measure,
     "peers": peers.measure,
     "mutation": mutation.measure,
 }
