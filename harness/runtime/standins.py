@@ -151,7 +151,6 @@ def postgres(folder: Path) -> StandIn:
     files.folder("/var/run/postgresql", _SHARED)
     settings = (
         f"ENV PATH=/usr/lib/postgresql/{version}/bin:/bin PGDATA=/var/lib/postgresql/data PGTZ=UTC",
-        "STOPSIGNAL SIGINT",  # a fast shutdown, as the official image has it
         f"USER {_POSTGRES_USER}:{_POSTGRES_USER}",
         'ENTRYPOINT ["/bin/sh", "/entrypoint.sh"]',
     )

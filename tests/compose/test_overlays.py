@@ -61,6 +61,7 @@ def test_postgres_keeps_the_workflows_in_place_of_redis(docker, up):
         assert closed(system)
         assert [one["type"] for one in metadata["components"]] == ["state.postgresql"]
         assert keys == "0"
+        assert system.containers["postgres"]["Config"]["StopSignal"] == "SIGINT"  # SIGTERM waits for the pools
 
 
 @pytest.fixture
