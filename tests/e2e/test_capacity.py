@@ -7,6 +7,7 @@ import pytest
 
 from harness.capacity import result
 from harness.errors import Exit
+from tests.builders.command import Finished
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +36,11 @@ def test_throughput_follows_rates_that_the_system_can_do(harness, tmp_path):
     assert "its capacity is higher" in done.out
 
 
-def test_a_system_that_breaks_a_promise_has_no_capacity(harness, tmp_path):
+def test_a_system_that_breaks_a_promise_has_no_capacity_and_the_invariant_that_names_its_defect_finds_it(
+    harness, tmp_path
+):
     asked = ("--from", 4, "--runs", 1, "--defect", "double_ship", "--out", tmp_path)
     done = harness("capacity", "baseline", *SHORT, *asked, check=Exit.VIOLATED)
     assert "VIOLATED at 4 starts/s" in done.out
+    (folder,) = tmp_path.glob("*-capacity-baseline")
+    assert Finished(done.code, done.out, folder).names_what_violates("duplicated")
