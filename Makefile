@@ -47,14 +47,14 @@ $(ORDERS_JAR): target/java/pom.xml target/java/dependencies.sha256 $(wildcard ta
 demo: provision
 	$(BIN)/harness run demo
 
-# Two tests at a time, as most of them wait for a real system; see tests/conftest.py.
-PYTEST := $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --dist loadscope --no-loadscope-reorder
 
+# Three processes for two cores, as two of them mostly wait for a real system; see tests/conftest.py.
 test: provision
-	$(PYTEST)
+	$(PYTEST) -n 3
 
 test-fast: setup
-	$(PYTEST) -m "not e2e and not browser"
+	$(PYTEST) -n 2 -m "not e2e and not browser"
 
 # Judges on DuckDB and on Spark, and compares the bytes; in an environment of its own, as pyspark is half a GB. Needs Java.
 spark-test: .venv-spark/.ready

@@ -1,19 +1,28 @@
 """
 Tests marked `compose` need a Docker engine with our images; where there is none they are skipped, and say why.
 
-`make test` runs two tests at a time, each in a process of its own (pytest-xdist): a test with real Dapr mostly waits.
+`make test` has three processes for its tests (pytest-xdist). Two of them begin with those that have real runs, which
+mostly wait. The third takes what these leave of two cores: the tests that only compute, which make way for the others.
 """
 
 import functools
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 FILE = Path(__file__).parents[1] / "compose/compose.yaml"
+REAL = ("tests/browser/", "tests/compose/", "tests/e2e/")
+"""Folders of the tests that wait for real programs."""
+AT_ONCE = 2
+"""As many processes have such tests at a time. With one more, nothing would be on time on two cores."""
+NICE = os.getpriority(os.PRIO_PROCESS, 0)
+WAY = 3
+"""By so much the others are nicer: half as much of a busy core is theirs, which is still enough to end in time."""
 
 
 @functools.cache
@@ -49,6 +58,20 @@ class Together(LoadScopeScheduling):
             return "compose"
         return "browser" if file.startswith("tests/browser/") else file
 
+    def _assign_work_unit(self, node):
+        """Give it the first file of those that wait, or of the others while as many have such as may at a time."""
+        pending = {each: [self._kind(unit) for unit in units.values()] for each, units in self.assigned_work.items()}
+        waiting = sum(True in kinds for each, kinds in pending.items() if each is not node)
+        wanted = waiting < AT_ONCE
+        found = (scope for scope, unit in self.workqueue.items() if self._kind(unit) is wanted)
+        self.workqueue.move_to_end(next(found, next(iter(self.workqueue))), last=False)
+        super()._assign_work_unit(node)
+
+    def _kind(self, unit):
+        """Does a test of it that has not ended wait for real programs? None if all have ended."""
+        left = [nodeid for nodeid, completed in unit.items() if not completed]
+        return left[0].startswith(REAL) if left else None
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
@@ -56,6 +79,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_runtest_setup(item):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with suppress(PermissionError):  # who is not root cannot take back what was given up
+            os.setpriority(os.PRIO_PROCESS, 0, NICE if item.nodeid.startswith(REAL) else NICE + WAY)
     if item.get_closest_marker("compose") and (reason := lacking()):
         if os.environ.get("HARNESS_REQUIRE_COMPOSE") == "1":
             pytest.fail(f"HARNESS_REQUIRE_COMPOSE is set, and there is {reason}", pytrace=False)
