@@ -1,6 +1,7 @@
 """The built wheel, alone in an environment and a folder of its own: an installed package is as good as a checkout."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,13 +53,13 @@ def _dist(tmp_path_factory):
 
 @pytest.fixture(name="place", scope="module")
 def _place(dist, tmp_path_factory):
-    """An empty folder, and `harness` installed from the wheel beside it."""
+    """An empty folder, and `harness` installed from the wheel, with pytest, beside it."""
     environment = tmp_path_factory.mktemp("environment")
     (wheel,) = dist.glob("*.whl")
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=environment)
     python = environment / "bin/python"
-    run(BIN / "uv", "pip", "install", "--quiet", "--python", python, "--constraint", ROOT / "requirements.lock", wheel,
-        cwd=environment)  # fmt: skip
+    locked = ("--constraint", ROOT / "requirements.lock")
+    run(BIN / "uv", "pip", "install", "--quiet", "--python", python, *locked, wheel, "pytest", cwd=environment)
     return environment / "bin/harness", tmp_path_factory.mktemp("empty")
 
 
@@ -94,12 +95,34 @@ def test_a_run_and_its_check(place, harness_settings):
     assert (empty / "runs/latest/report.html").stat().st_size > 100_000
 
 
-def test_what_init_copies_out_runs(place, harness_settings):
+@pytest.mark.timeout(900)
+def test_what_init_copies_out_runs_as_tests_of_pytest_green_on_the_good_target_and_red_on_the_defective_one(place):
     harness, empty = place
     run(harness, "init", "mine", cwd=empty)
-    settings = [setting.replace("baseline", "mine") for setting in harness_settings]
+    (empty / "test_chaos.py").write_text("""
+import pytest
 
-    assert "HOLDS" in run(harness, "run", "mine/scenarios/baseline.yaml", *settings, cwd=empty)
+SHORT = {"load.duration": "8s", "checks.minimum": {"instances": 50}}
+
+
+@pytest.mark.chaos("mine/scenarios/baseline.yaml", settings=SHORT)
+def test_good(chaos_run):
+    assert chaos_run.verdict.result == "HOLDS"
+    assert chaos_run.verdict.classes["completed"] > 20
+
+
+@pytest.mark.chaos("mine/scenarios/baseline.yaml", settings=SHORT, defect="skip_release")
+def test_defective(chaos_run):
+    raise AssertionError("is not reached")
+""")
+
+    tried = (harness.parent / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_chaos.py")
+    printed = run(*tried, cwd=empty, code=1)
+
+    assert "1 failed, 1 passed" in printed
+    assert re.search(r"half_compensated: \d+ rows against it\n    [\w-]+ ", printed), printed
+    assert "is not reached" not in printed.partition("short test summary")[0].partition("VIOLATED")[2]
+    assert run(harness, "gate", cwd=empty, code=1).splitlines()[-1] == "2 runs: exit code 1"
 
 
 @pytest.mark.compose
