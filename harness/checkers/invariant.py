@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -185,6 +186,7 @@ def problem(plugin: plugins.Plugin) -> str | None:
     return None
 
 
+@lru_cache(maxsize=512)
 def parse(text: str) -> Invariant:
     """
     The invariant that `text` describes. Raises ValueError if its header is not as this module says.

@@ -106,6 +106,7 @@ def _why_no_select(sql: str) -> str:
     return f"only a SELECT is allowed, and this is {statements[0].type.name}"
 
 
+@lru_cache(maxsize=1024)
 def tables_of(sql: str) -> frozenset[str]:
     """
     Return the tables and views that a query names, from its syntax tree; empty if it cannot be parsed.
