@@ -52,9 +52,10 @@ class Rates:
 
 def without_faults(scenario: Scenario) -> tuple[str, ...]:
     """
-    Return the settings (`path=value`) that take a scenario's faults away.
+    Return the settings (`path=value`) that take away a scenario's faults, and the spare replicas that only they start.
     """
-    return ("faults=[]",) if scenario.nemesis is None else ("faults=[]", "nemesis=")
+    nemesis = () if scenario.nemesis is None else ("nemesis=",)
+    return ("faults=[]", *nemesis, *(("topology.spare=0",) if scenario.topology.spare else ()))
 
 
 def settings(scenario: Scenario) -> tuple[str, ...]:

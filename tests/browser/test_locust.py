@@ -65,7 +65,7 @@ def _started(runs, port):
 def test_what_cannot_be_run_is_said_in_the_form_and_starts_nothing(locust):
     assert 'there is no scenario "nope"' in locust.refused({"scenario": "nope"})
     assert "rate: 'fast' is not a number" in locust.refused({"rate": "fast"})
-    assert "use --backend processes" in locust.refused({"store": "postgres", "backend": "compose"})
+    assert "needs the power Scales" in locust.refused({"scenario": "scale", "backend": "compose"})
     assert "Run time is not used here" in locust.refused({"run_time": "40s"})
     assert list(locust.runs.iterdir()) == []
 

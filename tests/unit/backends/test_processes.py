@@ -230,7 +230,7 @@ def test_a_program_that_does_not_exist_is_told(tmp_path):
 
 def test_a_bring_up_that_fails_waits_for_nobody_else(tmp_path):
     dead = dataclasses.replace(spec(tmp_path, (sys.executable, "-c", "exit(3)"), lambda: False), name="app-1")
-    backend = Processes(None, None, {})
+    backend = Processes(SimpleNamespace(spares=()), None, {})
     began = time.monotonic()
 
     with pytest.raises(NodeError, match="app-1 ended before it was ready"):
