@@ -5,6 +5,9 @@ from contextlib import contextmanager
 import pytest
 
 from harness.checkers import changing, planned
+from harness.checkers.examining import examine
+from harness.checkers.invariant import GENERAL, load
+from harness.checkers.telling import Telling
 from harness.evidence import schema, tables
 from tests.builders import literal
 from tests.builders.evidence import write_evidence
@@ -51,3 +54,20 @@ def _told(copy):
             yield copy.database
 
     return told
+
+
+@pytest.fixture(name="found")
+def _found(told):
+    """
+    `found(name, tell)`: what the general invariant `name` tells of the sound run once `tell` has changed its rows, in
+    sentences, and how much it examined.
+    """
+    texts = load(GENERAL)
+
+    def found(name, tell):
+        with told(tell) as database:
+            result = examine(database, Telling(literal.T0), name, texts[name], "general")
+        assert "cannot be asked" not in (result.reason or ""), result.reason
+        return [witness.sentence for witness in result.witnesses], result.examined
+
+    return found

@@ -2,28 +2,11 @@
 
 import pytest
 
-from harness.checkers.examining import examine
-from harness.checkers.invariant import GENERAL, load
-from harness.checkers.telling import Telling
-from tests.builders.literal import MS, T0, append_event, change, one, sound
+from tests.builders.literal import MS, append_event, change, one, sound
 
-TEXTS = load(GENERAL)
 SECOND = 1_000 * MS
 CHILD = {"instance_id": "g:1"}
 PARENT_ENDED = one(sound(), "instances", instance_id="g")["completed_ns"]
-
-
-@pytest.fixture(name="found")
-def _found(told):
-    """What an invariant tells of the run once its rows are changed, and how much it examined."""
-
-    def found(name, tell):
-        with told(tell) as database:
-            result = examine(database, Telling(T0), name, TEXTS[name], "general")
-        assert "cannot be asked" not in (result.reason or ""), result.reason
-        return [witness.sentence for witness in result.witnesses], result.examined
-
-    return found
 
 
 def ended(status, after):

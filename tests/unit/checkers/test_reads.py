@@ -2,26 +2,9 @@
 
 import pytest
 
-from harness.checkers.examining import examine
-from harness.checkers.invariant import GENERAL, load
-from harness.checkers.telling import Telling
-from tests.builders.literal import MS, T0, drop, events, one
+from tests.builders.literal import MS, drop, events, one
 
-TEXTS = load(GENERAL)
 SECOND = 1_000 * MS
-
-
-@pytest.fixture(name="found")
-def _found(told):
-    """What an invariant tells of the run once its rows are changed, and how much it examined."""
-
-    def found(name, tell):
-        with told(tell) as database:
-            result = examine(database, Telling(T0), name, TEXTS[name], "general")
-        assert "cannot be asked" not in (result.reason or ""), result.reason
-        return [witness.sentence for witness in result.witnesses], result.examined
-
-    return found
 
 
 def reads(rows):

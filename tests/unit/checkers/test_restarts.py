@@ -5,30 +5,13 @@ import re
 
 import pytest
 
-from harness.checkers.examining import examine
-from harness.checkers.invariant import GENERAL, load
-from harness.checkers.telling import Telling
 from harness.errors import UsageError
 from harness.load.arrivals import schedule
 from harness.planning.request import Request
-from tests.builders.literal import CLIENT, MS, T0, change, drop, one, sound
+from tests.builders.literal import CLIENT, MS, change, drop, one, sound
 
-TEXTS = load(GENERAL)
 AGAIN = {"operation": "start"}
 STORED = {"instance_id": "i"}
-
-
-@pytest.fixture(name="found")
-def _found(told):
-    """What an invariant tells of the run once its rows are changed, and how much it examined."""
-
-    def found(name, tell):
-        with told(tell) as database:
-            result = examine(database, Telling(T0), name, TEXTS[name], "general")
-        assert "cannot be asked" not in (result.reason or ""), result.reason
-        return [witness.sentence for witness in result.witnesses], result.examined
-
-    return found
 
 
 def once_more(rows, *, after, outcome="ok"):
