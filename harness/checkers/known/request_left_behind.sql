@@ -1,4 +1,4 @@
--- title: A request to a workflow that has ended stays in its inbox for ever if the sidecar dies that stored it.
+-- title: A request to a workflow that has ended stays in its inbox for ever if the sidecar that stored it dies.
 -- number: 20
 -- layer: engine
 -- seen: 1.18.2
